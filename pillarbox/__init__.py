@@ -2,7 +2,8 @@
 
 One folder a room, one idea a file; imports point only downward (tests/test_arrows.py walks them):
 
-    app > web activesync jmap managesieve smtp pop3 imap > delivery > identity > store > filter > message > model
+    app > web activesync jmap managesieve smtp pop3 imap
+        > delivery > identity > store > filter > message > model
     net stands beside them and knows only bytes, sockets and clocks.
 """
 

@@ -1,5 +1,7 @@
 """What happened to a mailbox between two mod-sequences, as plain data."""
 
+from __future__ import annotations
+
 from array import array
 from dataclasses import dataclass
 from enum import IntEnum
