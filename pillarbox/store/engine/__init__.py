@@ -1,0 +1,1 @@
+"""What runs transactions: SQLite files; other databases beside it later."""

@@ -1,0 +1,274 @@
+"""SQLite as the engine of one account: open, transactions, errors.
+
+A `Database` is one connection, used from one thread only (the event loop's, or that of a test or a
+command). Checkpoints run elsewhere on connections of their own (`store.checkpoint`).
+
+Rules of the place:
+- Writes are BEGIN IMMEDIATE from the first moment: a read that later turns into a write could find
+  its snapshot outdated, and would have to be refused.
+- `synchronous=NORMAL` here: a commit survives the death of the process, and `store.commit` makes it
+  survive power loss. `wal_autocheckpoint=0` and NO_CKPT_ON_CLOSE: no commit and no close pays for a
+  checkpoint.
+- Statements are cached by text, rows are fetched whole, so nothing stays open between two calls.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import apsw
+
+from pillarbox.model.errors import Code, Refused
+from pillarbox.store import schema
+from pillarbox.store.incarnation import GAP, boot_id
+from pillarbox.store.tx import Busy
+
+FILE = "mail.db"
+STATEMENTS = 256  # prepared statements kept a connection; all verbs together have fewer
+FULL_PATIENCE = 10.0  # seconds; for callers without an event loop to hold up
+WAIT_STEP = 0.0001
+
+_ACCOUNT = 1  # the value of every `account` column in a file
+
+
+class Transaction:
+    """`store.tx.Tx` on SQLite, as a context manager: commits at the end, rolls back on any exception.
+
+    `touched` says after the end whether the account's mod-sequence moved, so whether to ring.
+    """
+
+    __slots__ = ("_connection", "_cursor", "_database", "_write", "account", "now", "prefix", "touched")
+
+    def __init__(self, database: "Database", write: bool) -> None:
+        self.account = _ACCOUNT
+        self.prefix = database.prefix
+        self.now = int(database.clock())
+        self.touched = False
+        self._database = database
+        self._connection = database.connection
+        self._cursor = database.cursor
+        self._write = write
+
+    def rows(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
+        return self._cursor.execute(sql, args).fetchall()
+
+    def row(self, sql: str, *args: Any) -> tuple[Any, ...] | None:
+        # Fetched whole, because a statement left in the middle would keep its snapshot open.
+        found = self._cursor.execute(sql, args).fetchall()
+        return found[0] if found else None
+
+    def run(self, sql: str, *args: Any) -> int:
+        self._cursor.execute(sql, args).fetchall()
+        return self._connection.changes()
+
+    def run_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._cursor.executemany(sql, rows)
+
+    def __enter__(self) -> "Transaction":
+        try:
+            self._cursor.execute("BEGIN IMMEDIATE" if self._write else "BEGIN")
+            if not self._database.incarnate and self._write:
+                self._database.meet_incarnation(self)
+        except apsw.Error as error:
+            self._database.roll_back()
+            raise translated(error) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        database = self._database
+        if error is not None:
+            database.roll_back()
+            if isinstance(error, apsw.Error):
+                raise translated(error) from error
+            return
+        try:
+            if self._write:
+                modseq = database.read_modseq()
+                self._cursor.execute("COMMIT")
+                # The row is missing only while the account is being made.
+                database.incarnate = modseq > 0
+                self.touched = modseq > database.modseq_known
+                database.modseq_known = modseq
+            else:
+                self._cursor.execute("COMMIT")
+        except apsw.Error as failed:
+            database.roll_back()
+            raise translated(failed) from failed
+
+
+class Database:
+    """One open account. `patience` is how many seconds a lock is waited for before `Busy`."""
+
+    def __init__(self, folder: Path, *, clock: Callable[[], float], patience: float, vfs: str | None) -> None:
+        self.folder = folder
+        self.clock = clock
+        self.patience = patience
+        self.incarnate = False  # whether the account row carries this boot's id
+        self._waiting_since = 0.0
+        path = folder / FILE
+        try:
+            self.connection = apsw.Connection(
+                str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs, statementcachesize=STATEMENTS
+            )
+        except apsw.CantOpenError as error:
+            raise Refused("There is no such account", Code.NONEXISTENT) from error
+        try:
+            self._prepare()
+        except BaseException as error:
+            self.connection.close()
+            if isinstance(error, apsw.Error):
+                raise translated(error) from error
+            raise
+
+    def _prepare(self) -> None:
+        connection = self.connection
+        connection.set_busy_handler(self._wait)
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        self.cursor = connection.cursor()
+        for pragma in ("synchronous=NORMAL", "wal_autocheckpoint=0", "temp_store=MEMORY"):
+            self.cursor.execute(f"PRAGMA {pragma}").fetchall()
+        version = self._pragma("user_version")
+        if version > schema.VERSION:
+            raise Refused(
+                f"{self.folder.name}/{FILE} is of a newer Pillarbox: its schema version is {version}, "
+                f"this program knows none above {schema.VERSION}",
+                Code.CONTACTADMIN,
+            )
+        if self._pragma("application_id") != schema.APPLICATION_ID:
+            raise Refused(f"{self.folder.name}/{FILE} is not a Pillarbox account", Code.CONTACTADMIN)
+        if version < schema.VERSION:
+            self._upgrade()
+        select = "SELECT prefix, modseq FROM account WHERE account = ?"
+        account: list[Any] = self.cursor.execute(select, (_ACCOUNT,)).fetchall()
+        self.prefix: int
+        self.modseq_known: int
+        self.prefix, self.modseq_known = account[0] if account else (0, 0)
+
+    def _pragma(self, name: str) -> int:
+        found: list[Any] = self.cursor.execute(f"PRAGMA {name}").fetchall()
+        return int(found[0][0])
+
+    def _upgrade(self) -> None:
+        """Bring an older file to this version: under the lock, whole or not at all."""
+        self.cursor.execute("BEGIN IMMEDIATE")
+        try:
+            version = self._pragma("user_version")  # another process may have been first
+            for migration in schema.MIGRATIONS[version - 1 :]:
+                for statement in migration:
+                    self.cursor.execute(statement).fetchall()
+            if version < schema.VERSION:
+                self.cursor.execute(f"PRAGMA user_version={schema.VERSION}")
+            self.cursor.execute("COMMIT")
+        except BaseException:
+            self.roll_back()
+            raise
+
+    def _wait(self, calls: int) -> bool:
+        """SQLite asks whether to go on waiting for a lock. Its own handler sleeps up to 100 ms at a time."""
+        now = time.monotonic()
+        if calls == 0:
+            self._waiting_since = now
+        if now - self._waiting_since >= self.patience:
+            return False
+        time.sleep(WAIT_STEP)
+        return True
+
+    def transaction(self, *, write: bool) -> Transaction:
+        return Transaction(self, write)
+
+    def read_modseq(self) -> int:
+        """The account's mod-sequence as of now, or as of the open transaction."""
+        select = "SELECT modseq FROM account WHERE account = ?"
+        found: list[Any] = self.cursor.execute(select, (_ACCOUNT,)).fetchall()
+        return int(found[0][0]) if found else 0
+
+    def meet_incarnation(self, tx: Transaction) -> None:
+        """The first write of this handle: where the machine has been restarted since, leave the gap."""
+        found = tx.row("SELECT incarnation FROM account WHERE account = ?", _ACCOUNT)
+        if found and found[0] != boot_id():
+            tx.run(
+                "UPDATE account SET modseq = modseq + ?, incarnation = ? WHERE account = ?",
+                GAP,
+                boot_id(),
+                _ACCOUNT,
+            )
+
+    def roll_back(self) -> None:
+        # After some errors (a full disk among them) SQLite has rolled back by itself.
+        if self.connection.in_transaction:
+            self.cursor.execute("ROLLBACK")
+
+    def complete(self) -> None:
+        """Everything into `mail.db` itself, synced; the log is empty afterwards."""
+        self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def open_account(
+    folder: Path,
+    *,
+    clock: Callable[[], float] = time.time,
+    patience: float = FULL_PATIENCE,
+    vfs: str | None = None,
+) -> Database:
+    """The account in `folder`, brought to the current schema. Refused when it is missing or not ours."""
+    return Database(folder, clock=clock, patience=patience, vfs=vfs)
+
+
+def empty(first: Iterable[str], migrations: Iterable[Iterable[str]], application_id: int) -> bytes:
+    """The bytes of a database with these tables, ready to be used with a write-ahead log."""
+    connection = apsw.Connection(":memory:")
+    cursor = connection.cursor()
+    for pragma in ("page_size=4096", "auto_vacuum=INCREMENTAL"):
+        cursor.execute(f"PRAGMA {pragma}").fetchall()
+    version = 1
+    for statement in first:
+        cursor.execute(statement).fetchall()
+    for migration in migrations:
+        version += 1
+        for statement in migration:
+            cursor.execute(statement).fetchall()
+    cursor.execute(f"PRAGMA application_id={application_id}").fetchall()
+    cursor.execute(f"PRAGMA user_version={version}").fetchall()
+    image = bytearray(connection.serialize("main"))
+    connection.close()
+    # The file format's read and write versions (bytes 18 and 19): 2 says "with a write-ahead log". A
+    # database in memory cannot be switched to that itself.
+    image[18:20] = b"\x02\x02"
+    return bytes(image)
+
+
+def introduce(tx: Transaction, account: int) -> None:
+    """The account's own row; `tx` knows its prefix from here on."""
+    tx.run(
+        "INSERT INTO account VALUES (?, ?, ?, ?, 1, 0, 1, ?, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0)",
+        _ACCOUNT,
+        account,
+        boot_id(),
+        lineage(),
+        tx.now,
+    )
+    tx.prefix = account
+
+
+def lineage() -> str:
+    """A name for one unbroken history of an account."""
+    return apsw.randomness(16).hex()
+
+
+def translated(error: apsw.Error) -> Exception:
+    """What a verb's caller is told: lock waits, a full disk and a broken one are not our bugs."""
+    match error:
+        case apsw.BusyError() | apsw.LockedError():
+            return Busy(str(error))
+        case apsw.FullError() | apsw.IOError() | apsw.CantOpenError() | apsw.ReadOnlyError():
+            return Refused("The mail store cannot write at the moment", Code.UNAVAILABLE, temporary=True)
+        case apsw.CorruptError() | apsw.NotADBError():
+            return Refused("The account's database is damaged", Code.CORRUPTION, temporary=True)
+    return error

@@ -1,0 +1,56 @@
+"""The seam under every verb: an open transaction on one account.
+
+A verb is a plain function `verb(tx, actor, ...)`. It sees the database only through `Tx`, so the same
+verb runs on an embedded file, later on PostgreSQL, and in a test without an event loop.
+
+Rules of the place:
+- Every statement names `account = ?` first and passes `tx.account`.
+- Statement texts are constants or built from constants: engines cache prepared statements by text.
+- All rows are fetched before a call returns; no cursor leaves a verb, and no verb keeps `tx`.
+- A verb may be run again from the top (lock waits, serialisation failures), so it has no side
+  effect but through `tx`.
+- A write transaction holds the account's lock from its first moment: UIDs, ids and mod-sequences
+  read and written in it belong to it alone, and commit order is mod-sequence order.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+
+class Tx(Protocol):
+    """One transaction on one account; `account` and friends never change while it is open."""
+
+    @property
+    def account(self) -> int:
+        """Value of every `account` column: 1 in an embedded file, the prefix on a shared database."""
+        ...
+
+    @property
+    def prefix(self) -> int:
+        """High 31 bits of every object id of this account."""
+        ...
+
+    @property
+    def now(self) -> int:
+        """UTC seconds, one value for the whole transaction."""
+        ...
+
+    def rows(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT, or of a statement with RETURNING."""
+        ...
+
+    def row(self, sql: str, *args: Any) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+        ...
+
+    def run(self, sql: str, *args: Any) -> int:
+        """Run a statement; how many rows it changed."""
+        ...
+
+    def run_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Run a statement once a row."""
+        ...
+
+
+class Busy(Exception):
+    """The account's lock was not free within the patience given; the verb did not run. Try again."""
