@@ -1,0 +1,86 @@
+"""The one way in: credentials become a `Login`, or are refused alike for every reason.
+
+A client opens many connections with one password, so what was verified is remembered for some minutes:
+never the password, only an HMAC of it under a key that dies with the process. The directory is asked
+each time, so a changed password, a disabled or deleted account counts at once, in every process.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pillarbox.identity.directory import Credential, Directory
+from pillarbox.identity.passwords import PasswordPool
+from pillarbox.identity.sasl import Credentials
+from pillarbox.model.actors import Actor
+from pillarbox.model.errors import Code, Refused
+
+REMEMBERED_SECONDS = 300.0
+REMEMBERED_LOGINS = 10_000  # about 1 MiB
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Somebody who proved to be the user of an account."""
+
+    account: int  # the 31-bit prefix: what the store calls the account
+    user: int
+    address: str
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(reader=self.user)
+
+
+class Authenticator:
+    """`login` and what it remembers. `clock` is monotonic; `key` is 32 random octets of this process."""
+
+    def __init__(
+        self, directory: Directory, pool: PasswordPool, *, clock: Callable[[], float], key: bytes
+    ) -> None:
+        self._directory = directory
+        self._pool = pool
+        self._clock = clock
+        self._key = key
+        self._remembered: dict[bytes, float] = {}  # proof -> until, oldest first
+
+    async def login(self, credentials: Credentials) -> Login:
+        """The login, or `Refused`: the same answer after the same time whatever was wrong."""
+        credential = self._directory.credential(credentials.name)
+        if credential is None or not credential.enabled:
+            await self._pool.verify(None, credentials.password)
+            raise _refused()
+        proof = self._proof(credential, credentials.password)
+        if not self._remembers(proof):
+            if not await self._pool.verify(credential.password_hash, credentials.password):
+                raise _refused()
+            self._remember(proof)
+        return self._authorized(credential, credentials.authorize_as)
+
+    def _authorized(self, credential: Credential, authorize_as: str) -> Login:
+        # RFC 4616 2: who may act as whom is ours to decide; here everybody acts only as himself.
+        if authorize_as:
+            wanted = self._directory.credential(authorize_as)
+            if wanted is None or wanted.account != credential.account:
+                raise Refused("You may not act for that user", Code.AUTHORIZATIONFAILED)
+        return Login(credential.account, credential.user, credential.address)
+
+    def _proof(self, credential: Credential, password: str) -> bytes:
+        # The credential's version is part of it: after a change nothing remembered fits any more.
+        claim = f"{credential.account}:{credential.version}:{password}".encode("utf-8", "surrogatepass")
+        return hmac.digest(self._key, claim, hashlib.sha256)
+
+    def _remembers(self, proof: bytes) -> bool:
+        until = self._remembered.get(proof)
+        return until is not None and self._clock() < until
+
+    def _remember(self, proof: bytes) -> None:
+        self._remembered.pop(proof, None)  # so that it goes to the young end
+        while len(self._remembered) >= REMEMBERED_LOGINS:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[proof] = self._clock() + REMEMBERED_SECONDS
+
+
+def _refused() -> Refused:
+    return Refused("Authentication failed", Code.AUTHENTICATIONFAILED)

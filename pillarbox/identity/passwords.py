@@ -1,0 +1,79 @@
+"""Passwords: argon2id hashes, checked on a bounded pool of threads (docs/decisions/002-passwords.md).
+
+Each check fills 19 MiB and a core for some 30 ms, so the pool's size bounds both; those who wait cost
+only the connection they already have. An unknown user costs what a wrong password costs.
+"""
+
+import asyncio
+import base64
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import argon2
+
+from pillarbox.identity.prepare import prepare
+from pillarbox.model.errors import Code, Refused
+
+MEMORY_KIB = 19 * 1024
+PASSES = 2
+LANES = 1
+SALT_OCTETS = 16
+HASH_OCTETS = 32
+
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without the letters and digits people confuse
+_GROUPS, _GROUP_LENGTH = 3, 6  # 18 characters, 89 bits
+
+_hasher = argon2.PasswordHasher(
+    time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES, hash_len=HASH_OCTETS, salt_len=SALT_OCTETS
+)
+
+
+def _phc(salt: bytes, digest: bytes) -> str:
+    """An argon2id hash in the PHC string format, with our parameters."""
+    spelled = (base64.b64encode(octets).decode("ascii").rstrip("=") for octets in (salt, digest))
+    return "$".join(["", "argon2id", "v=19", f"m={MEMORY_KIB},t={PASSES},p={LANES}", *spelled])
+
+
+# A hash no password is known for: what is checked when there is no such user.
+_NOBODY = _phc(bytes(SALT_OCTETS), bytes(HASH_OCTETS))
+
+
+def hash_password(password: str) -> str:
+    """The hash to store. Refused when the password is empty or cannot be prepared (RFC 4013)."""
+    prepared = prepare(password)
+    if not prepared:
+        raise Refused("The password is empty", Code.CANNOT)
+    return _hasher.hash(prepared)
+
+
+def verify(stored: str | None, password: str) -> bool:
+    """Whether `password` is the one behind `stored`; takes the same time when nothing is stored."""
+    try:
+        prepared = prepare(password)
+    except Refused:
+        stored, prepared = None, ""
+    try:
+        return _hasher.verify(stored or _NOBODY, prepared)
+    except argon2.exceptions.VerificationError:
+        return False
+
+
+def generate(pick: Callable[[int], int]) -> str:
+    """A password to print for a person; `pick(n)` gives a random number below n."""
+    groups = ("".join(_ALPHABET[pick(len(_ALPHABET))] for _ in range(_GROUP_LENGTH)) for _ in range(_GROUPS))
+    return "-".join(groups)
+
+
+class PasswordPool:
+    """Runs `verify` on as many threads as there are cores, four at most."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        count = threads or min(4, os.cpu_count() or 1)
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="password")
+
+    async def verify(self, stored: str | None, password: str) -> bool:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, verify, stored, password)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
