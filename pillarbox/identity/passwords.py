@@ -55,7 +55,7 @@ def verify(stored: str | None, password: str) -> bool:
         stored, prepared = None, ""
     try:
         return _hasher.verify(stored or _NOBODY, prepared)
-    except argon2.exceptions.VerificationError:
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
         return False
 
 
