@@ -1,0 +1,109 @@
+"""What the client must be told: a view and the store's changes become a new view and its announcements.
+
+The one place that moves message numbers. Whether expunges may be announced now is not decided here and not
+by any handler: the caller passes what `table` says of the command being answered (RFC 9051 7.5.1). New
+messages and new flags may be announced at any time (RFC 9051 7.4.1, 7.5.2).
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+
+from pillarbox.imap.view import View, difference, merged
+from pillarbox.model.changes import Columns, Delta
+from pillarbox.model.numbers import Runs, runs, runs_of, slices
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """Messages with their present flags, as aligned columns."""
+
+    numbers: array[int]
+    uids: array[int]
+    flag_sets: array[int]
+    modseqs: array[int]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """The announcements, in the order they are sent: EXPUNGE, EXISTS, RECENT, FETCH.
+
+    `expunged` holds (message number, times): expunging a run of messages repeats one number, because every
+    EXPUNGE renumbers what follows (RFC 9051 7.5.1). The numbers in `flagged` are as of after the expunges.
+    """
+
+    expunged: tuple[tuple[int, int], ...] = ()
+    exists: int | None = None
+    recent: int | None = None
+    flagged: Flagged | None = None
+
+
+NOTHING = News()
+
+
+def advance(view: View, columns: Columns, delta: Delta, *, expunge: bool, own: int = 0) -> tuple[View, News]:
+    """The view brought up to `columns`, which is the mailbox as of `delta.modseq`.
+
+    `own` is the mod-sequence of the session's own STORE, whose outcome the command answers itself.
+    """
+    if not delta.complete:
+        delta = difference(view, columns)
+    old = view.shown
+    withheld = slices(_union(view.gone, delta.gone), old.uids)
+    expunged: tuple[tuple[int, int], ...] = ()
+    if expunge and withheld:
+        expunged = _falling_numbers(withheld)
+        left = len(old.uids) - sum(times for _, times in expunged)
+        withheld = []
+    else:
+        left = len(old.uids)
+    shown = merged(old, columns, withheld) if withheld else columns
+    after = replace(
+        view,
+        shown=shown,
+        modseq=columns.modseq,
+        synced=view.synced if withheld else columns.modseq,
+        gone=tuple((old.uids[start], old.uids[stop - 1]) for start, stop in withheld),
+    )
+    news = News(
+        expunged,
+        after.exists if after.exists != left else None,
+        after.recent if after.recent != view.recent else None,
+        _flagged(shown, delta, own),
+    )
+    return after, NOTHING if news == NOTHING else news
+
+
+def _union(known: Runs, more: Runs) -> Runs:
+    if not known or not more:
+        return known or more
+    return runs(known + more, 0)
+
+
+def _falling_numbers(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    out, removed = [], 0
+    for start, stop in spans:
+        out.append((start + 1 - removed, stop - start))
+        removed += stop - start
+    return tuple(out)
+
+
+def _flagged(shown: Columns, delta: Delta, own: int) -> Flagged | None:
+    """The columns of flag news, without what the session did itself."""
+    uids, flag_sets, modseqs = delta.changed_uids, delta.changed_flag_sets, delta.changed_modseqs
+    if not uids:
+        return None
+    if own and (mine := modseqs.count(own)):
+        if mine == len(modseqs):
+            return None
+        rest = [index for index, modseq in enumerate(modseqs) if modseq != own]
+        uids = array("I", [uids[index] for index in rest])
+        flag_sets = array("H", [flag_sets[index] for index in rest])
+        modseqs = array("Q", [modseqs[index] for index in rest])
+    numbers = array("I")
+    for low, high in runs_of(uids):
+        first = bisect_left(shown.uids, low) + 1
+        numbers.extend(range(first, first + high - low + 1))
+    return Flagged(numbers, uids, flag_sets, modseqs)

@@ -1,0 +1,182 @@
+"""The client's picture of its selected mailbox, as pure data.
+
+Rules of the place:
+* A message number is a position in `shown.uids`, plus 1. `shown` holds exactly the messages the client
+  has been told of, so it changes only together with what `updates` announces.
+* As long as no expunge is withheld, `shown` is the array object the store shares between all sessions;
+  otherwise it is a private merge of the store's arrays and the ghosts: messages that are expunged in the
+  store and still have a number here, because an EXPUNGE response was not allowed yet (RFC 9051 7.5.1).
+* Nothing here reads a store or writes bytes.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pillarbox.model.changes import Columns, Delta
+from pillarbox.model.errors import PeerSyntax
+from pillarbox.model.numbers import MAX_NUMBER, Ranges, Runs, runs, slices
+
+Spans = list[tuple[int, int]]  # half-open index ranges into `shown`, ascending and disjoint
+
+NEVER_RECENT = MAX_NUMBER + 1
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """`modseq` is how far the store's changes have been taken in, `synced` how far they have been announced:
+    they differ while an expunge is withheld (RFC 7162 3.2 allows to speak of `synced` only)."""
+
+    shown: Columns
+    modseq: int
+    synced: int
+    recent_from: int = NEVER_RECENT  # RFC 3501 2.3.2: UIDs from here on are \Recent in this session
+    gone: Runs = ()  # the ghosts
+    saved: Runs = ()  # `$` as UIDs (RFC 9051 6.4.4.1), so renumbering never touches it
+    read_only: bool = False
+
+    @property
+    def exists(self) -> int:
+        return len(self.shown.uids)
+
+    @property
+    def recent(self) -> int:
+        return len(self.shown.uids) - self.first_recent
+
+    @property
+    def first_recent(self) -> int:
+        """The index from which messages are `\\Recent`; UIDs ascend, so they stand together at the end."""
+        if self.recent_from == NEVER_RECENT:
+            return len(self.shown.uids)
+        return bisect_left(self.shown.uids, self.recent_from)
+
+
+def opened(columns: Columns, *, recent_from: int = NEVER_RECENT, read_only: bool = False) -> View:
+    return View(columns, columns.modseq, columns.modseq, recent_from, read_only=read_only)
+
+
+def by_number(view: View, ranges: Ranges) -> Spans:
+    """Where the messages with these numbers stand.
+
+    RFC 9051 9 (seq-number): a number beyond the mailbox is answered BAD, and so is `*` in an empty one.
+    """
+    exists = view.exists
+    wanted = runs(ranges, exists)
+    if wanted and (wanted[0][0] < 1 or wanted[-1][1] > exists):
+        raise PeerSyntax(f"There are {exists} messages, the command names a number beyond them")
+    return [(low - 1, high) for low, high in wanted]
+
+
+def by_uid(view: View, ranges: Ranges) -> Spans:
+    """Where the messages with these UIDs stand. RFC 9051 6.4.9: a UID that is not there is passed over,
+    and `*` is the greatest UID there is, so `1000:*` always names the last message."""
+    uids = view.shown.uids
+    return slices(runs(ranges, uids[-1]), uids) if uids else []
+
+
+def by_saved(view: View) -> Spans:
+    return slices(view.saved, view.shown.uids)
+
+
+def uid_runs(view: View, spans: Spans) -> Runs:
+    """UIDs of the messages in `spans`, one run for each span: it covers no message outside the span."""
+    uids = view.shown.uids
+    return tuple((uids[start], uids[stop - 1]) for start, stop in spans)
+
+
+def count(spans: Spans) -> int:
+    return sum(stop - start for start, stop in spans)
+
+
+def indices(spans: Spans) -> Iterator[int]:
+    for start, stop in spans:
+        yield from range(start, stop)
+
+
+def spans_of(indexes: Sequence[int]) -> Spans:
+    """Ascending indexes as spans."""
+    out: Spans = []
+    for index in indexes:
+        if out and out[-1][1] == index:
+            out[-1] = (out[-1][0], index + 1)
+        else:
+            out.append((index, index + 1))
+    return out
+
+
+def ghosts(view: View, spans: Spans) -> Spans:
+    """The part of `spans` that is expunged in the store."""
+    if not view.gone:
+        return []
+    out: Spans = []
+    dead = slices(view.gone, view.shown.uids)
+    for start, stop in spans:
+        at = bisect_right(dead, (start, 0)) - 1 if dead else 0
+        for low, high in dead[max(at, 0) :]:
+            if low >= stop:
+                break
+            if high > start:
+                out.append((max(low, start), min(high, stop)))
+    return out
+
+
+def without(spans: Spans, less: Spans) -> Spans:
+    """`spans` minus `less`, which lies inside them."""
+    out: Spans = []
+    holes = iter(less)
+    hole = next(holes, None)
+    for start, stop in spans:
+        while hole is not None and hole[0] < stop:
+            if start < hole[0]:
+                out.append((start, hole[0]))
+            start = hole[1]
+            hole = next(holes, None)
+        if start < stop:
+            out.append((start, stop))
+    return out
+
+
+def saving(view: View, found: Runs) -> View:
+    return replace(view, saved=found)
+
+
+def merged(shown: Columns, columns: Columns, withheld: Spans) -> Columns:
+    """`columns` with the messages of `shown` in `withheld`, put back in their places."""
+    uids, flag_sets, modseqs = array("I"), array("H"), array("Q")
+    taken = 0
+    for start, stop in withheld:
+        at = bisect_left(columns.uids, shown.uids[start], taken)
+        uids += columns.uids[taken:at] + shown.uids[start:stop]
+        flag_sets += columns.flag_sets[taken:at] + shown.flag_sets[start:stop]
+        modseqs += columns.modseqs[taken:at] + shown.modseqs[start:stop]
+        taken = at
+    uids += columns.uids[taken:]
+    flag_sets += columns.flag_sets[taken:]
+    modseqs += columns.modseqs[taken:]
+    return Columns(columns.mailbox, columns.modseq, uids, flag_sets, modseqs)
+
+
+def difference(view: View, columns: Columns) -> Delta:
+    """The way from `view` to `columns`, found by comparing them: for when the store no longer knows it.
+
+    RFC 9051 2.3.1.1: UIDs only ascend, so what is beyond the last one shown is new and nothing else is.
+    """
+    old = view.shown
+    last = old.uids[-1] if old.uids else 0
+    known = bisect_right(columns.uids, last)
+    present = set(columns.uids[:known])
+    gone = tuple((uid, uid) for uid in old.uids if uid not in present)
+    moved = [index for index in range(known) if columns.modseqs[index] > view.modseq]
+    return Delta(
+        modseq=columns.modseq,
+        new_uids=columns.uids[known:],
+        new_flag_sets=columns.flag_sets[known:],
+        new_modseqs=columns.modseqs[known:],
+        changed_uids=array("I", [columns.uids[index] for index in moved]),
+        changed_flag_sets=array("H", [columns.flag_sets[index] for index in moved]),
+        changed_modseqs=array("Q", [columns.modseqs[index] for index in moved]),
+        gone=gone,
+    )
