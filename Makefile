@@ -1,0 +1,54 @@
+# Everything a fresh checkout needs is python3 (3.11 or later, with venv) and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PROCESSES ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install serve test check format bench crash fuzz docs clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+install: .venv/installed  ## make .venv with the package and the command pillarbox in it
+
+serve: .venv/installed  ## run a server with its data in ./var
+	$(BIN)/pillarbox serve
+
+test: .venv/installed-dev  ## run the tests
+	$(BIN)/pytest -n $(PROCESSES)
+
+check: .venv/installed-dev  ## what must hold before a commit: format, lint, types, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(MAKE) test
+
+format: .venv/installed-dev  ## put the code in shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/installed-dev  ## measure beside Dovecot
+	$(BIN)/python -m bench
+
+crash: .venv/installed-dev  ## kill the server and cut its power, many times
+	$(BIN)/python -m bench.crash
+
+fuzz: .venv/installed-dev  ## feed the parsers garbage for a while
+	$(BIN)/python -m bench.fuzz
+
+docs: .venv/installed-dev  ## write the generated pages again
+	$(BIN)/python docs/generate.py
+
+clean:  ## remove what make made (never mail)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The stamps: a repeated run installs nothing unless the list of dependencies changed.
+.venv/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/installed-dev: pyproject.toml .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
