@@ -1,0 +1,66 @@
+"""What is advertised when (RFC 9051 6.1.1, 7.2.2). docs/protocols.md is made from this table too.
+
+Rules of the place: a capability names the commands it promises, and a test holds each of them against
+`table`; what depends on the connection (TLS, the cleartext policy) is passed in.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+MECHANISMS = ("PLAIN", "LOGIN")
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    name: str
+    rfc: str
+    commands: tuple[str, ...] = ()
+    before_login: bool = False
+
+
+ADVERTISED = (
+    # RFC 9051 Appendix A: a server may offer both; the client picks rev2 with ENABLE.
+    Capability("IMAP4rev2", "RFC 9051", before_login=True),
+    Capability("IMAP4rev1", "RFC 3501", before_login=True),
+    # RFC 7888 5: LITERAL+ or LITERAL-, never both. Sizes are checked before anything is read.
+    Capability("LITERAL+", "RFC 7888", before_login=True),
+    Capability("SASL-IR", "RFC 4959", ("AUTHENTICATE",), before_login=True),
+    Capability("ENABLE", "RFC 5161", ("ENABLE",), before_login=True),
+    Capability("ID", "RFC 2971", ("ID",), before_login=True),
+    Capability("IDLE", "RFC 2177", ("IDLE",)),
+    Capability("NAMESPACE", "RFC 2342", ("NAMESPACE",)),
+    Capability("UNSELECT", "RFC 3691", ("UNSELECT",)),
+    Capability("UIDPLUS", "RFC 4315", ("UID EXPUNGE",)),
+    Capability("MOVE", "RFC 6851", ("MOVE", "UID MOVE")),
+    Capability("CHILDREN", "RFC 3348", ("LIST",)),
+    Capability("LIST-EXTENDED", "RFC 5258", ("LIST",)),
+    Capability("LIST-STATUS", "RFC 5819", ("LIST",)),
+    Capability("SPECIAL-USE", "RFC 6154", ("LIST",)),
+    Capability("CREATE-SPECIAL-USE", "RFC 6154", ("CREATE",)),
+    Capability("STATUS=SIZE", "RFC 8438", ("STATUS",)),
+    Capability("ESEARCH", "RFC 4731", ("SEARCH", "UID SEARCH")),
+    Capability("SEARCHRES", "RFC 5182", ("SEARCH", "FETCH")),
+    Capability("BINARY", "RFC 3516", ("FETCH", "APPEND")),
+    Capability("MULTIAPPEND", "RFC 3502", ("APPEND",)),
+    Capability("OBJECTID", "RFC 8474", ("FETCH", "SEARCH", "STATUS")),
+    Capability("UTF8=ACCEPT", "RFC 6855", ("ENABLE", "APPEND")),
+)
+
+# What ENABLE may switch on (RFC 5161 3.1), by its folded name.
+ENABLEABLE = {"IMAP4REV2": "IMAP4rev2", "UTF8=ACCEPT": "UTF8=ACCEPT"}
+
+
+@lru_cache(maxsize=32)
+def capabilities(*, logged_in: bool, tls: bool, cleartext: bool, append_limit: int) -> tuple[str, ...]:
+    """The list for one kind of connection. `cleartext`: passwords may be sent on it as it is."""
+    names = [one.name for one in ADVERTISED if logged_in or one.before_login]
+    if logged_in:
+        # RFC 7889 3.1: the greatest message APPEND takes.
+        return (*names, f"APPENDLIMIT={append_limit}")
+    if not tls:
+        names.append("STARTTLS")
+    if cleartext:
+        names += [f"AUTH={mechanism}" for mechanism in MECHANISMS]
+    else:
+        names.append("LOGINDISABLED")  # RFC 9051 6.2.3
+    return tuple(names)
