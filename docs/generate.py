@@ -29,8 +29,8 @@ def deviations() -> str:
     out = [
         "# Where Pillarbox does not do what an RFC says",
         "",
-        "Generated from the marks in the code by `make docs`. Everything else is meant to be to the letter; where it",
-        "is not and is not listed here, that is a bug.",
+        "Generated from the marks in the code by `make docs`. Everything else is meant to be to the letter;",
+        "what is not, and is not listed here, is a bug.",
     ]
     for path in sorted(PACKAGE.rglob("*.py")):
         found = marks(path.read_text(encoding="utf-8").splitlines())

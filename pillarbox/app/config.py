@@ -1,0 +1,210 @@
+"""`pillarbox.toml`: what may stand in it, and a sentence for everything that may not.
+
+Every key is optional. Relative paths count from the folder of the file (without one: from where the
+command was started). A mistake is a `ConfigError` that names the file, the line where it can be known,
+the key and the nearest key there is.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from msgspec import Meta, Struct
+
+FILE_NAME = "pillarbox.toml"
+
+Cleartext = Literal["never", "loopback", "always"]
+Addresses = str | tuple[str, ...]
+
+# host:port, [IPv6]:port or unix:path
+_ADDRESS = re.compile(
+    r"(?:\[[0-9A-Fa-f:.%\w]+\]|[^\s:\[\]/]+):(?P<port>\d{1,5})|unix:(?P<path>.+)", re.DOTALL
+)
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; `str()` says where and why."""
+
+
+class Listen(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where each protocol listens; absent means off."""
+
+    imap: Addresses = ()
+    imaps: Addresses = ()
+    lmtp: Addresses = ()
+    smtp: Addresses = ()
+    submission: Addresses = ()
+    submissions: Addresses = ()
+    pop3: Addresses = ()
+    pop3s: Addresses = ()
+    managesieve: Addresses = ()
+    http: Addresses = ()
+    https: Addresses = ()
+
+    def each(self) -> Iterator[tuple[str, str]]:
+        """(protocol, address), in the order of the keys above."""
+        for protocol in self.__struct_fields__:
+            addresses: Addresses = getattr(self, protocol)
+            for address in (addresses,) if isinstance(addresses, str) else addresses:
+                yield protocol, address
+
+
+# What a server without `[listen]` does: everything there is, on loopback, on ports anybody may open.
+DEFAULT_LISTEN = Listen(
+    imap="127.0.0.1:1143",
+    imaps="127.0.0.1:1993",
+    lmtp="127.0.0.1:1024",
+    smtp="127.0.0.1:1025",
+    submission="127.0.0.1:1587",
+    submissions="127.0.0.1:1465",
+    pop3="127.0.0.1:1110",
+    pop3s="127.0.0.1:1995",
+    managesieve="127.0.0.1:4190",
+    http="127.0.0.1:1080",
+    https="127.0.0.1:1443",
+)
+
+
+class Tls(Struct, frozen=True, forbid_unknown_fields=True):
+    """Both files, or neither: then a self-signed certificate is made in the data folder."""
+
+    certificate: str | None = None
+    key: str | None = None
+
+
+class Auth(Struct, frozen=True, forbid_unknown_fields=True):
+    """`cleartext`: who may send a password without TLS; "loopback" looks at the client's real address."""
+
+    cleartext: Cleartext = "loopback"
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    hostname: Annotated[str, Meta(pattern=r"^[^\s@/]+$")] = "localhost"
+    data: str = "var"
+    workers: Annotated[int, Meta(ge=1)] = os.cpu_count() or 1
+    listen: Listen = DEFAULT_LISTEN
+    tls: Tls = Tls()
+    auth: Auth = Auth()
+
+    @property
+    def data_folder(self) -> Path:
+        return Path(self.data)
+
+
+def load(path: Path | None = None) -> Config:
+    """The configuration in `path`, else in `./pillarbox.toml`, else the defaults. All paths absolute."""
+    if path is None:
+        path = Path.cwd() / FILE_NAME
+        if not path.exists():
+            return _resolved(Config(), Path.cwd())
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8") from None
+    return _resolved(parse(text, str(path)), path.absolute().parent)
+
+
+def parse(text: str, file: str = FILE_NAME) -> Config:
+    """The configuration a file's text means, paths as they are written. `file` is for the sentences."""
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: {error}") from None
+    _refuse_unknown(tree, Config, "", text, file)
+    try:
+        config = msgspec.convert(tree, Config)
+    except msgspec.ValidationError as error:
+        reason, _, at = str(error).partition(" - at ")
+        key = at.strip("`").removeprefix("$.")
+        key = re.sub(r"\[.*", "", key)
+        raise _error(file, text, key, _in_words(key, reason)) from None
+    for protocol, address in config.listen.each():
+        if "listen" in tree and not is_address(address):
+            wrong = f'"{address}" is not an address; write "host:port", "[IPv6]:port" or "unix:path"'
+            raise _error(file, text, f"listen.{protocol}", wrong)
+    if (config.tls.certificate is None) != (config.tls.key is None):
+        raise _error(file, text, "tls", "certificate and key belong together; one of them is missing")
+    return config
+
+
+def is_address(text: str) -> bool:
+    match = _ADDRESS.fullmatch(text)
+    return match is not None and (match["port"] is None or int(match["port"]) < 65536)
+
+
+def _refuse_unknown(tree: dict[str, Any], shape: type[Struct], prefix: str, text: str, file: str) -> None:
+    """The first key that no struct of `shape` has is an error, with the nearest one that exists."""
+    fields = {field.name: field.type for field in msgspec.structs.fields(shape)}
+    for name, value in tree.items():
+        key = prefix + name
+        if name not in fields:
+            nearest = _nearest(name, prefix, list(fields))
+            raise _error(file, text, key, f"there is no such key; the nearest is {nearest}")
+        inner = fields[name]
+        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, Struct):
+            _refuse_unknown(value, inner, f"{key}.", text, file)
+
+
+def _nearest(name: str, prefix: str, siblings: list[str]) -> str:
+    """The key somebody meant: one of the same table when it is alike, else one of that name elsewhere."""
+    if near := difflib.get_close_matches(name, siblings, n=1):
+        return prefix + near[0]
+    leaves = {key.rpartition(".")[2]: key for key in _keys(Config, "")}
+    return leaves[difflib.get_close_matches(name, leaves, n=1, cutoff=0.0)[0]]
+
+
+def _keys(shape: type[Struct], prefix: str) -> Iterator[str]:
+    """Every key there is, dotted."""
+    for field in msgspec.structs.fields(shape):
+        if isinstance(field.type, type) and issubclass(field.type, Struct):
+            yield from _keys(field.type, f"{prefix}{field.name}.")
+        else:
+            yield prefix + field.name
+
+
+def _in_words(key: str, reason: str) -> str:
+    if key == "auth.cleartext":
+        return "must be one of " + ", ".join(f'"{choice}"' for choice in get_args(Cleartext))
+    return reason.replace("`", "")[:1].lower() + reason.replace("`", "")[1:]
+
+
+def _error(file: str, text: str, key: str, reason: str) -> ConfigError:
+    line = _line_of(text, key)
+    where = f"{file}, line {line}" if line else file
+    return ConfigError(f"{where}: {key}: {reason}")
+
+
+def _line_of(text: str, key: str) -> int | None:
+    """Where a key, or else its table, stands; None when it is written in a way this does not follow."""
+    table, table_line = "", None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
+            table = header[1] + "."
+            if header[1] == key:
+                table_line = number
+        elif (written := re.match(r"\s*([^\s=#]+)\s*=", line)) and table + written[1].strip("\"'") == key:
+            return number
+    return table_line
+
+
+def _resolved(config: Config, folder: Path) -> Config:
+    """The same with every path absolute."""
+
+    def absolute(path: str) -> str:
+        return str(folder / path)
+
+    def absolute_address(address: str) -> str:
+        return f"unix:{absolute(address[5:])}" if address.startswith("unix:") else address
+
+    listen: dict[str, tuple[str, ...]] = {}
+    for protocol, address in config.listen.each():
+        listen[protocol] = (*listen.get(protocol, ()), absolute_address(address))
+    tls = Tls(*(path and absolute(path) for path in (config.tls.certificate, config.tls.key)))
+    return msgspec.structs.replace(config, data=absolute(config.data), listen=Listen(**listen), tls=tls)
