@@ -79,12 +79,15 @@ CREATE TABLE clock (                      -- modseq -> wall clock, a row a minut
   PRIMARY KEY (account, modseq)) WITHOUT ROWID;
 CREATE TABLE email (                      -- [wide] immutable; id = EMAILID
   account INTEGER NOT NULL, id INTEGER PRIMARY KEY, thread INTEGER NOT NULL, blob INTEGER NOT NULL,
-  created INTEGER NOT NULL, size INTEGER NOT NULL, sent_at INTEGER NOT NULL, sent_day INTEGER NOT NULL,
+  created INTEGER NOT NULL, size INTEGER NOT NULL,
   derived INTEGER NOT NULL,               -- version of the code that filled the rest
-  message_id BLOB, refs BLOB, sort_keys BLOB, envelope BLOB, structure BLOB, offsets BLOB, preview BLOB);
+  header_size INTEGER NOT NULL, sent_at INTEGER, sent_day INTEGER,  -- NULL: no Date that can be read
+  message_id BLOB NOT NULL, refs BLOB NOT NULL, envelope BLOB NOT NULL, structure BLOB NOT NULL,
+  offsets BLOB NOT NULL, preview BLOB NOT NULL);
 CREATE INDEX email_thread ON email (account, thread);
 CREATE TABLE email_key (                  -- [wide] normalised header text: SORT, SEARCH FROM TO CC SUBJECT
   account INTEGER NOT NULL, email INTEGER PRIMARY KEY,
+  is_reply INTEGER NOT NULL, base_subject BLOB NOT NULL,  -- RFC 5256 2.1
   sender BLOB NOT NULL, recipient BLOB NOT NULL, cc BLOB NOT NULL, subject BLOB NOT NULL);
 CREATE TABLE thread_key (                 -- (message id, base subject) -> thread; never merged
   account INTEGER NOT NULL, id_hash INTEGER NOT NULL, subject_hash INTEGER NOT NULL,
