@@ -1,0 +1,121 @@
+"""Accepting connections: who may come in, how many at once, and how the server stops.
+
+listening = Listening(wheel, on_error)
+await listening.start(listener, bind(listener.address))
+...
+await listening.stop(grace=10)
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from pillarbox.net.driver import Common, Driver
+from pillarbox.net.session import Peer, Session
+from pillarbox.net.tls import upgrading
+from pillarbox.net.wheel import Wheel
+
+Tls = Literal["none", "starttls", "implicit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One protocol at one address. `refusal` is what a connection over `limit` is told before it is
+    closed, in the protocol's own words; under implicit TLS it is just closed, because a handshake is
+    what an overloaded server must save."""
+
+    address: str
+    session: Callable[[], Session]
+    tls: Tls = "none"
+    context: ssl.SSLContext | None = None
+    refusal: bytes = b""
+    limit: int = 20_000  # memory: 30 KiB each under TLS
+
+
+class Listening:
+    """All listeners of a process and their connections."""
+
+    def __init__(self, wheel: Wheel, on_error: Callable[[BaseException, Peer], None]) -> None:
+        self._wheel = wheel
+        self._on_error = on_error
+        self._servers: list[asyncio.AbstractServer] = []
+        self._drivers: set[Driver] = set()
+        self._empty = asyncio.Event()
+
+    @property
+    def connections(self) -> int:
+        return len(self._drivers)
+
+    async def start(self, listener: Listener, sockets: list[socket.socket]) -> None:
+        """Serve on `sockets`, which stay the caller's to `release`."""
+        if listener.tls != "none" and listener.context is None:
+            raise ValueError(f"{listener.address} needs a certificate")
+        own: set[Driver] = set()
+
+        def gone(driver: Driver) -> None:
+            own.discard(driver)
+            self._gone(driver)
+
+        common = Common(
+            self._wheel,
+            self._on_error,
+            upgrading(listener.context if listener.tls != "none" else None),
+            implicit_tls=listener.tls == "implicit",
+            gone=gone,
+        )
+
+        def accept() -> asyncio.Protocol:
+            if len(own) >= listener.limit:
+                return _Refusal(b"" if listener.tls == "implicit" else listener.refusal)
+            driver = Driver(listener.session(), common)
+            own.add(driver)
+            self._drivers.add(driver)
+            return driver
+
+        loop = asyncio.get_running_loop()
+        for sock in sockets:
+            shared = sock.dup()  # closing the server must not close what the caller has bound
+            shared.setblocking(False)
+            if sock.family == getattr(socket, "AF_UNIX", None):
+                self._servers.append(await loop.create_unix_server(accept, sock=shared))
+            else:
+                self._servers.append(await loop.create_server(accept, sock=shared))
+
+    async def stop(self, grace: float) -> None:
+        """Accept nothing more, let every session end in its own time, and after `grace` seconds end it."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        for driver in tuple(self._drivers):
+            driver.drain()
+        await self._emptied(grace)
+        for driver in tuple(self._drivers):
+            driver.abort()
+        await self._emptied(1.0)
+
+    async def _emptied(self, seconds: float) -> None:
+        self._empty.clear()
+        if self._drivers:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._empty.wait()
+            except TimeoutError:
+                return
+
+    def _gone(self, driver: Driver) -> None:
+        self._drivers.discard(driver)
+        if not self._drivers:
+            self._empty.set()
+
+
+class _Refusal(asyncio.Protocol):
+    def __init__(self, words: bytes) -> None:
+        self._words = words
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        writable = cast(asyncio.WriteTransport, transport)
+        writable.write(self._words)
+        writable.close()

@@ -1,0 +1,98 @@
+"""TLS: contexts, the handshake as the driver needs it, and a certificate to begin with."""
+
+import asyncio
+import datetime
+import ipaddress
+import os
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+HANDSHAKE_TIMEOUT = 60.0
+WRITE_HIGH = 64 * 1024  # as on a plain transport; uvloop's own is 512 KiB a connection under TLS
+VALIDITY = datetime.timedelta(days=825)  # Apple's clients refuse server certificates that live longer
+
+
+def server_context(certificate: Path, key: Path, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
+    """RFC 8314 4.1, RFC 9051 11.1: TLS 1.2 or later. A client that offers other ALPN names only is not
+    turned away."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    # Mail clients often just hang up; every protocol here has its own goodbye, so that is no truncation.
+    context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def reload(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    """Use these files for every handshake from now on; if they are no good, nothing changes."""
+    server_context(certificate, key)
+    context.load_cert_chain(certificate, key)
+
+
+def upgrading(
+    context: ssl.SSLContext | None,
+) -> Callable[[asyncio.Transport, asyncio.Protocol], Awaitable[asyncio.Transport]]:
+    """The server's side of a handshake on a plain transport: the transport to go on with, or OSError."""
+
+    async def upgrade(transport: asyncio.Transport, protocol: asyncio.Protocol) -> asyncio.Transport:
+        if context is None:
+            raise ConnectionAbortedError("this listener has no certificate")
+        secured = await asyncio.get_running_loop().start_tls(
+            transport, protocol, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
+        )
+        if secured is None:
+            raise ConnectionResetError("gone during the handshake")
+        secured.set_write_buffer_limits(high=WRITE_HIGH)
+        return secured
+
+    return upgrade
+
+
+def self_signed(hostname: str, now: datetime.datetime) -> tuple[bytes, bytes]:
+    """A certificate and its key, both PEM, for `hostname` and this machine's own names."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname[:64])])
+    names = [x509.DNSName(each) for each in dict.fromkeys((_ascii(hostname), "localhost"))]
+    addresses = [x509.IPAddress(ipaddress.ip_address(each)) for each in ("127.0.0.1", "::1")]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + VALIDITY)
+        .add_extension(x509.SubjectAlternativeName([*names, *addresses]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return (
+        certificate.public_bytes(serialization.Encoding.PEM),
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ),
+    )
+
+
+def write_self_signed(certificate: Path, key: Path, hostname: str, now: datetime.datetime) -> None:
+    """`self_signed` as two new files; the key is nobody else's to read at any moment."""
+    certificate_pem, key_pem = self_signed(hostname, now)
+    for path, pem, mode in ((key, key_pem, 0o600), (certificate, certificate_pem, 0o644)):
+        path.unlink(missing_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(fd, "wb") as file:
+            file.write(pem)
+
+
+def _ascii(hostname: str) -> str:
+    return hostname if hostname.isascii() else hostname.encode("idna").decode("ascii")
