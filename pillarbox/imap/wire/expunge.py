@@ -1,0 +1,20 @@
+"""EXPUNGE and UID EXPUNGE (RFC 9051 6.4.3, 6.4.9)."""
+
+from dataclasses import dataclass
+
+from pillarbox.imap.wire.reader import Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Expunge:
+    """`numbers` is None for EXPUNGE and a UID set for UID EXPUNGE."""
+
+    numbers: Numbers | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expunged:
+    """`* n EXPUNGE` as (message number, times): a run that goes repeats one number, because every
+    EXPUNGE renumbers what follows (RFC 9051 7.5.1)."""
+
+    runs: tuple[tuple[int, int], ...]

@@ -1,0 +1,30 @@
+"""Every limit on what a client may write, once, with its reason.
+
+The session gives the line limits to the net driver and checks a literal's size before it asks for the
+octets; the parsers bound only what a line of legal length could still blow up.
+"""
+
+# RFC 9051 4.3 and 7888 4 leave lengths to the server; RFC 2683 3.2.1.5 asks clients for at most 1,000 and
+# servers for at least 8,000 octets. Real clients write long UID sets: 64 KiB holds some 8,000 ranges.
+LINE_BEFORE_LOGIN = 8 * 1024
+LINE = 64 * 1024
+
+# Literals in commands other than APPEND, all of one command together: mailbox names, passwords, needles.
+LITERAL_BEFORE_LOGIN = 4 * 1024
+LITERALS = 64 * 1024
+# All octets of one command outside APPEND's messages, so that many small literals cannot bypass LINE.
+COMMAND = 128 * 1024
+# RFC 7888 5: a LITERAL- client never sends a larger non-synchronizing literal.
+LITERAL_MINUS = 4096
+
+NUMBER = 2**32 - 1  # RFC 9051 9: number, nz-number
+NUMBER64 = 2**63 - 1  # RFC 9051 9: number64
+
+SEARCH_DEPTH = 100  # parentheses, NOT and OR within each other; evaluation and hashing recurse over the tree
+SEARCH_KEYS = 10_000  # of one command; as many as a line holds in practice, bounded all the same
+FETCH_ITEMS = 1_000  # of one command
+SECTION_DEPTH = 100  # part numbers in one section, as deep as messages are looked into
+ID_FIELDS = 30  # RFC 2971 3.3: field-value pairs
+ID_FIELD_NAME = 30
+ID_FIELD_VALUE = 1024
+STATUS_TEXT = 400  # octets of human text in a status response; clients show it in one dialogue line
