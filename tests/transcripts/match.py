@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 STATUSES = (b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH")
 REST = b"..."
@@ -50,7 +51,7 @@ def parse(raw: bytes) -> Response:
     if tag == b"+":
         return Response(raw, tag, b"", None, [])
     word = rest.partition(b" ")[0].upper()
-    if word in STATUSES:
+    if all(each in STATUSES for each in word.split(b"|")):  # a pattern may say `OK|BAD`
         text = rest[len(word) :].lstrip(b" ")
         code = None
         if text.startswith(b"["):
@@ -139,7 +140,7 @@ def _atom(data: bytes, at: int, closing: bytes) -> tuple[bytes, int]:
 def match(pattern: Response, actual: Response, bindings: Bindings) -> Bindings | None:
     """The bindings after `actual` is found to be what `pattern` says, or None when it is not."""
     bound = dict(bindings)
-    if pattern.tag != actual.tag or pattern.status != actual.status:
+    if pattern.tag != actual.tag or actual.status not in pattern.status.split(b"|"):
         return None
     if pattern.status:
         if pattern.code is None:
@@ -287,9 +288,20 @@ def _pairs(pattern: list[object], actual: list[object], bound: Bindings) -> bool
         if key == b"FLAGS":
             if not _inner(_set, value, given[key], bound):
                 return False
+        elif key == b"INTERNALDATE":
+            if not _same_instant(value, given[key]):
+                return False
         elif not _one(value, given[key], bound, fold=key in (b"BODYSTRUCTURE", b"BODY")):
             return False
     return True
+
+
+def _same_instant(pattern: object, actual: object) -> bool:
+    """A date-time names an instant; the zone it is told in is the server's business."""
+    if not isinstance(pattern, Text) or not isinstance(actual, Text):
+        return bool(pattern == b"$_")
+    instants = [datetime.strptime(each.decode(), "%d-%b-%Y %H:%M:%S %z") for each in (pattern, actual)]
+    return instants[0] == instants[1]
 
 
 def _named(pattern: object, actual: object, bound: Bindings) -> bool:
@@ -340,7 +352,7 @@ def now(pattern: Response, pending: list[Response]) -> Response | None:
         return pattern
     expunged = [each for each in pending if _kind(each) == b"EXPUNGE"]
     if kind == b"EXPUNGE":
-        return None if any(_kind(each) in (b"EXPUNGE", b"EXISTS") for each in pending) else pattern
+        return None if any(_kind(each) == b"EXISTS" for each in pending) else pattern
     if kind == b"EXISTS" or not expunged:
         return None if expunged else pattern
     numbers = [each.tokens[0] for each in (pattern, *expunged)]
@@ -352,10 +364,36 @@ def now(pattern: Response, pending: list[Response]) -> Response | None:
     return replace(pattern, tokens=[b"%d" % number, *pattern.tokens[1:]])
 
 
+def expunged(pending: list[Response], actual: Response) -> list[Response] | None:
+    """The `pending` EXPUNGE responses after `actual` has come for one of them, renumbered; None when it
+    is not one of them. Only which messages go matters: a server may announce them in any order."""
+    originals: list[int] = []
+    for each in pending:
+        number = int(each.tokens[0])  # type: ignore[call-overload]
+        for gone in sorted(originals):
+            number += number >= gone
+        originals.append(number)
+    gone = int(actual.tokens[0])  # type: ignore[call-overload]
+    if gone not in originals:
+        return None
+    left = sorted(number - (number > gone) for number in originals if number != gone)
+    return [
+        replace(pending[0], tokens=[b"%d" % (number - index), *pending[0].tokens[1:]])
+        for index, number in enumerate(left)
+    ]
+
+
+def is_numbered_expunge(response: Response) -> bool:
+    return _kind(response) == b"EXPUNGE" and _NUMBERS.match(_word(response.tokens[0])) is not None
+
+
 def _kind(response: Response) -> bytes:
     return _word(response.tokens[1]) if len(response.tokens) > 1 else b""
 
 
 def may_always_come(response: Response) -> bool:
-    """RFC 3501 7.3.2 has RECENT and RFC 9051 has not: a scene that does not name it does not mind it."""
-    return _kind(response) == b"RECENT"
+    """RFC 3501 7.3.2 has RECENT and RFC 9051 has not, and a server may tell FLAGS whenever it learns a
+    keyword (RFC 9051 7.3.5): a scene that does not name them does not mind them."""
+    if response.status:
+        return bool(response.code) and _word(response.code[0]) == b"PERMANENTFLAGS"
+    return _kind(response) == b"RECENT" or _word(response.tokens[0]) == b"FLAGS"

@@ -263,6 +263,15 @@ def _take(
     wanted: list[tuple[Pattern, match.Response]], actual: match.Response, bound: match.Bindings
 ) -> tuple[Pattern, match.Bindings] | None:
     """The first pattern the response may be taken for; it is used up unless it is a prohibition."""
+    if match.is_numbered_expunge(actual):
+        held = [index for index, (_, response) in enumerate(wanted) if match.is_numbered_expunge(response)]
+        held = [index for index in held if not wanted[index][0].manner]
+        left = match.expunged([wanted[index][1] for index in held], actual) if held else None
+        if left is not None:
+            pattern = wanted.pop(held[0])[0]
+            for index, response in zip(held, left):
+                wanted[index] = (wanted[index][0], response)
+            return pattern, bound
     before: list[match.Response] = []
     for index, (pattern, response) in enumerate(wanted):
         ends = response.tag != b"*" and not pattern.manner
