@@ -1,0 +1,78 @@
+"""What the store computes once from a message, at its arrival, and never again until
+`DERIVED_VERSION` grows."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pillarbox.message import dates, parts
+from pillarbox.message.decode import header_text
+from pillarbox.message.envelope import envelope
+from pillarbox.message.header import Buffer, raw_of
+from pillarbox.message.preview import preview
+from pillarbox.message.references import message_id, references
+from pillarbox.message.searchable import fold_text
+from pillarbox.message.structure import structure
+from pillarbox.message.subject import base_subject
+from pillarbox.message.walk import walk
+
+DERIVED_VERSION = 1  # grows with any change to what `derive` answers; stored beside the answer
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """`sort_*` are whole field values, decoded and folded; `envelope` and `structure` are spelled for
+    IMAP; `offsets` is for `parts.unpack`."""
+
+    header_size: int  # octets up to and with the blank line
+    sent_at: int | None  # Date in UTC seconds
+    sent_day: int | None  # Date's own calendar day, counted from 1970-01-01
+    message_id: bytes
+    references: tuple[bytes, ...]
+    base_subject: str
+    is_reply: bool
+    sort_from: str
+    sort_to: str
+    sort_cc: str
+    sort_subject: str
+    envelope: bytes
+    structure: bytes
+    offsets: bytes
+    preview: bytes
+
+
+def derive(buffer: Buffer) -> Derived:
+    """Everything about one message. Any octets will do; an mmap is not copied as a whole."""
+    raw = raw_of(buffer)
+    root = walk(raw)
+    get = root.fields.get
+    sent = dates.sent(get(b"date", b""))
+    subject = header_text(get(b"subject", b""))
+    base, is_reply = base_subject(subject)
+    return Derived(
+        root.body,
+        None if sent is None else sent[0],
+        None if sent is None else sent[1],
+        message_id(get(b"message-id", b"")),
+        references(get(b"references"), get(b"in-reply-to")),
+        base,
+        is_reply,
+        _folded(get(b"from", b"")),
+        _folded(get(b"to", b"")),
+        _folded(get(b"cc", b"")),
+        fold_text(subject),
+        envelope(root.fields),
+        structure(root),
+        parts.pack(root),
+        preview(raw, root),
+    )
+
+
+def _fold(value: bytes) -> str:
+    return fold_text(header_text(value))
+
+
+_remembered = lru_cache(maxsize=2048)(_fold)
+
+
+def _folded(value: bytes) -> str:
+    return _remembered(value) if len(value) <= 512 else _fold(value)

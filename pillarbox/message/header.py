@@ -1,0 +1,49 @@
+"""Header fields as they stand in the bytes: where a header ends, which fields it has, unfolded.
+
+A line ends at LF; one CR before it belongs to the line end. Bare CR is ordinary data. A line without
+a colon is no field and does no harm. Field names compare in lower case.
+"""
+
+import mmap
+from collections.abc import Iterator
+from itertools import islice
+
+from pillarbox.message.limits import MAX_FIELDS
+
+Buffer = bytes | bytearray | memoryview | mmap.mmap
+Raw = bytes | mmap.mmap  # what can be sliced and searched without a copy of the whole
+
+
+def raw_of(buffer: Buffer) -> Raw:
+    """The buffer in a form that has `find`. Only views and bytearrays are copied: pass bytes or an mmap."""
+    return buffer if isinstance(buffer, (bytes, mmap.mmap)) else bytes(buffer)
+
+
+def header_end(raw: Raw, start: int = 0, end: int | None = None) -> int:
+    """The first octet after the blank line that ends the header at `start`; `end` when there is none."""
+    if end is None:
+        end = len(raw)
+    first = raw[start : min(start + 2, end)]
+    if first == b"\r\n":
+        return start + 2
+    if first[:1] == b"\n":
+        return start + 1
+    crlf = raw.find(b"\n\r\n", start, end)
+    lf = raw.find(b"\n\n", start, end if crlf < 0 else crlf + 1)
+    if lf >= 0:
+        return lf + 2
+    return end if crlf < 0 else crlf + 3
+
+
+def unfolded(header: bytes) -> bytes:
+    """The header with one field a line: LF line ends, folds taken out (RFC 5322 2.2.3)."""
+    return header.replace(b"\r\n", b"\n").replace(b"\n ", b" ").replace(b"\n\t", b"\t")
+
+
+def fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(lower-case name, unfolded value without outer white space) of each field, in order."""
+    lines = unfolded(header).split(b"\n", MAX_FIELDS)
+    for line in islice(lines, MAX_FIELDS):
+        name, colon, value = line.partition(b":")
+        if colon:
+            yield name.rstrip(b" \t").lower(), value.strip(b" \t\r")

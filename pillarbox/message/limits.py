@@ -1,0 +1,11 @@
+"""Every limit on what is looked at inside a message. They are part of the stored format: the same in
+FETCH, BINARY, SEARCH and JMAP, so a change needs a new `DERIVED_VERSION`."""
+
+MAX_DEPTH = 100  # levels of multipart and message/rfc822; deeper ones are opaque leaves
+MAX_PARTS = 10_000  # the last part that is counted swallows the rest of the message
+MAX_FIELDS = 10_000  # header fields of one header that count; later ones are only served as bytes
+MAX_FIELD = 1 << 20  # octets of one field value that are parsed (addresses, parameters, references)
+MAX_BOUNDARY = 1_000  # RFC 2046 5.1.1 says 70
+MAX_PARAMETERS = 1_000  # of one Content-Type or Content-Disposition
+MAX_PREVIEW_SOURCE = 1 << 16  # octets of a body that PREVIEW looks at
+MAX_REFERENCES = 100  # kept ids of a References field

@@ -1,0 +1,140 @@
+"""Where each part of a message is, and how a section finds its octets.
+
+`pack` is what the store keeps as `offsets`; `unpack` gives it back as a table. Numbering is IMAP's
+(RFC 9051 6.4.5): the parts of a multipart are numbered from 1; a message that is no multipart has one
+part, 1; the parts of a message inside a message/rfc822 part continue that part's number.
+"""
+
+import struct
+from dataclasses import dataclass
+
+from pillarbox.message.section import Section
+from pillarbox.message.walk import Kind, Node
+
+Path = tuple[int, ...]
+
+_ROW = struct.Struct("<6I")  # start, body, end, lines, parent's row + 1, kind
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An entity: its MIME header from `start`, its content from `body` to `end`.
+
+    `path` is how BODY[...] names it. A multipart that is a whole message has the path of that message:
+    () for the outermost, the message/rfc822 part's own otherwise. `children` are rows of the table.
+    """
+
+    path: Path
+    start: int
+    body: int
+    end: int
+    lines: int
+    kind: Kind
+    type: str
+    subtype: str
+    encoding: str
+    charset: str
+    parent: int
+    children: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartTable:
+    """All entities in the order of the message; row 0 is the message itself. `by_path` has the row that
+    BODY[path] means."""
+
+    parts: tuple[Part, ...]
+    by_path: dict[Path, int]
+
+
+def pack(root: Node) -> bytes:
+    """The table of `root`'s entities: rows, then their texts."""
+    rows: list[bytes] = []
+    texts: list[str] = []
+    pending: list[tuple[Node, int]] = [(root, 0)]
+    while pending:
+        node, parent = pending.pop()
+        rows.append(_ROW.pack(node.start, node.body, node.end, node.lines, parent, node.kind))
+        texts += (node.content.type, node.content.subtype, node.encoding, node.content.charset)
+        number = len(rows)
+        pending += [(child, number) for child in reversed(node.children)]
+    return b"%b%b%b" % (
+        len(rows).to_bytes(4, "little"),
+        b"".join(rows),
+        "\0".join([text.replace("\0", "") for text in texts]).encode("utf-8", "replace"),
+    )
+
+
+def unpack(offsets: bytes) -> PartTable:
+    count = int.from_bytes(offsets[:4], "little")
+    rows_end = 4 + count * _ROW.size
+    texts = offsets[rows_end:].decode("utf-8").split("\0")
+    rows = list(_ROW.iter_unpack(offsets[4:rows_end]))
+    children: list[list[int]] = [[] for _ in range(count)]
+    paths: list[Path] = []
+    by_path: dict[Path, int] = {}
+    for row, (_, _, _, _, parent, kind) in enumerate(rows):
+        if parent == 0:
+            base: Path = ()
+            whole = True
+        else:
+            children[parent - 1].append(row)
+            base = paths[parent - 1]
+            whole = rows[parent - 1][5] == Kind.MESSAGE
+        if not whole:
+            path = (*base, len(children[parent - 1]))
+        else:
+            path = base if kind == Kind.MULTIPART else (*base, 1)
+        paths.append(path)
+        by_path.setdefault(path, row)
+    parts = tuple(
+        Part(
+            paths[row],
+            start,
+            body,
+            end,
+            lines,
+            Kind(kind),
+            texts[row * 4],
+            texts[row * 4 + 1],
+            texts[row * 4 + 2],
+            texts[row * 4 + 3],
+            parent - 1,
+            tuple(children[row]),
+        )
+        for row, (start, body, end, lines, parent, kind) in enumerate(rows)
+    )
+    return PartTable(parts, by_path)
+
+
+def find(table: PartTable, path: Path) -> Part | None:
+    """The part that `BODY[path]` means; () is the whole message."""
+    if not path:
+        return table.parts[0]
+    row = table.by_path.get(path)
+    return None if row is None else table.parts[row]
+
+
+def locate(table: PartTable, section: Section) -> tuple[int, int] | None:
+    """The octets a section means, before HEADER.FIELDS selects among them; None when there is no such
+    part (RFC 9051 6.4.5)."""
+    part = find(table, section.path)
+    if part is None:
+        return None
+    what = section.what
+    if section.path:
+        if what == "":
+            return part.body, part.end
+        if what == "MIME":
+            return part.start, part.body
+        # HEADER and TEXT need a part of type message/rfc822 or message/global: those of the message in it.
+        if part.kind is not Kind.MESSAGE:
+            return None
+        part = table.parts[part.children[0]]
+    elif what == "":
+        return part.start, part.end
+    elif what == "MIME":
+        return None
+    if what == "TEXT":
+        return part.body, part.end
+    return part.start, part.body

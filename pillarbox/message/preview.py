@@ -1,0 +1,65 @@
+"""The PREVIEW of a message (RFC 8970): the first words of its text."""
+
+from pillarbox.message import html
+from pillarbox.message.header import Raw
+from pillarbox.message.limits import MAX_PREVIEW_SOURCE
+from pillarbox.message.searchable import source_of
+from pillarbox.message.walk import Kind, Node
+
+_LENGTH = 200  # RFC 8970 3.3: the server SHOULD limit it to 200 preview characters
+_PLAIN_SOURCE = 2_048  # octets of plain text that give 200 characters, quotations passed over
+_CONTROLS = dict.fromkeys([*range(32), *range(127, 160), 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xAD], None)
+for _white in b"\t\n\r\v\f":
+    _CONTROLS.pop(_white)
+
+
+def preview(raw: Raw, root: Node) -> bytes:
+    """At most 200 characters in UTF-8, on one line; b"" when the message has no text."""
+    node = _first_text(root)
+    if node is None:
+        return b""
+    if node.content.subtype == "html":
+        words = _html_words(source_of(raw, node, min(node.end, node.body + MAX_PREVIEW_SOURCE)))
+    else:
+        words = _plain_words(source_of(raw, node, min(node.end, node.body + _PLAIN_SOURCE)))
+    text = " ".join(words)
+    if not text.isprintable():
+        text = text.translate(_CONTROLS)
+    return text[:_LENGTH].rstrip().encode("utf-8", "replace")
+
+
+def _first_text(root: Node) -> Node | None:
+    """The first text part that is no attachment: plain before HTML."""
+    html_part: Node | None = None
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        pending += reversed(node.children)
+        if node.kind is not Kind.LEAF or node.content.type != "text":
+            continue
+        if node.fields.get(b"content-disposition", b"").lower().startswith(b"attachment"):
+            continue
+        if node.content.subtype != "html":
+            if node.end > node.body:
+                return node
+        elif html_part is None:
+            html_part = node
+    return html_part
+
+
+def _plain_words(source: str) -> list[str]:
+    """The words without quotations, unless there is nothing else."""
+    own = [line for line in source.split("\n") if not line.startswith(">")]
+    return " ".join(own).split() or source.split()
+
+
+def _html_words(source: str) -> list[str]:
+    """Enough of the document's words."""
+    collected: list[str] = []
+    length = 0
+    for piece in html.pieces(source):
+        collected.append(piece)
+        length += len(piece.strip())
+        if length > _LENGTH:
+            break
+    return "".join(collected).split()

@@ -1,0 +1,254 @@
+"""The way through a message: one forward pass over its bytes that finds every part.
+
+A stack holds the entities that are open; a delimiter line closes those inside its multipart. Only
+lines that can be delimiters are looked at, by searching for what the boundaries of the open multiparts
+have in common, so that the pass costs about as much as `bytes.find`. The limits of `limits.py` make
+what lies beyond them one opaque leaf.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from pillarbox.message import content
+from pillarbox.message.content import ContentType
+from pillarbox.message.envelope import ADDRESS_FIELDS
+from pillarbox.message.envelope import FIELDS as ENVELOPE_FIELDS
+from pillarbox.message.header import Raw, fields, header_end
+from pillarbox.message.limits import MAX_BOUNDARY, MAX_DEPTH, MAX_FIELD, MAX_PARTS
+
+_WANTED = frozenset(
+    (
+        *ENVELOPE_FIELDS,
+        b"references",
+        b"content-type",
+        b"content-transfer-encoding",
+        b"content-id",
+        b"content-description",
+        b"content-disposition",
+        b"content-md5",
+        b"content-language",
+        b"content-location",
+    )
+)
+_COUNT_PIECE = 1 << 20
+
+
+class Kind(IntEnum):
+    LEAF = 0
+    MULTIPART = 1
+    MESSAGE = 2  # message/rfc822 or message/global; its one child is the message inside
+    OPAQUE = 3  # declared as one of those two, and not looked into
+
+
+@dataclass(slots=True)
+class Node:
+    """An entity (RFC 2045 2.4): a message or a body part. Offsets are into the whole message: header from
+    `start`, body from `body`, up to `end`."""
+
+    start: int
+    body: int
+    end: int
+    fields: dict[bytes, bytes]
+    content: ContentType
+    encoding: str
+    kind: Kind
+    lines: int = 0
+    children: list["Node"] = field(default_factory=list)
+
+
+def walk(raw: Raw) -> Node:
+    """The tree of the message's parts."""
+    body = header_end(raw)
+    found = _read(raw[:body])
+    root = _node(0, body, len(raw), found, content.TEXT_PLAIN)
+    if root.kind is Kind.LEAF:
+        root.lines = _count(raw, body, len(raw))
+        return root
+    _Walk(raw, root).run()
+    return root
+
+
+def _read(header: bytes) -> dict[bytes, bytes]:
+    """The fields we want: the first of each name; of addresses all, as one list."""
+    found: dict[bytes, bytes] = {}
+    for name, value in fields(header):
+        if name in _WANTED:
+            if name not in found:
+                found[name] = value[:MAX_FIELD]
+            elif name in ADDRESS_FIELDS and value and len(found[name]) < MAX_FIELD:
+                found[name] = found[name] + b", " + value[:MAX_FIELD] if found[name] else value[:MAX_FIELD]
+    return found
+
+
+def _node(start: int, body: int, end: int, found: dict[bytes, bytes], default: ContentType) -> Node:
+    declared = found.get(b"content-type")
+    kind_of = default if declared is None else content.content_type(declared)
+    encoding = content.token(found.get(b"content-transfer-encoding", b"")).lower().decode("latin-1") or "7bit"
+    kind = Kind.LEAF
+    if kind_of.type == "multipart":
+        kind = Kind.MULTIPART
+    elif kind_of.type == "message" and kind_of.subtype in ("rfc822", "global"):
+        # RFC 2046 5.2.1 allows only the identity encodings here, RFC 6532 3.7 any for message/global:
+        # an encoded message is no structure of ours.
+        kind = Kind.OPAQUE if encoding in ("base64", "quoted-printable") else Kind.MESSAGE
+    return Node(start, body, end, found, kind_of, encoding, kind)
+
+
+def _count(raw: Raw, start: int, end: int) -> int:
+    """LF octets between the offsets."""
+    if isinstance(raw, bytes):
+        return raw.count(b"\n", start, end)
+    return sum(raw[at : min(at + _COUNT_PIECE, end)].count(b"\n") for at in range(start, end, _COUNT_PIECE))
+
+
+class _Walk:
+    """One pass; `run` once."""
+
+    def __init__(self, raw: Raw, root: Node) -> None:
+        self.raw = raw
+        self.root = root
+        self.size = len(raw)
+        self.open: list[Node] = []  # from the root to the entity being read
+        self.boundaries: list[tuple[bytes, int]] = []  # of open multiparts, with their place in `open`
+        self.common = b""  # "\n--" and what all boundaries begin with
+        self.longest = 0
+        self.parts = 1
+        self.depth = 0
+        self.blank_crlf = self.blank_lf = -1  # next "\n\r\n" and "\n\n" from the place last asked for
+        self.counted_to = self.counted = 0
+
+    def run(self) -> None:
+        at = self.push(self.root, self.root.body)
+        while self.parts < MAX_PARTS:
+            line = self.delimiter(at, self.size)
+            if line is None:
+                break
+            start, place, boundary_end = line
+            self.close_above(place, self.before_line_end(start))
+            multipart = self.open[place]
+            at = self.raw.find(b"\n", boundary_end) + 1 or self.size
+            if self.raw[boundary_end : boundary_end + 2] == b"--":
+                # RFC 2046 5.1.1: what follows, up to a delimiter of an outer multipart, is its epilogue.
+                if not multipart.children:
+                    self.give_only_child(multipart, self.before_line_end(start))
+                self.boundaries.pop()
+                self.narrow()
+            else:
+                digest = multipart.content.subtype == "digest"  # RFC 2046 5.1.5
+                at = self.start(at, multipart, content.MESSAGE_RFC822 if digest else content.TEXT_PLAIN)
+        self.close_above(-1, self.size)
+
+    def start(self, at: int, parent: Node, default: ContentType) -> int:
+        """Opens the entity whose header is at `at`; says where to look for the next delimiter."""
+        body = self.blank(at)
+        line = self.delimiter(at, body)
+        if line is not None:  # the header has no end of its own
+            body = line[0]
+        node = _node(at, body, body, _read(self.raw[at:body]), default)
+        parent.children.append(node)
+        self.parts += 1
+        return self.push(node, body)
+
+    def push(self, node: Node, at: int) -> int:
+        self.open.append(node)
+        if node.kind in (Kind.MULTIPART, Kind.MESSAGE) and self.depth == MAX_DEPTH:
+            node.kind = Kind.OPAQUE
+        if node.kind is Kind.MESSAGE or node.content.type == "text":
+            node.lines = self.lines_before(node.body)
+        if node.kind is Kind.MULTIPART:
+            self.depth += 1
+            boundary = (node.content.parameter(b"boundary") or b"").rstrip(b" \t")[:MAX_BOUNDARY]
+            if boundary:
+                self.boundaries.append((boundary, len(self.open) - 1))
+                self.narrow()
+        elif node.kind is Kind.MESSAGE:
+            self.depth += 1
+            return self.start(at, node, content.TEXT_PLAIN)
+        return at
+
+    def close_above(self, place: int, end: int) -> None:
+        """Ends the entities inside the open one at `place`."""
+        while len(self.open) > place + 1:
+            node = self.open.pop()
+            node.end = max(end, node.body)
+            if node.kind is Kind.MULTIPART:
+                self.depth -= 1
+                if not node.children:
+                    self.give_only_child(node, node.end)
+            elif node.kind is Kind.MESSAGE:
+                self.depth -= 1
+            if node.kind is Kind.MESSAGE or node.content.type == "text":
+                node.lines = self.lines_before(node.end) - node.lines
+        if self.boundaries and self.boundaries[-1][1] > place:
+            while self.boundaries and self.boundaries[-1][1] > place:
+                self.boundaries.pop()
+            self.narrow()
+
+    def give_only_child(self, multipart: Node, end: int) -> None:
+        """A multipart without a single delimiter: its text, so that it can be read and the body
+        structure stays within the grammar (body-type-mpart has at least one body)."""
+        body = multipart.body
+        end = max(body, end)
+        lines = self.lines_before(end) - self.lines_before(body)
+        child = Node(body, body, end, {}, content.TEXT_PLAIN, "7bit", Kind.LEAF, lines)
+        multipart.children.append(child)
+        self.parts += 1
+
+    def narrow(self) -> None:
+        """After a change of `boundaries`: what a delimiter line now begins with."""
+        texts = [boundary for boundary, _ in self.boundaries] or [b""]
+        low, high = min(texts), max(texts)
+        same = next((i for i, octet in enumerate(low) if octet != high[i]), len(low))
+        self.common = b"\n--" + low[:same]
+        self.longest = max(map(len, texts))
+
+    def delimiter(self, low: int, high: int) -> tuple[int, int, int] | None:
+        """The first delimiter line that starts in [low, high): its start, its multipart's place in `open`,
+        and where its boundary ends.
+
+        RFC 2046 5.1.1: the boundary has to be the beginning of the line, not all of it. Of several that
+        are, the longest is meant, and of equal ones the innermost.
+        """
+        if not self.boundaries:
+            return None
+        at, high = low - 1, min(self.size, high + len(self.common) - 2)
+        while (at := self.raw.find(self.common, at, high)) >= 0:
+            text = self.raw[at + 3 : at + 3 + self.longest]
+            best = -1
+            for boundary, place in reversed(self.boundaries):
+                if len(boundary) > best and text.startswith(boundary):
+                    best, owner = len(boundary), place
+            if best >= 0:
+                return at + 1, owner, at + 3 + best
+            at += 1
+        return None
+
+    def blank(self, at: int) -> int:
+        """`header_end`, remembering where the next blank lines are: a thousand parts without one must
+        not search the whole message a thousand times."""
+        first = self.raw[at : at + 2]
+        if first == b"\r\n":
+            return at + 2
+        if first[:1] == b"\n":
+            return at + 1
+        if self.blank_crlf < at:
+            found = self.raw.find(b"\n\r\n", at)
+            self.blank_crlf = self.size if found < 0 else found
+        if self.blank_lf < at:
+            found = self.raw.find(b"\n\n", at)
+            self.blank_lf = self.size if found < 0 else found
+        return min(self.blank_crlf + 3, self.blank_lf + 2, self.size)
+
+    def before_line_end(self, at: int) -> int:
+        """RFC 2046 5.1.1: the line end before a delimiter belongs to the delimiter."""
+        at -= 1
+        return at - 1 if self.raw[at - 1 : at] == b"\r" else at
+
+    def lines_before(self, at: int) -> int:
+        """LF octets before `at`; asked for ascending places, so every octet is counted about once."""
+        if at >= self.counted_to:
+            self.counted += _count(self.raw, self.counted_to, at)
+        else:
+            self.counted -= _count(self.raw, at, self.counted_to)
+        self.counted_to = at
+        return self.counted
