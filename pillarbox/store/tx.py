@@ -16,6 +16,8 @@ Rules of the place:
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from pillarbox.store.objects import File
+
 
 class Tx(Protocol):
     """One transaction on one account; `account` and friends never change while it is open."""
@@ -49,6 +51,10 @@ class Tx(Protocol):
 
     def run_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Run a statement once a row."""
+        ...
+
+    def file(self, blob: int) -> File:
+        """The compressed bytes of a blob too large for a row. FileNotFoundError when it is erased."""
         ...
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import apsw
 
 from pillarbox.model.errors import Code, Refused
-from pillarbox.store import schema
+from pillarbox.store import objects, schema
 from pillarbox.store.incarnation import GAP, boot_id
 from pillarbox.store.tx import Busy
 
@@ -65,6 +65,9 @@ class Transaction:
 
     def run_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         self._cursor.executemany(sql, rows)
+
+    def file(self, blob: int) -> objects.File:
+        return objects.File(objects.path(self._database.folder, blob))
 
     def __enter__(self) -> "Transaction":
         try:

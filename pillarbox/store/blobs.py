@@ -1,0 +1,101 @@
+"""Reading message bytes back.
+
+A `Blob` is a plain value that outlives the transaction it was read in: the compressed bytes of a row, or
+an open file. Blobs never change, so it stays right whatever happens to the account meanwhile.
+"""
+
+from pillarbox.model.errors import Code, Refused
+from pillarbox.store import compress
+from pillarbox.store.objects import File
+from pillarbox.store.staged import Place
+from pillarbox.store.tx import Tx
+
+_ROW = "SELECT size, place, dict, frames, data FROM blob WHERE account = ? AND id = ?"
+
+
+class Blob:
+    """The octets of one message. `read` opens only the frames that the stretch lies in, and keeps the
+    last one, because readers go forward in pieces smaller than a frame."""
+
+    __slots__ = ("_data", "_dictionary", "_file", "_index", "_kept", "_kept_number", "size")
+
+    def __init__(
+        self, size: int, dictionary: int, index: compress.Index, data: bytes | None, file: File | None
+    ) -> None:
+        self.size = size
+        self._dictionary = dictionary
+        self._index = index
+        self._data = data
+        self._file = file
+        self._kept = b""
+        self._kept_number = -1
+
+    def read(self, start: int, end: int) -> bytes:
+        """Octets from `start` up to, not including, `end`; fewer where the message ends before."""
+        end = min(end, self.size)
+        if start >= end:
+            return b""
+        pieces = []
+        number = compress.frame_at(self._index, start)
+        while start < end:
+            first, last = (self._index[number - 1][0] if number else 0), self._index[number][0]
+            stop = min(end, last)
+            frame = self._frame(number)
+            pieces.append(frame if start == first and stop == last else frame[start - first : stop - first])
+            start = stop
+            number += 1
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _frame(self, number: int) -> bytes:
+        if number == self._kept_number:
+            return self._kept
+        first, begin = self._index[number - 1] if number else (0, 0)
+        last, end = self._index[number]
+        if self._file is not None:
+            stored = self._file.read(begin, end)
+        else:
+            assert self._data is not None
+            stored = self._data[begin:end] if len(self._index) > 1 else self._data
+        try:
+            self._kept = compress.decompress(stored, self._dictionary, last - first)
+        except compress.Damaged as error:
+            raise Refused("The message is damaged on disk", Code.CORRUPTION, temporary=True) from error
+        self._kept_number = number
+        return self._kept
+
+
+def open_blob(tx: Tx, blob: int) -> Blob:
+    """The blob of that id. Refused when it has been erased."""
+    row = tx.row(_ROW, tx.account, blob)
+    if row is None:
+        raise _erased()
+    size, place, dictionary, frames, data = row
+    file = None
+    if place == Place.FILE:
+        try:
+            file = tx.file(blob)
+        except FileNotFoundError as error:
+            raise _erased() from error
+    stored = file.size if file is not None else len(data)
+    return Blob(size, dictionary, compress.unpack(frames, size, stored), data, file)
+
+
+def raw(tx: Tx, blob: int) -> bytes:
+    """All octets of a blob: for those that are known to be small."""
+    row = tx.row(_ROW, tx.account, blob)
+    if row is not None and row[3] is None and row[1] == Place.INLINE:
+        try:
+            return compress.decompress(row[4], row[2], row[0])
+        except compress.Damaged as error:
+            raise Refused("The message is damaged on disk", Code.CORRUPTION, temporary=True) from error
+    opened = open_blob(tx, blob)
+    return opened.read(0, opened.size)
+
+
+def header(tx: Tx, blob: int, header_size: int) -> bytes:
+    """The header up to and including the blank line; for a large message only its first frames are read."""
+    return open_blob(tx, blob).read(0, header_size)
+
+
+def _erased() -> Refused:
+    return Refused("The message has been erased", Code.NONEXISTENT)

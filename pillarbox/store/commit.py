@@ -1,0 +1,113 @@
+"""Making commits durable without holding up the event loop.
+
+A verb commits inline with `synchronous=NORMAL`: its frames are in the write-ahead log and every reader
+sees them, but they would not survive power loss. One `fdatasync` of the log makes everything durable
+that was committed before it began, so at most one is in flight an account, and whoever comes meanwhile
+is answered by the next. That is group commit without a queue: the slower the disk, the larger the group.
+
+Why this is the same promise as `synchronous=FULL`, and how it was proven: docs/decisions/001-commit.md.
+
+Rules of the place:
+- The descriptor belongs to the log of an open connection and is closed before it: the log's file then
+  is the one SQLite writes to, as SQLite never replaces it while somebody has the database open.
+- A failed sync is final. The kernel has dropped the pages it could not write, so a later sync that
+  succeeds says nothing about them, and a hole in the log hides all that follows. `Log` never syncs again;
+  `store.handles` mends the account before it accepts another durable write.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+
+from pillarbox.model.errors import Code, Refused
+
+
+def to_disk(fd: int) -> None:
+    """The bytes of a file and what is needed to find them, on the medium."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+    else:
+        os.fdatasync(fd)
+
+
+class Log:
+    """The write-ahead log of one open account, and those who wait for it to be on disk.
+
+    `ring(modseq)` is called when a mod-sequence given to `durable` has become durable, also when the
+    one who waited for it has gone away.
+    """
+
+    __slots__ = ("_executor", "_fd", "_modseq", "_ring", "_running", "_sync", "_waiting", "failed")
+
+    def __init__(
+        self, path: Path, executor: Executor, sync: Callable[[int], None], ring: Callable[[int], None]
+    ) -> None:
+        self._fd = os.open(path, os.O_RDONLY)
+        self._executor = executor
+        self._sync = sync
+        self._ring = ring
+        self._running: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
+        self._modseq = 0  # to ring once the next sync is done; 0 = nothing moved
+        self.failed = False
+
+    @property
+    def busy(self) -> bool:
+        return self._running is not None
+
+    def durable(self, modseq: int) -> asyncio.Future[None]:
+        """Done when all that was committed before this call is on disk. `modseq` 0 rings nobody."""
+        future = asyncio.get_running_loop().create_future()
+        if self.failed:
+            future.set_exception(_not_durable())
+            return future
+        self._waiting.append(future)
+        self._modseq = max(self._modseq, modseq)
+        if self._running is None:
+            self._start()
+        return future
+
+    def _start(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        modseq, self._modseq = self._modseq, 0
+        job = asyncio.get_running_loop().run_in_executor(self._executor, self._sync, self._fd)
+        job.add_done_callback(lambda job: self._done(job, waiting, modseq))
+        self._running = job
+
+    def _done(self, job: asyncio.Future[None], waiting: list[asyncio.Future[None]], modseq: int) -> None:
+        self._running = None
+        if job.cancelled() or job.exception() is not None:
+            self.failed = True
+            for future in waiting + self._waiting:
+                if not future.done():
+                    future.set_exception(_not_durable())
+            self._waiting = []
+            return
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+        if modseq:
+            self._ring(modseq)
+        if self._waiting:
+            self._start()
+
+    async def settle(self) -> None:
+        """Until no sync is in flight."""
+        while self._running is not None:
+            await asyncio.wait([self._running])
+
+    def close(self) -> None:
+        """Only when not `busy`: a descriptor's number may be given to another file at once."""
+        fd, self._fd = self._fd, -1
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
+def _not_durable() -> Refused:
+    return Refused("The disk did not take the change", Code.UNAVAILABLE, temporary=True)

@@ -1,0 +1,245 @@
+"""Telling everybody who listens that an account has changed; never what has changed.
+
+A ring says "account, mod-sequence". Who is woken reads the changes since its own cursor, so a ring may
+come twice, late, or for nothing. It must not be lost for long, and a ringer never waits for a listener.
+
+Inside a process listeners are called from the event loop, once a turn however often it rang. Between
+processes rings are datagrams: each process that opens a store has a socket in `run/` under the data
+folder, and rings all others. The kernel queues about ten datagrams a socket. When a queue is full the
+ringer sets a byte in the receiver's map, a small shared file; the receiver looks there after it has
+emptied its queue, and then wakes all its listeners. A sweep every minute catches what is lost even so.
+"""
+
+import asyncio
+import contextlib
+import mmap
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+MAP_SIZE = 256  # bytes, one for each (process id modulo 256) that may ring
+DATAGRAMS_A_TURN = 64
+RINGS_A_DATAGRAM = 64
+SWEEP = 60.0  # seconds
+SWEEP_SLICE = 500  # accounts looked at in one turn of the loop
+FRESH = 1_000_000_000  # nanoseconds
+
+_SOCKET, _MAP = ".ring", ".map"
+
+Wake = Callable[[], None]
+
+
+class Doorbell:
+    """One process's end. `log_of(account)` is the path of that account's write-ahead log."""
+
+    def __init__(self, folder: Path, log_of: Callable[[int], Path]) -> None:
+        self._folder = folder
+        self._log_of = log_of
+        self._listeners: dict[int, dict[int, Wake]] = {}
+        self._next = 0
+        self._due: dict[int, int] = {}  # rung here since the last turn: account -> mod-sequence
+        self._came: set[int] = set()  # rung by others
+        self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._others = _Others(folder, self._name)
+        self._socket: socket.socket | None = None
+        self._map: mmap.mmap | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._stamps: dict[int, tuple[int, int]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def open(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._others.open()
+        self._map = _create_map(self._folder / (self._name + _MAP))
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._socket.bind(self._others.address(self._name))
+        self._loop.add_reader(self._socket.fileno(), self._receive)
+        self._sweeper = self._loop.call_later(SWEEP, self._sweep, [])
+
+    def close(self) -> None:
+        if self._loop is None or self._socket is None or self._map is None:
+            return
+        self._flush()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+        self._map.close()
+        for suffix in (_SOCKET, _MAP):
+            (self._folder / (self._name + suffix)).unlink(missing_ok=True)
+        self._others.close()
+        self._loop = None
+
+    def listen(self, account: int, wake: Wake) -> Callable[[], None]:
+        """`wake` is called from the loop after each change of the account, until the returned
+        function is called."""
+        self._next += 1
+        number = self._next
+        self._listeners.setdefault(account, {})[number] = wake
+
+        def unlisten() -> None:
+            wakes = self._listeners.get(account, {})
+            wakes.pop(number, None)
+            if not wakes:
+                self._listeners.pop(account, None)
+                self._stamps.pop(account, None)
+
+        return unlisten
+
+    def ring(self, account: int, modseq: int) -> None:
+        """The account has reached `modseq`, and that is as durable as was promised."""
+        if self._loop is None:
+            return
+        if not self._due:
+            self._loop.call_soon(self._flush)
+        self._due[account] = modseq
+
+    def _flush(self) -> None:
+        due, self._due = self._due, {}
+        for account in due:
+            self._wake(account)
+        if due:
+            self._others.ring(due)
+
+    def _wake(self, account: int) -> None:
+        loop = self._loop
+        if loop is not None:
+            for wake in self._listeners.get(account, {}).values():
+                loop.call_soon(wake)
+
+    def _wake_all(self) -> None:
+        for account in self._listeners:
+            self._wake(account)
+
+    def _receive(self) -> None:
+        assert self._socket is not None and self._map is not None
+        came: set[int] = set()
+        for _ in range(DATAGRAMS_A_TURN):
+            try:
+                datagram = self._socket.recv(4096)
+            except (BlockingIOError, InterruptedError):
+                break
+            for line in datagram.splitlines():
+                number, _, _ = line.partition(b" ")
+                if number.isdigit():
+                    came.add(int(number))
+        # Cleared first and acted upon afterwards: a byte set in between is seen next time.
+        if any(self._map[:]):
+            self._map[:] = bytes(MAP_SIZE)
+            self._wake_all()
+            return
+        for account in came:
+            self._wake(account)
+
+    def _sweep(self, left: list[int]) -> None:
+        """Wake the listeners of accounts whose log was written to since the last sweep, a slice a turn."""
+        assert self._loop is not None
+        left = left or list(self._listeners)
+        for account in left[:SWEEP_SLICE]:
+            stamp = _stamp(self._log_of(account))
+            if self._stamps.get(account) != stamp and account in self._listeners:
+                self._stamps[account] = stamp
+                self._wake(account)
+        left = left[SWEEP_SLICE:]
+        self._sweeper = self._loop.call_later(0 if left else SWEEP, self._sweep, left)
+
+
+class _Others:
+    """The other processes' sockets, looked up again when their folder changes."""
+
+    def __init__(self, folder: Path, own: str) -> None:
+        self._folder = folder
+        self._own = own
+        self._fd = -1
+        self._socket: socket.socket | None = None
+        self._seen = 0
+        self._names: list[str] = []
+        self._maps: dict[str, mmap.mmap] = {}
+
+    def open(self) -> None:
+        self._fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+
+    def close(self) -> None:
+        assert self._socket is not None
+        self._socket.close()
+        os.close(self._fd)
+        for shared in self._maps.values():
+            shared.close()
+
+    def address(self, name: str) -> str:
+        """A path to a socket that fits in the 100 bytes a socket's address has, however deep the data
+        folder lies."""
+        path = str(self._folder / (name + _SOCKET))
+        return path if len(path.encode()) < 100 else f"/proc/self/fd/{self._fd}/{name}{_SOCKET}"
+
+    def ring(self, due: dict[int, int]) -> None:
+        changed = os.fstat(self._fd).st_mtime_ns
+        if changed != self._seen:
+            # Time stamps of files are coarse: while this one is fresh, another may still come under it.
+            self._seen = changed if time.time_ns() - changed > FRESH else 0
+            found = (path.stem for path in self._folder.glob("*" + _SOCKET))
+            self._names = [name for name in found if name != self._own]
+        if not self._names:
+            return
+        rings = [b"%d %d" % ring for ring in due.items()]
+        for first in range(0, len(rings), RINGS_A_DATAGRAM):
+            datagram = b"\n".join(rings[first : first + RINGS_A_DATAGRAM])
+            for name in list(self._names):
+                self._send(name, datagram)
+
+    def _send(self, name: str, datagram: bytes) -> None:
+        try:
+            self._try(name, datagram)
+        except (BlockingIOError, InterruptedError):
+            self._overflow(name)
+            # The receiver may have emptied its queue and looked at its map between the two: then there is
+            # room for this one, and it will look again. Else it still has a queue to empty.
+            with contextlib.suppress(OSError):
+                self._try(name, b"")
+        except (ConnectionRefusedError, FileNotFoundError):
+            self._forget(name)
+        except OSError:
+            self._overflow(name)
+
+    def _try(self, name: str, datagram: bytes) -> None:
+        assert self._socket is not None
+        self._socket.sendto(datagram, self.address(name))
+
+    def _overflow(self, name: str) -> None:
+        if name not in self._maps:
+            try:
+                self._maps[name] = _open_map(self._folder / (name + _MAP))
+            except (OSError, ValueError):
+                return  # it is just going away
+        self._maps[name][os.getpid() % MAP_SIZE] = 1
+
+    def _forget(self, name: str) -> None:
+        """A process that died leaves its socket behind; nobody will ever listen there again."""
+        self._names.remove(name)
+        shared = self._maps.pop(name, None)
+        if shared is not None:
+            shared.close()
+        for suffix in (_SOCKET, _MAP):
+            (self._folder / (name + suffix)).unlink(missing_ok=True)
+
+
+def _create_map(path: Path) -> mmap.mmap:
+    path.write_bytes(bytes(MAP_SIZE))
+    return _open_map(path)
+
+
+def _open_map(path: Path) -> mmap.mmap:
+    with path.open("r+b") as file:
+        return mmap.mmap(file.fileno(), MAP_SIZE)
+
+
+def _stamp(log: Path) -> tuple[int, int]:
+    try:
+        found = log.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size

@@ -1,0 +1,205 @@
+"""The accounts this process has open.
+
+A handle is a connection and its log. Opening one takes 0.4 ms and keeps about 200 KiB, so the last used
+ones stay open and the rest is closed: an idle session holds no handle. Used from the event loop only;
+checkpoints alone go to a thread.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+
+import apsw
+
+from pillarbox.store import checkpoint, files
+from pillarbox.store.commit import Log
+from pillarbox.store.engine import sqlite
+
+LIMIT = 256
+IDLE = 60.0  # seconds without use, after which the log goes into the database and the handle is closed
+TEND = 5.0  # how often that is looked at
+PATIENCE = 0.002  # seconds that a lock is waited for on the event loop
+
+
+class Handle:
+    """One open account."""
+
+    __slots__ = ("account", "checked", "checkpointing", "database", "log", "pages", "used")
+
+    def __init__(self, account: int, database: sqlite.Database, log: Log) -> None:
+        self.account = account
+        self.database = database
+        self.log = log
+        self.pages = 0  # in the log since it was last begun
+        self.checked = 0  # `pages` at the last checkpoint
+        self.checkpointing = False
+        self.used = 0.0
+
+    def written(self, connection: apsw.Connection, database: str, pages: int) -> int:
+        """SQLite calls this after each commit."""
+        if pages < self.checked:
+            self.checked = 0  # the log has been begun again
+        self.pages = pages
+        return apsw.SQLITE_OK
+
+    @property
+    def resting(self) -> bool:
+        """Nobody waits on it, so it may be closed."""
+        return not self.log.busy and not self.checkpointing
+
+
+class Handles:
+    """Open accounts by number, least recently used first."""
+
+    def __init__(
+        self,
+        data: Path,
+        clock: Callable[[], float],
+        sync: Callable[[int], None],
+        executor: Executor,
+        ring: Callable[[int, int], None],
+    ) -> None:
+        self._data = data
+        self._clock = clock
+        self._sync = sync
+        self._executor = executor
+        self._ring = ring
+        self._open: dict[int, Handle] = {}
+        self._suspect: set[int] = set()
+        self._tending: asyncio.TimerHandle | None = None
+        self._checkpoints: set[asyncio.Future[bool]] = set()
+        self._dropped: list[Handle] = []
+
+    def start(self) -> None:
+        self._tending = asyncio.get_running_loop().call_later(TEND, self._tend)
+
+    async def stop(self) -> None:
+        """Close everything. The logs stay: the next start reads them, and a quick end matters more."""
+        if self._tending is not None:
+            self._tending.cancel()
+        while self._checkpoints:
+            await asyncio.wait(self._checkpoints)
+        for handle in [*self._open.values(), *self._dropped]:
+            await handle.log.settle()
+            _close(handle)
+        self._open.clear()
+        self._dropped.clear()
+
+    def get(self, account: int) -> Handle:
+        """The account, opened if need be. Raises what `sqlite.open_account` does."""
+        handle = self._open.pop(account, None)
+        if handle is None:
+            handle = self._new(account)
+        elif handle.log.failed:
+            self._dropped.append(handle)
+            self._suspect.add(account)
+            handle = self._new(account)
+        self._open[account] = handle  # at the end: most recently used
+        handle.used = time.monotonic()
+        if len(self._open) > LIMIT:
+            self._make_room()
+        return handle
+
+    def _new(self, account: int) -> Handle:
+        folder = files.account_folder(self._data, account)
+        database = sqlite.open_account(folder, clock=self._clock, patience=PATIENCE)
+        try:
+            # The open above has read from the database, so its log exists and stays the same file.
+            log = Log(
+                folder / f"{sqlite.FILE}-wal",
+                self._executor,
+                self._sync,
+                lambda modseq: self._ring(account, modseq),
+            )
+        except BaseException:
+            database.close()
+            raise
+        handle = Handle(account, database, log)
+        database.connection.set_wal_hook(handle.written)
+        return handle
+
+    def _make_room(self) -> None:
+        for account, handle in list(self._open.items())[: len(self._open) - LIMIT]:
+            if handle.resting:
+                del self._open[account]
+                _close(handle)
+
+    def suspect(self, account: int) -> bool:
+        """Whether a sync of its log has failed, so that `mend` must succeed before any durable write."""
+        handle = self._open.get(account)
+        return account in self._suspect or (handle is not None and handle.log.failed)
+
+    async def mend(self, account: int) -> bool:
+        """Copy the log into the database and begin it anew: past a hole in it nothing would be found."""
+        self.get(account)
+        if await self._checkpoint(account, truncate=True):
+            self._suspect.discard(account)
+        return account not in self._suspect
+
+    def drop(self, account: int) -> None:
+        """Do not use this handle again: the next use opens the account afresh."""
+        handle = self._open.pop(account, None)
+        if handle is not None:
+            self._dropped.append(handle)
+            self._close_dropped()
+
+    def after_commit(self, handle: Handle) -> None:
+        """Look whether the log has grown enough to be copied."""
+        grown = handle.pages - handle.checked
+        if grown >= checkpoint.PASSIVE and not handle.checkpointing:
+            handle.checked = handle.pages
+            self._begin(handle, truncate=handle.pages >= checkpoint.FORCED)
+
+    def _begin(self, handle: Handle, *, truncate: bool) -> asyncio.Future[bool]:
+        task = asyncio.ensure_future(self._run(handle, truncate))
+        self._checkpoints.add(task)
+        task.add_done_callback(self._checkpoints.discard)
+        return task
+
+    async def _checkpoint(self, account: int, *, truncate: bool) -> bool:
+        return await self._begin(self.get(account), truncate=truncate)
+
+    async def _run(self, handle: Handle, truncate: bool) -> bool:
+        handle.checkpointing = True
+        try:
+            folder = files.account_folder(self._data, handle.account)
+            done = await asyncio.get_running_loop().run_in_executor(
+                self._executor, lambda: checkpoint.checkpoint(folder, truncate=truncate)
+            )
+        except apsw.Error:
+            return False  # a full or broken disk: tried again when the log has grown or at the next rest
+        finally:
+            handle.checkpointing = False
+        if done and truncate:
+            handle.pages = handle.checked = 0
+        return done
+
+    def _tend(self) -> None:
+        """Accounts at rest: their log goes into the database, then the handle is closed."""
+        self._tending = asyncio.get_running_loop().call_later(TEND, self._tend)
+        self._close_dropped()
+        before = time.monotonic() - IDLE
+        for account, handle in list(self._open.items()):
+            if handle.used > before:
+                break
+            if not handle.resting:
+                continue
+            if handle.pages:
+                handle.pages = handle.checked = 0
+                self._begin(handle, truncate=True)
+            else:
+                del self._open[account]
+                _close(handle)
+
+    def _close_dropped(self) -> None:
+        for handle in [handle for handle in self._dropped if handle.resting]:
+            self._dropped.remove(handle)
+            _close(handle)
+
+
+def _close(handle: Handle) -> None:
+    # In this order: a log without a connection could be replaced, and a sync of the old file mean nothing.
+    handle.log.close()
+    handle.database.close()
