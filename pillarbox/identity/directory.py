@@ -143,15 +143,27 @@ class Directory:
         """Deleted accounts whose mail is still there: erasing them was interrupted."""
         return [row[0] for row in self._run("SELECT prefix FROM account WHERE state = ?", State.DELETED)]
 
+    def is_empty(self) -> bool:
+        """Whether there never was an account."""
+        return not self._run("SELECT 1 FROM account LIMIT 1")
+
+    def free_prefix(self) -> int:
+        """A number no account ever had."""
+        while True:
+            prefix = 1 + self._pick(MAX_PREFIX)
+            if not self._run("SELECT 1 FROM account WHERE prefix = ?", prefix):
+                return prefix
+
     # Changing
 
-    def add(self, text: str, password_hash: str | None) -> Account:
+    def add(self, text: str, password_hash: str | None, prefix: int | None = None) -> Account:
+        """A new account; `prefix` is one from `free_prefix`, whose folder exists already."""
         written = address(text)
         now = int(self._clock())
         with self._changing():
             if self._run("SELECT 1 FROM address WHERE folded = ?", written.folded):
                 raise Refused(f"{written} exists already", Code.ALREADYEXISTS)
-            prefix = self._free_prefix()
+            prefix = prefix or self.free_prefix()
             ((user,),) = self._run("SELECT coalesce(max(user), 0) + 1 FROM account")
             self._run(
                 "INSERT INTO account VALUES (?, ?, ?, ?, ?, 1, ?, ?)",
@@ -194,12 +206,6 @@ class Directory:
             " WHERE prefix = ?",
             *(value, int(self._clock()), prefix),
         )
-
-    def _free_prefix(self) -> int:
-        while True:
-            prefix = 1 + self._pick(MAX_PREFIX)
-            if not self._run("SELECT 1 FROM account WHERE prefix = ?", prefix):
-                return prefix
 
     def _run(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return self._db.execute(sql, values).fetchall()

@@ -147,3 +147,14 @@ def test_a_failed_change_leaves_nothing(directory: Directory) -> None:
         directory.add("kim@example.test", None)
     directory.add("tim@example.test", None)
     assert [account.user for account in directory.accounts()] == [1, 2]
+
+
+def test_an_account_can_be_given_a_number_that_is_prepared(directory: Directory) -> None:
+    assert directory.is_empty()
+    prefix = directory.free_prefix()
+    assert directory.add("kim@example.test", None, prefix).prefix == prefix
+    assert not directory.is_empty()
+    directory.delete(prefix)
+    assert not directory.is_empty()
+    with pytest.raises(apsw.ConstraintError):
+        directory.add("tim@example.test", None, prefix)
