@@ -54,20 +54,8 @@ class Listen(Struct, frozen=True, forbid_unknown_fields=True):
                 yield protocol, address
 
 
-# What a server without `[listen]` does: everything there is, on loopback, on ports anybody may open.
-DEFAULT_LISTEN = Listen(
-    imap="127.0.0.1:1143",
-    imaps="127.0.0.1:1993",
-    lmtp="127.0.0.1:1024",
-    smtp="127.0.0.1:1025",
-    submission="127.0.0.1:1587",
-    submissions="127.0.0.1:1465",
-    pop3="127.0.0.1:1110",
-    pop3s="127.0.0.1:1995",
-    managesieve="127.0.0.1:4190",
-    http="127.0.0.1:1080",
-    https="127.0.0.1:1443",
-)
+# What a server without `[listen]` does: all it can, on loopback, on ports that anybody may open.
+DEFAULT_LISTEN = Listen(imap="127.0.0.1:1143", imaps="127.0.0.1:1993", lmtp="127.0.0.1:1024")
 
 
 class Tls(Struct, frozen=True, forbid_unknown_fields=True):

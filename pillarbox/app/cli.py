@@ -1,0 +1,73 @@
+"""`pillarbox`: the commands, and what their failures look like.
+
+Exit codes: 0 done, 1 it could not be done (or `check` found problems), 2 the command line or the
+configuration is wrong. What is expected to go wrong is one sentence on standard error; a traceback is a
+bug of ours.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pillarbox import __version__
+from pillarbox.app.commands import account, check, deliver, imports, serve
+from pillarbox.app.config import ConfigError
+from pillarbox.model.errors import Refused
+
+app = typer.Typer(
+    name="pillarbox",
+    help="A complete mail server with IMAP at its heart.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"pillarbox {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def pillarbox(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(help="The configuration; without it ./pillarbox.toml, else defaults.")
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    """A complete mail server with IMAP at its heart."""
+    context.obj = config
+
+
+app.command("serve")(serve.serve)
+app.add_typer(account.app, name="account")
+app.command("deliver")(deliver.deliver)
+app.command("import")(imports.import_mail)
+app.command("check")(check.check)
+
+
+def main() -> None:
+    try:
+        app()
+    except ConfigError as error:
+        _fail(str(error), 2)
+    except Refused as error:
+        _fail(error.text, 1)
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(sentence: str, code: int) -> None:
+    if "--json" in sys.argv:
+        print(json.dumps({"error": sentence}, ensure_ascii=False), file=sys.stderr)
+    else:
+        print(f"pillarbox: {sentence}", file=sys.stderr)
+    sys.exit(code)

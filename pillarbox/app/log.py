@@ -1,0 +1,40 @@
+"""Events with fields, one line each, on standard error: `key=value` to read, JSON for programs.
+
+An event says what happened in a few fixed words; everything that varies is a field. A fault of ours has a
+trace id, which is also what the client was told, so that a report leads to the line.
+"""
+
+import logging
+import secrets
+import sys
+from typing import Literal, TextIO
+
+import structlog
+
+Form = Literal["text", "json"]
+
+
+def configure(form: Form = "text", stream: TextIO | None = None) -> None:
+    """To be called once, before the first event."""
+    renderer: structlog.typing.Processor
+    if form == "json":
+        renderer = structlog.processors.JSONRenderer()
+    else:
+        renderer = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(stream or sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def trace_id() -> str:
+    """Ten characters that join an answer to a client and a line of the log."""
+    return secrets.token_hex(5)

@@ -1,0 +1,154 @@
+"""The running server: from a configuration to listeners, and back.
+
+`serving` is a context: inside it the server runs, leaving it drains and stops. The command `serve` and
+`pillarbox.testing` both enter it. A first start makes the data folder, a certificate and one account;
+every later start finds them and keeps them.
+"""
+
+import secrets
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pillarbox.app import accounts, folder
+from pillarbox.app.config import Config, ConfigError
+from pillarbox.app.wiring import PROTOCOLS, Core, Sessions, core, sessions
+from pillarbox.identity.passwords import generate, hash_password
+from pillarbox.model.errors import Refused
+from pillarbox.net import tls
+from pillarbox.net.address import bind, release, spell
+from pillarbox.net.listen import Listener, Listening
+from pillarbox.net.session import Peer
+from pillarbox.net.wheel import Wheel
+
+GRACE = 10.0  # seconds that sessions have to end by themselves when the server stops
+FIRST_NAME = "me"  # the first account's, at the configured host name
+
+Tell = Callable[..., object]  # tell("event", field=value, ...): a line of the log
+OnError = Callable[[BaseException, Peer], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    certificate: Path
+    key: Path
+    self_signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAccount:
+    """What was made at the first start; the password is written nowhere."""
+
+    address: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A protocol and an address it is really served at."""
+
+    protocol: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    config: Config
+    core: Core
+    certificate: Certificate
+    context: ssl.SSLContext
+    bound: list[Bound]
+    first_account: FirstAccount | None
+
+    def reload_certificate(self) -> None:
+        """Use the files as they are now. OSError when they are no good, and then nothing has changed."""
+        tls.reload(self.context, self.certificate.certificate, self.certificate.key)
+
+
+@asynccontextmanager
+async def serving(
+    config: Config, *, tell: Tell, on_error: OnError, begin: bool = True
+) -> AsyncIterator[Server]:
+    """A server on the running loop until the context is left; `begin`: an empty one gets an account."""
+    folder.make(config.data_folder)
+    with folder.only_server(config.data_folder):
+        certificate = _certificate(config)
+        context = _context(certificate)
+        async with core(config) as parts, sessions(config, parts) as factories:
+            for prefix in await accounts.finish_deleting(parts.directory, parts.store):
+                tell("account erased", account=f"{prefix:08x}")
+            first = await _first_account(config, parts) if begin else None
+            listening = Listening(Wheel(), on_error)
+            sockets: list[socket.socket] = []
+            try:
+                bound = await _listen(config, listening, factories, context, sockets, tell)
+                yield Server(config, parts, certificate, context, bound, first)
+            finally:
+                await listening.stop(GRACE)
+                release(sockets)
+
+
+async def _listen(
+    config: Config,
+    listening: Listening,
+    factories: Sessions,
+    context: ssl.SSLContext,
+    sockets: list[socket.socket],
+    tell: Tell,
+) -> list[Bound]:
+    """Bind everything first: a server listens everywhere it was told to, or not at all."""
+    wanted: list[tuple[str, list[socket.socket]]] = []
+    for protocol, address in config.listen.each():
+        if protocol not in PROTOCOLS:
+            tell("this version does not speak", protocol=protocol, address=address)
+            continue
+        try:
+            mine = bind(address)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise Refused(f"Cannot listen on {address} for {protocol}: {reason}") from None
+        sockets += mine
+        wanted.append((protocol, mine))
+    bound: list[Bound] = []
+    for protocol, mine in wanted:
+        row = PROTOCOLS[protocol]
+        for sock in mine:
+            bound.append(Bound(protocol, spell(sock)))
+        listener = Listener(bound[-1].address, factories[row.room], row.tls, context, row.refusal)
+        await listening.start(listener, mine)
+    return bound
+
+
+async def _first_account(config: Config, parts: Core) -> FirstAccount | None:
+    if not parts.directory.is_empty():
+        return None
+    password = generate(secrets.randbelow)
+    address = f"{FIRST_NAME}@{config.hostname}"
+    await accounts.add(parts.directory, parts.store, address, hash_password(password))
+    return FirstAccount(address, password)
+
+
+def _certificate(config: Config) -> Certificate:
+    """The configured one, else the one in the data folder, made now if it is missing."""
+    if config.tls.certificate is not None and config.tls.key is not None:
+        return Certificate(Path(config.tls.certificate), Path(config.tls.key), False)
+    own = config.data_folder / "tls"
+    made = Certificate(own / "certificate.pem", own / "key.pem", True)
+    if not (made.certificate.is_file() and made.key.is_file()):
+        folder.make(own)
+        tls.write_self_signed(made.certificate, made.key, config.hostname, datetime.now(UTC))
+    return made
+
+
+def _context(certificate: Certificate) -> ssl.SSLContext:
+    try:
+        return tls.server_context(certificate.certificate, certificate.key)
+    except OSError as error:  # ssl.SSLError is one
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"tls: {certificate.certificate} and {certificate.key} cannot be used: {reason}"
+        ) from None
