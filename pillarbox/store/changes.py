@@ -1,0 +1,229 @@
+"""Mod-sequences are given out here and nowhere else; what changed since one is answered here.
+
+A change row says "under this mod-sequence, something of this kind happened to these UIDs of this
+mailbox". It is an index, not a journal: it may name too many UIDs (long sets are coarsened, old rows of
+a mailbox are merged), because every reader filters by the mod-sequence that the message itself carries,
+or the buried one. That is why STORE on a whole mailbox costs one narrow row here, and why no table has
+an index on its mod-sequences.
+
+Rules of the place:
+- A verb that changes nothing takes no mod-sequence; one that does takes exactly one.
+- The change row is written in the transaction that changes the messages, or not at all.
+- At or below `account.floor` change rows are forgotten, and at or below `mailbox.vanished_floor`
+  expunged messages are erased: then the answer is an incomplete `Delta`, and the caller loads `Columns`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from enum import Enum
+from functools import lru_cache
+from heapq import nlargest
+from itertools import pairwise
+
+from pillarbox.model import numbers
+from pillarbox.model.actors import Actor
+from pillarbox.model.changes import ChangeKind, Columns, Delta
+from pillarbox.model.errors import Code, Refused
+from pillarbox.model.numbers import Runs
+from pillarbox.model.rights import READ
+from pillarbox.store import access
+from pillarbox.store.tx import Tx
+
+CLOCK_STEP = 60  # seconds between rows of `clock`: how finely "as of" can be asked
+MERGE_EVERY = 1024  # mod-sequences; the latest 1024 to 2047 keep rows of their own
+MAX_RUNS = 512  # a change row names at most that many runs: 4 KiB, a page
+PAGE = 512  # rows fetched at once; fewer than wake the garbage collector, which would cost half as much again
+
+
+class State(Enum):
+    """What a client may ask the state of as a whole: the `*_state` columns of `account` (RFC 8620 1.6.2)."""
+
+    MAILBOX = "mailbox_state"
+    COUNTS = "counts_state"
+    EMAIL = "email_state"
+    THREAD = "thread_state"
+    DELIVERY = "delivery_state"
+    USER = "user_state"
+
+
+def next_modseq(tx: Tx, *states: State) -> int:
+    """The account's next mod-sequence; the `states` named are as of it."""
+    (modseq,) = tx.rows(_take(states), tx.account)[0]
+    last = tx.row("SELECT at FROM clock WHERE account = ? ORDER BY modseq DESC LIMIT 1", tx.account)
+    if last is None or tx.now - last[0] >= CLOCK_STEP:
+        tx.run("INSERT INTO clock VALUES (?, ?, ?)", tx.account, modseq, tx.now)
+    if modseq % MERGE_EVERY == 0:
+        _merge(tx, modseq - 2 * MERGE_EVERY, modseq - MERGE_EVERY)
+    return int(modseq)
+
+
+@lru_cache(maxsize=64)
+def _take(states: tuple[State, ...]) -> str:
+    also = "".join(f", {state.value} = modseq + 1" for state in states)
+    return f"UPDATE account SET modseq = modseq + 1{also} WHERE account = ? RETURNING modseq"
+
+
+def record(tx: Tx, modseq: int, mailbox: int, kind: ChangeKind, runs: Runs, reader: int = 0) -> None:
+    """Say that the messages in `runs` changed under `modseq`; `reader` 0 = everybody sees it."""
+    tx.run(
+        "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)",
+        tx.account,
+        modseq,
+        mailbox,
+        int(kind),
+        reader,
+        numbers.pack(coarse(runs)),
+    )
+    tx.run(
+        "UPDATE mailbox SET highest = ?, counts_modseq = ? WHERE account = ? AND id = ?",
+        modseq,
+        modseq,
+        tx.account,
+        mailbox,
+    )
+
+
+def coarse(runs: Runs, limit: int = MAX_RUNS) -> Runs:
+    """At most `limit` runs that cover `runs`: the widest gaps stay open."""
+    if len(runs) <= limit:
+        return runs
+    gaps = ((runs[at][0] - runs[at - 1][1], at) for at in range(1, len(runs)))
+    starts = [0, *sorted(at for _, at in nlargest(limit - 1, gaps)), len(runs)]
+    return tuple((runs[start][0], runs[stop - 1][1]) for start, stop in pairwise(starts))
+
+
+def united(sets: Iterable[Runs]) -> Runs:
+    return numbers.runs(tuple(run for runs in sets for run in runs), numbers.MAX_NUMBER)
+
+
+def since(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> Delta:
+    """The way of a mailbox from `modseq` to now, exactly; incomplete where it is no longer known."""
+    current, floor = _horizon(tx, actor, mailbox)
+    new = array("I"), array("H"), array("Q")
+    moved = array("I"), array("H"), array("Q")
+    if modseq >= current:
+        return Delta(current, *new, *moved, gone=())
+    if modseq < floor:
+        return Delta(current, *new, *moved, gone=(), complete=False)
+    living: list[Runs] = []
+    dead: list[Runs] = []
+    for kind, uids in tx.rows(
+        "SELECT kind, uids FROM change WHERE account = ? AND modseq > ? AND mailbox = ? AND reader IN (0, ?)",
+        tx.account,
+        modseq,
+        mailbox,
+        actor.reader,
+    ):
+        (dead if kind == ChangeKind.GONE else living).append(numbers.unpack(uids))
+    for low, high in united(living):
+        while True:
+            page = tx.rows(
+                "SELECT uid, flag_set, modseq, created FROM message WHERE account = ? AND mailbox = ?"
+                " AND uid BETWEEN ? AND ? AND modseq > ? ORDER BY uid LIMIT ?",
+                tx.account,
+                mailbox,
+                low,
+                high,
+                modseq,
+                PAGE,
+            )
+            for uid, flag_set, at, created in page:
+                uids, flag_sets, modseqs = new if created > modseq else moved
+                uids.append(uid)
+                flag_sets.append(flag_set)
+                modseqs.append(at)
+            if len(page) < PAGE:
+                break
+            low = page[-1][0] + 1
+    gone: list[int] = []
+    for low, high in united(dead):
+        # Created after `modseq`: came and went in between, so nobody needs to hear of it.
+        gone += (
+            uid
+            for (uid,) in tx.rows(
+                "SELECT uid FROM buried WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?"
+                " AND modseq > ? AND created <= ? ORDER BY uid",
+                tx.account,
+                mailbox,
+                low,
+                high,
+                modseq,
+                modseq,
+            )
+        )
+    return Delta(current, *new, *moved, gone=numbers.runs_of(gone))
+
+
+def columns(tx: Tx, actor: Actor, mailbox: int) -> Columns:
+    """The mailbox as it is now. Work grows with the mailbox: 0.2 us a message."""
+    current, _ = _horizon(tx, actor, mailbox)
+    uids, flag_sets, modseqs = array("I"), array("H"), array("Q")
+    last = 0
+    while True:
+        page = tx.rows(
+            "SELECT uid, flag_set, modseq FROM message WHERE account = ? AND mailbox = ? AND uid > ?"
+            " ORDER BY uid LIMIT ?",
+            tx.account,
+            mailbox,
+            last,
+            PAGE,
+        )
+        if page:
+            some_uids, some_flag_sets, some_modseqs = zip(*page)
+            uids.extend(some_uids)
+            flag_sets.extend(some_flag_sets)
+            modseqs.extend(some_modseqs)
+            last = uids[-1]
+        if len(page) < PAGE:
+            return Columns(mailbox, current, uids, flag_sets, modseqs)
+
+
+def _horizon(tx: Tx, actor: Actor, mailbox: int) -> tuple[int, int]:
+    """The account's mod-sequence, and the one below which this mailbox's past is forgotten."""
+    access.require(tx, actor, mailbox, READ)
+    found = tx.row(
+        "SELECT a.modseq, a.floor, m.vanished_floor FROM mailbox m JOIN account a ON a.account = m.account"
+        " WHERE m.account = ? AND m.id = ? AND m.deleted IS NULL",
+        tx.account,
+        mailbox,
+    )
+    if found is None:
+        raise Refused("There is no such mailbox", Code.NONEXISTENT)
+    current, floor, vanished_floor = found
+    return current, max(floor, vanished_floor)
+
+
+def _merge(tx: Tx, low: int, high: int) -> None:
+    """Make one row a mailbox, kind and reader of the rows in (low, high]."""
+    groups: dict[tuple[int, int, int], tuple[int, list[Runs]]] = {}
+    for modseq, mailbox, kind, reader, uids in tx.rows(
+        "SELECT modseq, mailbox, kind, reader, uids FROM change WHERE account = ? AND modseq > ?"
+        " AND modseq <= ? ORDER BY modseq",
+        tx.account,
+        low,
+        high,
+    ):
+        _, sets = groups.get((mailbox, kind, reader), (0, []))
+        groups[mailbox, kind, reader] = modseq, [*sets, numbers.unpack(uids)]
+    tx.run("DELETE FROM change WHERE account = ? AND modseq > ? AND modseq <= ?", tx.account, low, high)
+    tx.run_many(
+        "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (tx.account, modseq, mailbox, kind, reader, numbers.pack(coarse(united(sets))))
+            for (mailbox, kind, reader), (modseq, sets) in groups.items()
+        ],
+    )
+
+
+def forget(tx: Tx, before: int) -> None:
+    """Drop change rows older than the time `before`, and with them the answers to `since` from there."""
+    found = tx.row("SELECT max(modseq) FROM clock WHERE account = ? AND at <= ?", tx.account, before)
+    if found is None or found[0] is None:
+        return
+    (floor,) = found
+    tx.run("DELETE FROM change WHERE account = ? AND modseq <= ?", tx.account, floor)
+    # The clock row of the floor itself stays: it dates what comes next.
+    tx.run("DELETE FROM clock WHERE account = ? AND modseq < ?", tx.account, floor)
+    tx.run("UPDATE account SET floor = ? WHERE account = ? AND floor < ?", floor, tx.account, floor)

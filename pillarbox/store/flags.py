@@ -1,0 +1,259 @@
+"""Flags: interned sets, their counters, and STORE.
+
+A message holds the number of a flag set; equal sets of one account have one number. So STORE rewrites a
+few bytes a message, COPY carries flags by number, and the counters behind STATUS, FLAGS, UNSEEN and
+quota are kept per mailbox and set (`mailbox_flags`) without looking at messages.
+
+Keywords compare without regard to case and the account's first spelling wins (RFC 9051 2.3.2).
+The number of a set never gets another meaning, so anybody may keep what a number means for ever.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+from pillarbox.model import flags as model
+from pillarbox.model import rights
+from pillarbox.model.actors import Actor
+from pillarbox.model.changes import ChangeKind
+from pillarbox.model.errors import Code, Refused
+from pillarbox.model.flags import ANSWERED, DELETED, SEEN, FlagSet
+from pillarbox.model.numbers import Runs, runs_of
+from pillarbox.store import access, changes, present
+from pillarbox.store.changes import State
+from pillarbox.store.tx import Tx
+
+MAX_SETS = 32_767  # an account: numbers fit two bytes wherever columns of them are held
+MAX_NUMBER = 65_535  # of a set, as numbers are not used again
+MAX_ACCOUNT_KEYWORDS = 8_192  # an account: every SELECT may have to list them
+ATOM = re.compile(r"""[!#$&'+-\[^-z|}~]+""")
+ALWAYS = 2**63 - 1  # a mod-sequence that no message is above
+
+decode = lru_cache(maxsize=4096)(model.decode)
+
+
+Mode = Literal["replace", "add", "remove"]  # FLAGS, +FLAGS, -FLAGS (RFC 9051 6.4.6)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What STORE did. `uids` and `flag_sets` are aligned and ascending; only messages whose flags moved
+    are in them, and `modseq` is theirs (0 when there are none). `failed` passed UNCHANGEDSINCE by."""
+
+    modseq: int = 0
+    uids: array[int] = field(default_factory=lambda: array("I"))
+    flag_sets: array[int] = field(default_factory=lambda: array("H"))
+    failed: Runs = ()
+
+
+def flag_sets(tx: Tx) -> dict[int, FlagSet]:
+    """What every number means."""
+    return {
+        number: decode(flags)
+        for number, flags in tx.rows("SELECT id, flags FROM flag_set WHERE account = ?", tx.account)
+    }
+
+
+def flag_set(tx: Tx, number: int) -> FlagSet:
+    """What one number means."""
+    found = tx.row("SELECT flags FROM flag_set WHERE account = ? AND id = ?", tx.account, number)
+    if found is None:
+        raise LookupError(f"no flag set {number}")
+    return decode(found[0])
+
+
+def spelled(tx: Tx, flags: Iterable[str]) -> FlagSet:
+    """The flags as one set, keywords as this account spells them."""
+    found: list[str] = []
+    for flag in model.canonical(flags):
+        if not flag.startswith("\\"):
+            known = tx.row(
+                "SELECT spelling FROM keyword WHERE account = ? AND folded = ?", tx.account, flag.lower()
+            )
+            flag = known[0] if known else flag
+        found.append(flag)
+    return tuple(found)
+
+
+def intern(tx: Tx, flags: FlagSet) -> int:
+    """The number of a set given by `spelled`; new sets and keywords are entered."""
+    stored = _encoded(flags)
+    found = tx.row("SELECT id FROM flag_set WHERE account = ? AND flags = ?", tx.account, stored)
+    if found:
+        return int(found[0])
+    _enter_keywords(tx, [flag for flag in flags if not flag.startswith("\\")])
+    count, last = tx.rows("SELECT count(*), max(id) FROM flag_set WHERE account = ?", tx.account)[0]
+    number = (last or 0) + 1
+    if count >= MAX_SETS or number > MAX_NUMBER:
+        raise Refused("This account has too many different combinations of flags", Code.LIMIT)
+    tx.run("INSERT INTO flag_set VALUES (?, ?, ?)", tx.account, number, stored)
+    return int(number)
+
+
+def _encoded(flags: FlagSet) -> bytes:
+    keywords = [flag for flag in flags if not model.is_system(flag)]
+    if len(keywords) > model.MAX_KEYWORDS:
+        raise Refused(f"A message has at most {model.MAX_KEYWORDS} keywords", Code.LIMIT)
+    for keyword in keywords:
+        if len(keyword) > model.MAX_KEYWORD_LENGTH:
+            raise Refused(f"A keyword has at most {model.MAX_KEYWORD_LENGTH} characters", Code.LIMIT)
+        # RFC 9051 9: a keyword is an atom; `\\X` is for future standards, and \\Recent nobody's to set.
+        if not ATOM.fullmatch(keyword):
+            raise Refused(f"{keyword!a} cannot be stored as a flag", Code.CANNOT)
+    return model.encode(flags)
+
+
+def _enter_keywords(tx: Tx, keywords: list[str]) -> None:
+    if not keywords:
+        return
+    (count,) = tx.rows("SELECT count(*) FROM keyword WHERE account = ?", tx.account)[0]
+    for keyword in keywords:
+        count += tx.run(
+            "INSERT INTO keyword VALUES (?, ?, ?) ON CONFLICT (account, folded) DO NOTHING",
+            tx.account,
+            keyword.lower(),
+            keyword,
+        )
+    if count > MAX_ACCOUNT_KEYWORDS:
+        raise Refused(f"An account has at most {MAX_ACCOUNT_KEYWORDS} keywords", Code.LIMIT)
+
+
+def count(tx: Tx, mailbox: int, moved: Iterable[tuple[int, int, int]]) -> None:
+    """Change a mailbox's counters by (flag set, messages, octets) each."""
+    emptied = False
+    for number, messages, octets in moved:
+        emptied |= messages < 0
+        tx.run(
+            "INSERT INTO mailbox_flags VALUES (?, ?, ?, ?, ?) ON CONFLICT (account, mailbox, flag_set)"
+            " DO UPDATE SET n = mailbox_flags.n + excluded.n, bytes = mailbox_flags.bytes + excluded.bytes",
+            tx.account,
+            mailbox,
+            number,
+            messages,
+            octets,
+        )
+    if emptied:
+        tx.run("DELETE FROM mailbox_flags WHERE account = ? AND mailbox = ? AND n = 0", tx.account, mailbox)
+
+
+def counts(tx: Tx, mailbox: int) -> list[tuple[int, FlagSet, int, int]]:
+    """(flag set, flags, messages, octets) of each set in use in a mailbox."""
+    return [
+        (number, decode(flags), messages, octets)
+        for number, flags, messages, octets in tx.rows(
+            "SELECT c.flag_set, f.flags, c.n, c.bytes FROM mailbox_flags c JOIN flag_set f"
+            " ON f.account = c.account AND f.id = c.flag_set WHERE c.account = ? AND c.mailbox = ?",
+            tx.account,
+            mailbox,
+        )
+    ]
+
+
+def permitted(flags: Iterable[str], held: str) -> FlagSet:
+    """Those of `flags` that an actor with the rights `held` may set or clear (RFC 4314 4)."""
+    return tuple(flag for flag in flags if _right(flag) in held)
+
+
+def _right(flag: str) -> str:
+    if flag == SEEN:
+        return rights.SEEN
+    return rights.DELETE_MESSAGES if flag == DELETED else rights.WRITE
+
+
+def store_flags(
+    tx: Tx,
+    actor: Actor,
+    mailbox: int,
+    uids: Runs,
+    mode: Mode,
+    flags: Iterable[str],
+    unchanged_since: int | None = None,
+) -> Stored:
+    """STORE: messages whose flags it does not move keep their mod-sequence."""
+    access.live(tx, mailbox)
+    access.require(tx, actor, mailbox, rights.READ)
+    held = access.effective(tx, actor, mailbox)
+    given = spelled(tx, flags)
+    _encoded(given)
+    # RFC 4314 4: refuse only who may change none of the flags, else do what is allowed.
+    if not permitted(given or (SEEN, DELETED, ANSWERED), held):
+        raise Refused("You do not have the right to change these flags", Code.NOPERM)
+    targets: dict[int, FlagSet] = {}
+    for number, old, _, _ in counts(tx, mailbox):
+        new = _after(old, mode, given, held)
+        if new != old:
+            targets[number] = new
+    failed: Runs = ()
+    most = ALWAYS
+    if unchanged_since is not None:
+        # RFC 7162 3.1.3: also a message that has the flags already fails when it changed meanwhile.
+        most = unchanged_since
+        failed = runs_of(present.uids(tx, mailbox, uids, changed_since=most))
+    groups = present.by_flag_set(tx, mailbox, uids, tuple(targets), most_modseq=most)
+    if not groups:
+        return Stored(failed=failed)
+    modseq = changes.next_modseq(tx, State.EMAIL, State.COUNTS)
+    moved: list[tuple[int, int, int]] = []
+    placed: list[tuple[array[int], int]] = []
+    for old_number, group in groups.items():
+        new_number = intern(tx, targets[old_number])
+        spans = runs_of(group.uids)
+        # Whichever names the group in fewer statements. No set is both left and entered in one STORE,
+        # so what an earlier group became is never met again.
+        if len(uids) < len(spans):
+            spans = uids
+        tx.run_many(
+            "UPDATE message SET flag_set = ?, modseq = ? WHERE account = ? AND mailbox = ?"
+            " AND uid BETWEEN ? AND ? AND flag_set = ? AND modseq <= ?",
+            [(new_number, modseq, tx.account, mailbox, low, high, old_number, most) for low, high in spans],
+        )
+        moved.append((old_number, -len(group.uids), -group.octets))
+        moved.append((new_number, len(group.uids), group.octets))
+        placed.append((group.uids, new_number))
+    count(tx, mailbox, moved)
+    changed, flag_sets_now = _aligned(placed)
+    changes.record(tx, modseq, mailbox, ChangeKind.FLAGS, runs_of(changed))
+    return Stored(modseq, changed, flag_sets_now, failed)
+
+
+def _after(old: FlagSet, mode: Mode, given: FlagSet, held: str) -> FlagSet:
+    """A set after STORE, as far as the rights `held` allow (RFC 4314 4)."""
+    allowed = permitted(given, held)
+    match mode:
+        case "add":
+            return model.canonical((*old, *allowed))
+        case "remove":
+            return tuple(flag for flag in old if flag not in allowed)
+        case "replace":
+            untouchable = (flag for flag in old if _right(flag) not in held)
+            return model.canonical((*untouchable, *allowed))
+
+
+def _aligned(placed: list[tuple[array[int], int]]) -> tuple[array[int], array[int]]:
+    """UIDs ascending, and the flag set of each."""
+    if len(placed) == 1:
+        [(uids, number)] = placed
+        return uids, array("H", [number]) * len(uids)
+    pairs = sorted(uid << 16 | number for uids, number in placed for uid in uids)
+    return array("I", [pair >> 16 for pair in pairs]), array("H", [pair & 0xFFFF for pair in pairs])
+
+
+def sweep(tx: Tx) -> int:
+    """Drop sets that no message has, live or retained; how many.
+
+    The set with the greatest number stays, so that its number is not given out again.
+    """
+    return tx.run(
+        "DELETE FROM flag_set WHERE account = ? AND id < (SELECT max(id) FROM flag_set WHERE account = ?)"
+        " AND id NOT IN (SELECT flag_set FROM message WHERE account = ?)"
+        " AND id NOT IN (SELECT flag_set FROM buried WHERE account = ?)",
+        tx.account,
+        tx.account,
+        tx.account,
+        tx.account,
+    )

@@ -1,0 +1,240 @@
+"""Messages come into a mailbox and leave it: APPEND, COPY, MOVE, EXPUNGE.
+
+UIDs are given out here and nowhere else (`_take_uids`), under the account's lock, ascending, and never
+twice (RFC 9051 2.3.1.1). A message is an entry of a mailbox; what it says is an email, which is immutable
+and shared by all copies.
+
+Each verb costs statements per run of UIDs, not per message, and does all of its work or none of it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pillarbox.model import rights
+from pillarbox.model.actors import Actor
+from pillarbox.model.changes import BurialCause, ChangeKind
+from pillarbox.model.errors import Code, Refused
+from pillarbox.model.flags import DELETED
+from pillarbox.model.numbers import MAX_NUMBER, Runs, runs_of
+from pillarbox.store import access, buried, changes, emails, flags, present, quota
+from pillarbox.store.changes import State
+from pillarbox.store.staged import Staged
+from pillarbox.store.tx import Tx
+
+EVERYTHING: Runs = ((1, MAX_NUMBER),)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One message of an APPEND. `internal_at` is UTC seconds, None = now; `internal_tz` minutes east."""
+
+    staged: Staged
+    flags: tuple[str, ...] = ()
+    internal_at: int | None = None
+    internal_tz: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    uid: int
+    uidvalidity: int
+    modseq: int
+    email: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What COPYUID says (RFC 9051 7.1): `source` and `target` name as many UIDs, in the same order.
+
+    `modseq` is 0 when there was nothing to copy.
+    """
+
+    uidvalidity: int
+    source: Runs
+    target: Runs
+    modseq: int = 0
+
+
+def append(
+    tx: Tx,
+    actor: Actor,
+    mailbox: int,
+    staged: Staged,
+    flags: tuple[str, ...] = (),
+    internal_at: int | None = None,
+    internal_tz: int = 0,
+) -> Appended:
+    return append_many(tx, actor, mailbox, [Incoming(staged, flags, internal_at, internal_tz)])[0]
+
+
+def append_many(tx: Tx, actor: Actor, mailbox: int, items: Sequence[Incoming]) -> list[Appended]:
+    """All messages or, when one is refused, none (RFC 3502 6.3.11); they share a mod-sequence."""
+    if not items:
+        return []
+    access.require(tx, actor, mailbox, rights.INSERT)
+    held = access.effective(tx, actor, mailbox)
+    octets = sum(item.staged.size for item in items)
+    quota.require(tx, octets=octets, messages=len(items))
+    uidvalidity, first_uid = _take_uids(tx, mailbox, len(items))
+    modseq = changes.next_modseq(tx, State.EMAIL, State.THREAD, State.COUNTS, *_delivery(actor))
+    entered = emails.enter(tx, [item.staged for item in items], modseq)
+    numbers: dict[tuple[str, ...], int] = {}
+    totals: dict[int, tuple[int, int]] = {}
+    rows = []
+    for uid, (item, email) in enumerate(zip(items, entered), first_uid):
+        number = numbers.get(item.flags)
+        if number is None:
+            wanted = flags.permitted(flags.spelled(tx, item.flags), held)
+            number = numbers[item.flags] = flags.intern(tx, wanted)
+        size = item.staged.size
+        messages, sum_of_sizes = totals.get(number, (0, 0))
+        totals[number] = messages + 1, sum_of_sizes + size
+        internal_at = tx.now if item.internal_at is None else item.internal_at
+        rows.append(
+            (
+                *(tx.account, mailbox, uid, email, number, modseq, modseq),
+                *(internal_at, item.internal_tz, tx.now, size),
+            )
+        )
+    tx.run_many("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", rows)
+    flags.count(tx, mailbox, [(number, *total) for number, total in totals.items()])
+    quota.charge(tx, octets=octets, messages=len(items))
+    changes.record(tx, modseq, mailbox, ChangeKind.NEW, ((first_uid, first_uid + len(items) - 1),))
+    return [Appended(uid, uidvalidity, modseq, email) for uid, email in enumerate(entered, first_uid)]
+
+
+def _delivery(actor: Actor) -> tuple[State, ...]:
+    """RFC 8621 1.5: EmailDelivery changes when mail arrives, not when the user files some."""
+    return (State.DELIVERY,) if actor.override else ()
+
+
+def _take_uids(tx: Tx, mailbox: int, count: int) -> tuple[int, int]:
+    """UIDVALIDITY, and the first of `count` new UIDs."""
+    found = tx.rows(
+        "UPDATE mailbox SET uidnext = uidnext + ? WHERE account = ? AND id = ? AND deleted IS NULL"
+        " AND selectable = 1 RETURNING uidvalidity, uidnext",
+        count,
+        tx.account,
+        mailbox,
+    )
+    if not found:
+        # RFC 9051 6.3.12: the client may create it and try again.
+        raise Refused("There is no such mailbox", Code.TRYCREATE)
+    uidvalidity, uidnext = found[0]
+    if uidnext > MAX_NUMBER:
+        raise Refused("This mailbox has given out all its UIDs", Code.LIMIT)
+    return uidvalidity, uidnext - count
+
+
+def copy(tx: Tx, actor: Actor, source: int, runs: Runs, target: int) -> Copied:
+    """COPY what exists of `runs`; flags, dates and EMAILIDs stay (RFC 9051 6.4.7, RFC 8474 5.1)."""
+    access.require(tx, actor, source, rights.READ)
+    access.live(tx, source)
+    uids = present.uids(tx, source, runs)
+    modseq = 0
+    if uids:
+        modseq = changes.next_modseq(tx, State.EMAIL, State.COUNTS)
+    return _copy(tx, actor, source, uids, target, modseq, charged=True)
+
+
+def move(tx: Tx, actor: Actor, source: int, runs: Runs, target: int) -> Copied:
+    """MOVE: each message is in the target or still in the source, never in both or neither (RFC 6851 3)."""
+    # RFC 6851 4: what COPY needs, and what STORE \\Deleted and EXPUNGE need.
+    for right in (rights.READ, rights.DELETE_MESSAGES, rights.EXPUNGE):
+        access.require(tx, actor, source, right)
+    access.live(tx, source)
+    uids = present.uids(tx, source, runs)
+    modseq = 0
+    if uids:
+        modseq = changes.next_modseq(tx, State.EMAIL, State.COUNTS)
+    # The user has as much afterwards as before, so a full account can still be tidied up.
+    copied = _copy(tx, actor, source, uids, target, modseq, charged=False)
+    if uids:
+        buried.bury(tx, actor, source, uids, modseq, BurialCause.MOVE, moved_to=target)
+    return copied
+
+
+def _copy(
+    tx: Tx, actor: Actor, source: int, uids: array[int], target: int, modseq: int, *, charged: bool
+) -> Copied:
+    access.require(tx, actor, target, rights.INSERT)
+    uidvalidity, first = _take_uids(tx, target, len(uids))
+    if not uids:
+        return Copied(uidvalidity, (), ())
+    runs = runs_of(uids)
+    spans: list[tuple[int, ...]] = []
+    uid = first
+    for low, high in runs:
+        spans.append((target, uid, modseq, modseq, tx.now, tx.account, source, low, high))
+        uid += high - low + 1
+    tx.run_many(
+        "INSERT INTO message SELECT account, ?, ? + row_number() OVER (ORDER BY uid) - 1, email, flag_set,"
+        " ?, ?, internal_at, internal_tz, ?, size, NULL"
+        " FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?",
+        spans,
+    )
+    last = uid - 1
+    _drop_flags(tx, target, first, last, access.effective(tx, actor, target))
+    totals = _totals(tx, target, first, last)
+    octets = sum(size for _, _, size in totals)
+    if charged:
+        quota.require(tx, octets=octets, messages=len(uids))
+    flags.count(tx, target, totals)
+    quota.charge(tx, octets=octets, messages=len(uids))
+    changes.record(tx, modseq, target, ChangeKind.NEW, ((first, last),))
+    return Copied(uidvalidity, runs, ((first, last),), modseq)
+
+
+def _totals(tx: Tx, mailbox: int, first: int, last: int) -> list[tuple[int, int, int]]:
+    """(flag set, messages, octets) of the messages from `first` to `last`."""
+    return [
+        (number, messages, octets)
+        for number, messages, octets in tx.rows(
+            "SELECT flag_set, count(*), sum(size) FROM message WHERE account = ? AND mailbox = ?"
+            " AND uid BETWEEN ? AND ? GROUP BY flag_set",
+            tx.account,
+            mailbox,
+            first,
+            last,
+        )
+    ]
+
+
+def _drop_flags(tx: Tx, mailbox: int, first: int, last: int, held: str) -> None:
+    """RFC 4314 4: copied messages keep only the flags that `held` would allow to set here."""
+    if {rights.SEEN, rights.WRITE, rights.DELETE_MESSAGES} <= set(held):
+        return
+    for number, _, _ in _totals(tx, mailbox, first, last):
+        carried = flags.flag_set(tx, number)
+        kept = flags.permitted(carried, held)
+        if kept != carried:
+            tx.run(
+                "UPDATE message SET flag_set = ? WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?"
+                " AND flag_set = ?",
+                flags.intern(tx, kept),
+                tx.account,
+                mailbox,
+                first,
+                last,
+                number,
+            )
+
+
+def expunge(tx: Tx, actor: Actor, mailbox: int, runs: Runs | None = None) -> Runs:
+    """Bury what has \\Deleted, of `runs` or of the whole mailbox (RFC 9051 6.4.3, 6.4.9); the UIDs gone."""
+    access.require(tx, actor, mailbox, rights.EXPUNGE)
+    access.live(tx, mailbox)
+    deleted = tuple(number for number, named, _, _ in flags.counts(tx, mailbox) if DELETED in named)
+    if not deleted:
+        return ()
+    named = EVERYTHING if runs is None else runs
+    groups = present.by_flag_set(tx, mailbox, named, deleted, most_modseq=flags.ALWAYS)
+    if not groups:
+        return ()
+    uids = array("I", sorted(uid for group in groups.values() for uid in group.uids))
+    modseq = changes.next_modseq(tx, State.EMAIL, State.THREAD, State.COUNTS)
+    buried.bury(tx, actor, mailbox, uids, modseq, BurialCause.EXPUNGE, spans=named, flag_sets=tuple(groups))
+    return runs_of(uids)
