@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from pillarbox.app.importing.letter import Letter
-from pillarbox.message.line_ends import ToCrlf
+from pillarbox.message.line_ends import to_crlf
 from pillarbox.model.actors import SERVER
-from pillarbox.model.flags import FlagSet
 from pillarbox.model.names import INBOX, SEPARATOR, validated
 from pillarbox.store import mailboxes, messages
+from pillarbox.store.messages import Incoming
 from pillarbox.store.staged import Staged
 from pillarbox.store.store import Store
 
@@ -26,7 +26,7 @@ class Imported:
 @dataclass(slots=True)
 class _Batch:
     path: str
-    items: list[tuple[Staged, FlagSet, int, int]] = field(default_factory=list)
+    items: list[Incoming] = field(default_factory=list)
     octets: int = 0
 
     def is_full(self) -> bool:
@@ -51,7 +51,7 @@ async def file_letters(
             batch = _Batch(path)
         staged = await _stage(store, letter)
         at = letter.internal_at or staged.derived.sent_at or letter.modified_at
-        batch.items.append((await store.place(account, staged), letter.flags, at, 0))
+        batch.items.append(Incoming(await store.place(account, staged), letter.flags, at))
         batch.octets += staged.size
         advance(staged.size)
     await _file(store, account, batch, done)
@@ -68,10 +68,8 @@ def target(into: str, below: str) -> str:
 async def _stage(store: Store, letter: Letter) -> Staged:
     staging = store.staging()
     try:
-        convert = ToCrlf()
-        for piece in letter.pieces:
-            await staging.write(convert.feed(piece))
-        await staging.write(convert.finish())
+        for piece in to_crlf(letter.pieces):
+            await staging.write(piece)
         return await staging.finish()
     except BaseException:
         staging.abandon()
@@ -84,7 +82,12 @@ async def _file(store: Store, account: int, batch: _Batch, done: Imported) -> No
     row = await store.read(account, mailboxes.find, SERVER, batch.path)
     if row is None or not row.selectable:
         row = await store.write(account, mailboxes.create, SERVER, batch.path)
-    await store.write(account, messages.append_many, SERVER, row.id, batch.items)
+    try:
+        await store.write(account, messages.append_many, SERVER, row.id, batch.items)
+    except BaseException:
+        for item in batch.items:
+            await store.withdraw(account, item.staged)
+        raise
     done.messages += len(batch.items)
     done.octets += batch.octets
     if batch.path not in done.mailboxes:
