@@ -22,15 +22,17 @@ FORCED = 16_000
 FORCED_WAIT = 1000  # milliseconds to wait for a moment without writers and readers
 
 
-def checkpoint(folder: Path, *, truncate: bool, vfs: str | None = None) -> bool:
+def checkpoint(folder: Path, *, truncate: bool) -> bool:
     """Copy the log into the database; `truncate` also empties it, so that `mail.db` alone is complete.
 
     False when somebody was in the way and something is left to do; that is no error.
     """
-    connection = apsw.Connection(str(folder / FILE), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
+    connection = apsw.Connection(str(folder / FILE), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        for pragma in ("synchronous=FULL", "wal_autocheckpoint=0"):
+        # The last one reads: before its first look at the file a connection does not know that there is
+        # a log, and a checkpoint silently does nothing.
+        for pragma in ("synchronous=FULL", "wal_autocheckpoint=0", "user_version"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         in_log, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         if truncate:

@@ -106,7 +106,7 @@ class Transaction:
 class Database:
     """One open account. `patience` is how many seconds a lock is waited for before `Busy`."""
 
-    def __init__(self, folder: Path, *, clock: Callable[[], float], patience: float, vfs: str | None) -> None:
+    def __init__(self, folder: Path, *, clock: Callable[[], float], patience: float) -> None:
         self.folder = folder
         self.clock = clock
         self.patience = patience
@@ -115,7 +115,7 @@ class Database:
         path = folder / FILE
         try:
             self.connection = apsw.Connection(
-                str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs, statementcachesize=STATEMENTS
+                str(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=STATEMENTS
             )
         except apsw.CantOpenError as error:
             raise Refused("There is no such account", Code.NONEXISTENT) from error
@@ -218,10 +218,9 @@ def open_account(
     *,
     clock: Callable[[], float] = time.time,
     patience: float = FULL_PATIENCE,
-    vfs: str | None = None,
 ) -> Database:
     """The account in `folder`, brought to the current schema. Refused when it is missing or not ours."""
-    return Database(folder, clock=clock, patience=patience, vfs=vfs)
+    return Database(folder, clock=clock, patience=patience)
 
 
 def empty(first: Iterable[str], migrations: Iterable[Iterable[str]], application_id: int) -> bytes:

@@ -1,0 +1,201 @@
+"""The store as other rooms see it: verbs run here, on the event loop, and are durable when they return.
+
+    uids = await store.write(account, messages.append, actor, mailbox, staged, flags, at, zone)
+
+Reads and writes run inline on the account's one connection in this process, because what they cost is
+less than a way to a thread and back. So verbs are bounded: who wants more than some hundreds of rows
+asks in slices. Nothing here waits for a disk or for another process on the loop for longer than
+`handles.PATIENCE`.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import apsw
+
+from pillarbox.model.actors import Actor
+from pillarbox.model.changes import Columns
+from pillarbox.model.errors import Code, Refused
+from pillarbox.store import allocate, files, mailboxes, objects
+from pillarbox.store.columns import ColumnsCache
+from pillarbox.store.commit import to_disk
+from pillarbox.store.doorbell import Doorbell
+from pillarbox.store.engine import sqlite
+from pillarbox.store.handles import Handles
+from pillarbox.store.spool import refusing
+from pillarbox.store.staged import Staged
+from pillarbox.store.staging import Staging
+from pillarbox.store.tx import Busy, Tx
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LOCK_WAIT = 10.0  # seconds a write waits for other processes before it is refused
+THREADS = 32  # syncs in flight, one an account; they do nothing but wait for the disk
+
+
+class Store:
+    """All accounts under one data folder. Made anywhere, used on the loop that `open` ran on."""
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        sync: Callable[[int], None] = to_disk,
+    ) -> None:
+        self.data = data
+        self._clock = clock
+        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
+        self._doorbell = Doorbell(data / "run", self._log_of)
+        self._handles = Handles(data, clock, sync, self._executor, self._doorbell.ring)
+        self._columns = ColumnsCache(self.read)
+
+    async def open(self) -> None:
+        for name in ("accounts", "run", "spool"):
+            files.make_folder(self.data / name)
+        self._doorbell.open()
+        self._handles.start()
+
+    async def close(self) -> None:
+        await self._handles.stop()
+        self._doorbell.close()
+        self._executor.shutdown()
+
+    # Verbs
+
+    async def read(
+        self, account: int, verb: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `verb` on one snapshot."""
+        patience = _Patience()
+        while True:
+            try:
+                with self._handles.get(account).database.transaction(write=False) as tx:
+                    return verb(tx, *args, **kwargs)
+            except Busy as busy:
+                await patience.wait(busy)
+            except Refused as refused:
+                self._look_into(account, refused)
+                raise
+
+    async def write(
+        self, account: int, verb: Callable[..., T], *args: Any, durable: bool = True, **kwargs: Any
+    ) -> T:
+        """Run `verb` under the account's lock; what it returns is on disk.
+
+        With `durable=False` it survives the end of this process only, and comes sooner: for flags. Listeners
+        are rung afterwards, also when the caller has been cancelled while it waited for the disk.
+        """
+        patience = _Patience()
+        while True:
+            try:
+                if durable and self._handles.suspect(account):
+                    await self._mend(account)
+                handle = self._handles.get(account)
+                with handle.database.transaction(write=True) as tx:
+                    result = verb(tx, *args, **kwargs)
+                break
+            except Busy as busy:
+                await patience.wait(busy)
+            except Refused as refused:
+                self._look_into(account, refused)
+                raise
+        self._handles.after_commit(handle)
+        moved = handle.database.modseq_known if tx.touched else 0
+        if durable:
+            # Also where nothing was changed: the answer may rest on a commit that is not on disk yet.
+            await handle.log.durable(moved)
+        elif moved:
+            self._doorbell.ring(account, moved)
+        return result
+
+    def _look_into(self, account: int, refused: Refused) -> None:
+        """When it was the engine that failed, do not trust this connection any longer."""
+        if isinstance(refused.__cause__, apsw.Error):
+            self._handles.drop(account)
+
+    async def _mend(self, account: int) -> None:
+        if not await self._handles.mend(account):
+            raise Refused("The disk did not take an earlier change", Code.UNAVAILABLE, temporary=True)
+
+    def modseq(self, account: int) -> int:
+        """The account's mod-sequence: has anything changed?"""
+        return self._handles.get(account).database.read_modseq()
+
+    # Message bytes
+
+    def staging(self) -> Staging:
+        """Where the bytes of one incoming message go."""
+        return Staging(self.data / "spool", self._executor)
+
+    async def place(self, account: int, staged: Staged) -> Staged:
+        """Give a large message its file in this account: before the verb that stores it, because a row
+        must never point to bytes that a power cut can take. Small ones need none."""
+        spool = staged.spool
+        if spool is None:
+            return staged
+        blob = (await self.write(account, allocate.objects, 1, durable=False))[0]
+        path = objects.path(files.account_folder(self.data, account), blob)
+
+        def link() -> None:
+            with refusing():
+                files.make_folder(path.parent)
+                spool.link(path)
+                files.sync_folder(path.parent)
+
+        await asyncio.get_running_loop().run_in_executor(self._executor, link)
+        return replace(staged, blob=blob)
+
+    async def withdraw(self, account: int, placed: Staged) -> None:
+        """The verb that was to store `placed` has refused: its file belongs to nothing."""
+        if placed.blob:
+            path = objects.path(files.account_folder(self.data, account), placed.blob)
+            unlink = partial(path.unlink, missing_ok=True)
+            await asyncio.get_running_loop().run_in_executor(self._executor, unlink)
+
+    # Accounts
+
+    async def create_account(self, account: int) -> None:
+        """A new account with its first mailboxes. Refused when there is one of that number."""
+        now = int(self._clock())
+        create = partial(files.create_account, self.data, account, now, mailboxes.create_initial)
+        await asyncio.get_running_loop().run_in_executor(self._executor, create)
+
+    async def erase_account(self, account: int) -> None:
+        """The account and all its mail, for good."""
+        self._handles.drop(account)
+        self._columns.forget(account)
+        erase = partial(files.erase_account, self.data, account)
+        await asyncio.get_running_loop().run_in_executor(self._executor, erase)
+
+    def listen(self, account: int, wake: Callable[[], None]) -> Callable[[], None]:
+        """`wake` is called after changes of the account, by whichever process; returns how to stop that."""
+        return self._doorbell.listen(account, wake)
+
+    async def columns(self, account: int, actor: Actor, mailbox: int) -> Columns:
+        """The mailbox's UIDs, flag sets and mod-sequences as of now, shared between sessions."""
+        return await self._columns.get(account, actor, mailbox)
+
+    def _log_of(self, account: int) -> Path:
+        return files.account_folder(self.data, account) / f"{sqlite.FILE}-wal"
+
+
+class _Patience:
+    """Waits between two tries to get a lock: longer and longer, and not for ever."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + LOCK_WAIT
+        self._pause = 0.001
+
+    async def wait(self, busy: Busy) -> None:
+        if time.monotonic() > self._until:
+            raise Refused("The account is busy", Code.UNAVAILABLE, temporary=True) from busy
+        await asyncio.sleep(self._pause)
+        self._pause = min(self._pause * 1.5, 0.02)
