@@ -16,7 +16,7 @@ serve: .venv/installed  ## run a server with its data in ./var
 	$(BIN)/pillarbox serve
 
 test: .venv/installed-dev  ## run the tests
-	$(BIN)/pytest -n $(PROCESSES)
+	$(BIN)/pytest -n $(PROCESSES) -rs
 
 check: .venv/installed-dev  ## what must hold before a commit: format, lint, types, tests
 	$(BIN)/ruff format --check .
