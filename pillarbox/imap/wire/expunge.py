@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from pillarbox.imap.wire.reader import Numbers
+from pillarbox.imap.wire.reader import Numbers, Reader
+from pillarbox.imap.wire.strings import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +19,16 @@ class Expunged:
     EXPUNGE renumbers what follows (RFC 9051 7.5.1)."""
 
     runs: tuple[tuple[int, int], ...]
+
+
+def parse_expunge(reader: Reader) -> Expunge:
+    return Expunge()
+
+
+def parse_uid_expunge(reader: Reader) -> Expunge:
+    reader.space()
+    return Expunge(reader.numbers())
+
+
+def encode_expunged(response: Expunged, kind: Kind) -> bytes:
+    return b"".join([b"* %d EXPUNGE\r\n" % number * times for number, times in response.runs])

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from pillarbox.imap.wire.limits import MAX_USES
+from pillarbox.imap.wire.reader import Reader
+
 
 @dataclass(frozen=True, slots=True)
 class Create:
@@ -31,3 +34,46 @@ class Subscribe:
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
     mailbox: str
+
+
+def parse_create(reader: Reader) -> Create:
+    """create = "CREATE" SP mailbox [SP "(" "USE" SP "(" [use-attr *(SP use-attr)] ")" ")"]   (RFC 6154 6)"""
+    reader.space()
+    mailbox = reader.mailbox()
+    if not reader.maybe(b" "):
+        return Create(mailbox)
+    reader.expect(b"(")
+    if reader.word("USE") != "USE":
+        reader.fail("USE")
+    reader.space()
+    uses = () if reader.maybe(b"()") else tuple(reader.listed(lambda: _use(reader), MAX_USES, "special uses"))
+    reader.expect(b")")
+    return Create(mailbox, uses)
+
+
+def _use(reader: Reader) -> str:
+    if reader.peek() != b"\\":
+        reader.fail("A special-use attribute")
+    return reader.flag()
+
+
+def parse_delete(reader: Reader) -> Delete:
+    reader.space()
+    return Delete(reader.mailbox())
+
+
+def parse_rename(reader: Reader) -> Rename:
+    reader.space()
+    source = reader.mailbox()
+    reader.space()
+    return Rename(source, reader.mailbox())
+
+
+def parse_subscribe(reader: Reader) -> Subscribe:
+    reader.space()
+    return Subscribe(reader.mailbox())
+
+
+def parse_unsubscribe(reader: Reader) -> Unsubscribe:
+    reader.space()
+    return Unsubscribe(reader.mailbox())

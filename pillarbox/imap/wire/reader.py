@@ -17,7 +17,7 @@ from typing import NoReturn, TypeVar
 
 from pillarbox.imap.wire import mailbox_name
 from pillarbox.imap.wire.limits import NUMBER, NUMBER64
-from pillarbox.imap.wire.literal import ANNOUNCEMENT
+from pillarbox.imap.wire.literal import ANNOUNCEMENT, Literal, literal_at_end
 from pillarbox.model import names
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.flags import FlagSet, canonical, is_system
@@ -107,6 +107,14 @@ class Reader:
             return True
         return False
 
+    def maybe_token(self, token: bytes) -> bool:
+        """Like `maybe`, whatever the case; `token` in capitals and with the spaces that belong to it."""
+        end = self._pos + len(token)
+        if self._line[self._pos : end].upper() == token:
+            self._pos = end
+            return True
+        return False
+
     def expect(self, token: bytes) -> None:
         if not self.maybe(token):
             self.fail("A space" if token == b" " else f'"{token.decode("ascii")}"')
@@ -127,19 +135,20 @@ class Reader:
 
     # Words.
 
+    def take(self, token: re.Pattern[bytes], what: str) -> re.Match[bytes]:
+        """What `token` matches right here; for words that only one family knows."""
+        found = token.match(self._line, self._pos)
+        if not found:
+            self.fail(what)
+        self._pos = found.end()
+        return found
+
     def atom(self, what: str = "An atom") -> str:
-        return self._take(_ATOM, what)[0].decode("ascii")
+        return self.take(_ATOM, what)[0].decode("ascii")
 
     def word(self, what: str = "A word") -> str:
         """An atom that the grammar defines, in capitals: its case means nothing (RFC 9051 9)."""
-        return self._take(_ATOM, what)[0].decode("ascii").upper()
-
-    def maybe_word(self) -> str | None:
-        found = _ATOM.match(self._line, self._pos)
-        if not found:
-            return None
-        self._pos = found.end()
-        return found[0].decode("ascii").upper()
+        return self.take(_ATOM, what)[0].decode("ascii").upper()
 
     def astring(self, what: str = "A string") -> bytes:
         found = _ASTRING.match(self._line, self._pos)
@@ -151,7 +160,7 @@ class Reader:
     def string(self, what: str = "A string") -> bytes:
         head = self.peek()
         if head == b'"':
-            inside: bytes = self._take(
+            inside: bytes = self.take(
                 _QUOTED_UTF8 if self.utf8 else _QUOTED_ASCII, f"{what}, correctly quoted,"
             )[1]
             if b"\\" in inside:
@@ -164,10 +173,33 @@ class Reader:
         self.fail(what)
 
     def nstring(self, what: str = "A string or NIL") -> bytes | None:
-        if self._line[self._pos : self._pos + 3].upper() == b"NIL":
-            self._pos += 3
+        if self.maybe_token(b"NIL"):
             return None
         return self.string(what)
+
+    def maybe_match(self, token: re.Pattern[bytes]) -> bytes:
+        """What `token` matches right here, b"" for nothing."""
+        found = token.match(self._line, self._pos)
+        if not found:
+            return b""
+        self._pos = found.end()
+        return found[0]
+
+    def skip(self, known: bytes) -> None:
+        """Passes over `known`, which `rest` has shown to stand here."""
+        self._pos += len(known)
+
+    def at_announcement(self) -> bool:
+        """The rest of the line announces a literal."""
+        return ANNOUNCEMENT.match(self._line, self._pos) is not None
+
+    def announcement(self, what: str) -> Literal:
+        """The announcement of a literal whose octets do not pass through here."""
+        literal = literal_at_end(self.rest()) if self.at_announcement() else None
+        if not literal or self._index + 1 != len(self._pieces):
+            self.fail(what)
+        self._pos = len(self._line)
+        return literal
 
     def text(self, raw: bytes, what: str) -> str:
         """`raw`, just read, as text."""
@@ -195,7 +227,7 @@ class Reader:
         return Saved() if self.maybe(b"$") else self.ranges()
 
     def ranges(self) -> Ranges:
-        written = self._take(_SEQUENCE_SET, "A sequence set")[0]
+        written = self.take(_SEQUENCE_SET, "A sequence set")[0]
         if written.isdigit():
             only = int(written)
             pairs: Ranges = ((only, only),)
@@ -231,7 +263,7 @@ class Reader:
         return mailbox_name.decode(self.astring("A reference name"), self.utf8)
 
     def flag(self) -> str:
-        return self._take(_FLAG, "A flag")[0].decode("ascii")
+        return self.take(_FLAG, "A flag")[0].decode("ascii")
 
     def flag_list(self) -> FlagSet:
         """`"(" [flag *(SP flag)] ")"`.
@@ -255,11 +287,11 @@ class Reader:
 
     def date(self) -> int:
         """A calendar day, as days since 1970-01-01."""
-        found = self._take(_DATE, "A date like 1-Feb-1994")
+        found = self.take(_DATE, "A date like 1-Feb-1994")
         return self._day(found[2], found[3], found[4])
 
     def date_time(self) -> DateTime:
-        found = self._take(_DATE_TIME, 'A date and time like " 1-Feb-1994 21:52:25 -0800"')
+        found = self.take(_DATE_TIME, 'A date and time like " 1-Feb-1994 21:52:25 -0800"')
         zone = int(found[8]) * 60 + int(found[9])
         if found[7] == b"-":
             zone = -zone
@@ -268,15 +300,8 @@ class Reader:
 
     # Below the grammar.
 
-    def _take(self, token: re.Pattern[bytes], what: str) -> re.Match[bytes]:
-        found = token.match(self._line, self._pos)
-        if not found:
-            self.fail(what)
-        self._pos = found.end()
-        return found
-
     def _number(self, what: str, least: int, most: int) -> int:
-        digits = self._take(_DIGITS, what)[0]
+        digits = self.take(_DIGITS, what)[0]
         # RFC 9051 9: nz-number starts with 1-9; more digits than the range has are not worth converting.
         if (least and digits[:1] == b"0") or len(digits.lstrip(b"0")) > 19 or int(digits) > most:
             self._pos -= len(digits)

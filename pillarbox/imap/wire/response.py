@@ -1,11 +1,17 @@
 """Status responses and their response codes (RFC 9051 7.1; RFC 3501 7.1), and continuation requests."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+from pillarbox.imap.wire.limits import STATUS_TEXT
+from pillarbox.imap.wire.strings import Kind
 from pillarbox.model.errors import Code
 from pillarbox.model.numbers import Runs
+from pillarbox.model.numbers import text as set_text
+
+_UNFIT = re.compile("[^\x20-\x7e]")
 
 Condition = Literal["OK", "NO", "BAD", "BYE", "PREAUTH"]
 
@@ -140,3 +146,53 @@ def bye(text: str, code: ResponseCode | None = None) -> StatusResponse:
 
 def preauth(text: str, code: ResponseCode | None = None) -> StatusResponse:
     return StatusResponse(None, "PREAUTH", text, code)
+
+
+def encode_status(response: StatusResponse, kind: Kind) -> bytes:
+    """response-tagged = tag SP resp-cond-state CRLF"""
+    text = _text(response.text)
+    if response.code is not None:
+        text = f"[{_code(response.code)}] {text}"
+    elif text.startswith("["):
+        text = "(" + text[1:]  # or the client would read a response code
+    tag = response.tag or b"*"
+    return b"%b %b %b\r\n" % (tag, response.condition.encode("ascii"), text.encode("ascii"))
+
+
+def encode_continue(response: Continue, kind: Kind) -> bytes:
+    return b"+ " + _text(response.text).encode("ascii") + b"\r\n"
+
+
+def _text(text: str) -> str:
+    """Human text that fits: printable ASCII, never empty, never long. It may quote what a peer wrote.
+
+    RFC 9051 9 (text): other characters only after ENABLE IMAP4rev2; ours are English sentences anyway.
+    """
+    return _UNFIT.sub("?", text[:STATUS_TEXT]) or "-"
+
+
+def _code(code: ResponseCode) -> str:
+    match code:
+        case Code() | Mark():
+            name: str = code.value
+            return name
+        case BadCharset(charsets):
+            return f"BADCHARSET ({' '.join(charsets)})" if charsets else "BADCHARSET"
+        case CapabilityCode(names):
+            return f"CAPABILITY {' '.join(names)}"
+        case PermanentFlags(flags):
+            return f"PERMANENTFLAGS ({' '.join(flags)})"
+        case UidNext(uid):
+            return f"UIDNEXT {uid}"
+        case UidValidity(value):
+            return f"UIDVALIDITY {value}"
+        case Unseen(number):
+            return f"UNSEEN {number}"
+        case HighestModseq(modseq):
+            return f"HIGHESTMODSEQ {modseq}"
+        case MailboxId(id):
+            return f"MAILBOXID ({id})"
+        case AppendUid(uidvalidity, uids):
+            return f"APPENDUID {uidvalidity} {set_text(uids)}"
+        case CopyUid(uidvalidity, source, target):
+            return f"COPYUID {uidvalidity} {set_text(source)} {set_text(target)}"

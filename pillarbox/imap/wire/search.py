@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from pillarbox.imap.wire.limits import LIST_OPTIONS
+from pillarbox.imap.wire.reader import Reader
+from pillarbox.imap.wire.search_key import codec_of, parse_program
+from pillarbox.imap.wire.strings import Kind, quoted
+from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.numbers import Runs
+from pillarbox.model.numbers import text as set_text
 from pillarbox.model.search import Key
 
 
@@ -45,3 +51,56 @@ class Esearch:
     greatest: int | None = None
     all: Runs | None = None
     count: int | None = None
+
+
+def parse_search(reader: Reader, *, uid: bool = False) -> Search:
+    """search = "SEARCH" [SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"] SP
+    ["CHARSET" SP charset SP] search-key *(SP search-key)
+
+    Besides `PeerSyntax`, the one `Refused` of this room comes from here: [BADCHARSET].
+    """
+    returns = None
+    if reader.maybe_token(b" RETURN "):
+        returns = _returns(reader)
+    charset = ""
+    # Deviates: RFC 6855 3 has SEARCH CHARSET refused once UTF8=ACCEPT is on; RFC 9051 6.4.4 allows it, and
+    # a client that enabled both would be told two things.
+    if reader.maybe_token(b" CHARSET "):
+        charset = reader.text(reader.astring("A charset name"), "The charset name").upper()
+    codec = codec_of(charset)
+    reader.space()
+    return Search(parse_program(reader, codec), uid, returns, charset)
+
+
+def _returns(reader: Reader) -> frozenset[ReturnOption]:
+    if reader.maybe(b"()"):
+        return frozenset((ReturnOption.ALL,))
+    words = reader.listed(lambda: reader.word("A result option"), LIST_OPTIONS, "result options")
+    try:
+        return frozenset(map(ReturnOption, words))
+    except ValueError:
+        raise PeerSyntax(
+            f"SEARCH RETURN knows {', '.join(option.value for option in ReturnOption)}"
+        ) from None
+
+
+def encode_found(response: Found, kind: Kind) -> bytes:
+    """obsolete-search-response = "SEARCH" *(SP nz-number)"""
+    return " ".join(("* SEARCH", *map(str, response.numbers))).encode("ascii") + b"\r\n"
+
+
+def encode_esearch(response: Esearch, kind: Kind) -> bytes:
+    """esearch-response = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)"""
+    line = b"* ESEARCH (TAG %b)" % quoted(response.tag)
+    if response.uid:
+        line += b" UID"
+    if response.least is not None:
+        line += b" MIN %d" % response.least
+    if response.greatest is not None:
+        line += b" MAX %d" % response.greatest
+    # RFC 9051 7.3.4: no match, no ALL; the set itself cannot be empty.
+    if response.all:
+        line += b" ALL " + set_text(response.all).encode("ascii")
+    if response.count is not None:
+        line += b" COUNT %d" % response.count
+    return line + b"\r\n"

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from pillarbox.model.numbers import Ranges
+from pillarbox.imap.wire.reader import Reader
+from pillarbox.imap.wire.strings import Kind
+from pillarbox.model.numbers import STAR, Ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +61,77 @@ class Recent:
     """RFC 3501 7.3.2; never sent to a client that enabled IMAP4rev2."""
 
     count: int
+
+
+def parse_select(reader: Reader, *, read_only: bool = False) -> Select:
+    """select = "SELECT" SP mailbox [SP "(" select-param *(SP select-param) ")"]   (RFC 4466 2.4)"""
+    reader.space()
+    mailbox = reader.mailbox()
+    if not reader.maybe(b" "):
+        return Select(mailbox, read_only)
+    given: dict[str, Qresync | None] = {}
+
+    def parameter() -> None:
+        name = reader.word("A select parameter")
+        if name in given or name not in ("CONDSTORE", "QRESYNC"):
+            reader.fail("Another select parameter than " + name[:40])
+        given[name] = _qresync(reader) if name == "QRESYNC" else None
+
+    reader.listed(parameter, 2, "select parameters")
+    return Select(mailbox, read_only, "CONDSTORE" in given, given.get("QRESYNC"))
+
+
+def _qresync(reader: Reader) -> Qresync:
+    """ "(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")"   (RFC 7162 7)"""
+    reader.space()
+    reader.expect(b"(")
+    uidvalidity = reader.nz_number("A UIDVALIDITY")
+    reader.space()
+    modseq = reader.nz_number64("A mod-sequence")
+    known: Ranges = ()
+    match_numbers: Ranges = ()
+    match_uids: Ranges = ()
+    if reader.maybe(b" "):
+        if reader.peek() != b"(":
+            known = _plain(reader)
+        if not known or reader.maybe(b" "):
+            reader.expect(b"(")
+            match_numbers = _plain(reader)
+            reader.space()
+            match_uids = _plain(reader)
+            reader.expect(b")")
+    reader.expect(b")")
+    return Qresync(uidvalidity, modseq, known, match_numbers, match_uids)
+
+
+def _plain(reader: Reader) -> Ranges:
+    """RFC 7162 7: known-uids and both match sets know no `*`."""
+    ranges = reader.ranges()
+    if any(STAR in pair for pair in ranges):
+        reader.fail('A set without "*"')
+    return ranges
+
+
+def parse_check(reader: Reader) -> Check:
+    return Check()
+
+
+def parse_close(reader: Reader) -> Close:
+    return Close()
+
+
+def parse_unselect(reader: Reader) -> Unselect:
+    return Unselect()
+
+
+def encode_flags(response: Flags, kind: Kind) -> bytes:
+    return f"* FLAGS ({' '.join(response.flags)})\r\n".encode("ascii")
+
+
+def encode_exists(response: Exists, kind: Kind) -> bytes:
+    return b"* %d EXISTS\r\n" % response.count
+
+
+def encode_recent(response: Recent, kind: Kind) -> bytes:
+    # RFC 9051 Appendix E: rev2 knows no RECENT.
+    return b"" if kind.rev2 else b"* %d RECENT\r\n" % response.count

@@ -1,6 +1,9 @@
 """How values are spelled in responses: quoted, literal, nstring, astring (RFC 9051 4.3, 9)."""
 
+import re
 from dataclasses import dataclass
+
+from pillarbox.imap.wire import mailbox_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +21,51 @@ class Kind:
 REV1 = Kind()
 UTF8_ACCEPT = Kind(utf8=True)
 REV2 = Kind(rev2=True, utf8=True)
+
+QUOTED_LENGTH = 1024  # longer strings go as literals: clients read quoted ones into line buffers
+
+_QUOTABLE = re.compile(rb"[^\x00\r\n\x80-\xff]*+")
+_TO_ESCAPE = re.compile(rb'(["\\])')
+_ATOM = re.compile(rb'[^(){%*"\\\x00-\x20\x7f-\xff]+')
+
+
+def quoted(raw: bytes) -> bytes:
+    """`raw`, known to fit, between quotes."""
+    return b'"' + _TO_ESCAPE.sub(rb"\\\1", raw) + b'"'
+
+
+def literal(raw: bytes) -> bytes:
+    """RFC 9051 9: a literal holds no NUL; 0x80 stands in for it, the way message bodies show it too."""
+    if b"\0" in raw:
+        raw = raw.replace(b"\0", b"\x80")
+    return b"{%d}\r\n%b" % (len(raw), raw)
+
+
+def string(raw: bytes, kind: Kind) -> bytes:
+    """quoted where possible, else a literal. RFC 9051 4.3: UTF-8 may be quoted once the client enabled it."""
+    if len(raw) <= QUOTED_LENGTH and (_QUOTABLE.fullmatch(raw) or (kind.utf8 and _is_utf8_text(raw))):
+        return quoted(raw)
+    return literal(raw)
+
+
+def nstring(raw: bytes | None, kind: Kind) -> bytes:
+    return b"NIL" if raw is None else string(raw, kind)
+
+
+def astring(raw: bytes, kind: Kind) -> bytes:
+    # An atom NIL is a legal astring, but too many clients take it for the absence of one.
+    if _ATOM.fullmatch(raw) and raw.upper() != b"NIL":
+        return raw
+    return string(raw, kind)
+
+
+def mailbox(name: str, kind: Kind) -> bytes:
+    return astring(mailbox_name.encode(name, kind.utf8), kind)
+
+
+def _is_utf8_text(raw: bytes) -> bool:
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return not any(control in text for control in "\0\r\n")

@@ -1,0 +1,49 @@
+"""Responses to bytes: `encode(response, kind)` finds the encoder of its family."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pillarbox.imap.wire import authenticate, capability, expunge, response, search, select
+from pillarbox.imap.wire import list as list_
+from pillarbox.imap.wire.strings import Kind
+
+Response = (
+    response.StatusResponse
+    | response.Continue
+    | authenticate.Challenge
+    | capability.Capabilities
+    | capability.Enabled
+    | capability.Namespaces
+    | capability.ServerId
+    | select.Flags
+    | select.Exists
+    | select.Recent
+    | list_.Listed
+    | list_.MailboxStatus
+    | search.Found
+    | search.Esearch
+    | expunge.Expunged
+)
+
+ENCODERS: dict[type, Callable[[Any, Kind], bytes]] = {
+    response.StatusResponse: response.encode_status,
+    response.Continue: response.encode_continue,
+    authenticate.Challenge: authenticate.encode_challenge,
+    capability.Capabilities: capability.encode_capabilities,
+    capability.Enabled: capability.encode_enabled,
+    capability.Namespaces: capability.encode_namespaces,
+    capability.ServerId: capability.encode_server_id,
+    select.Flags: select.encode_flags,
+    select.Exists: select.encode_exists,
+    select.Recent: select.encode_recent,
+    list_.Listed: list_.encode_listed,
+    list_.MailboxStatus: list_.encode_mailbox_status,
+    search.Found: search.encode_found,
+    search.Esearch: search.encode_esearch,
+    expunge.Expunged: expunge.encode_expunged,
+}
+
+
+def encode(response: Response, kind: Kind) -> bytes:
+    """One response as its whole line or lines. FETCH is rendered by `fetch_plan`, from columns."""
+    return ENCODERS[type(response)](response, kind)

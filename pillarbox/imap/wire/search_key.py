@@ -1,0 +1,273 @@
+"""search-key (RFC 9051 6.4.4, 9; RFC 3501 6.4.4) -> the tree of `model.search`.
+
+Rules of the place:
+* no recursion: a client may nest and chain as it likes within its line, and only the tree that comes out
+  is held against `SEARCH_DEPTH`, because everything behind us does recurse over it;
+* OR of OR is one `Or`, a list in a list is one `And`, NOT NOT is nothing: clients chain a thousand ORs
+  (there is no other way to say it), and the tree stays flat;
+* needles are decoded with the charset of the command, once, here.
+"""
+
+from collections.abc import Callable
+
+from pillarbox.imap.wire.limits import SEARCH_DEPTH, SEARCH_KEYS
+from pillarbox.imap.wire.reader import Reader
+from pillarbox.model import flags, ids, search
+from pillarbox.model.errors import Code, PeerSyntax, Refused
+from pillarbox.model.search import Key, Not
+
+Leaf = Callable[[Reader, str], Key]  # reads what follows the key's name; the str is the charset's codec
+
+# What SEARCH CHARSET may name: text encodings, by the names mail uses for them (IANA charset registry).
+# Python knows more codecs, but some of those are no charsets (rot13) or can be made to explode (punycode).
+_CODECS = {
+    "": "utf-8",  # RFC 9051 6.4.4: UTF-8 when not told; US-ASCII is part of it
+    "US-ASCII": "ascii",
+    "ASCII": "ascii",
+    "UTF8": "utf-8",
+    "KS_C_5601-1987": "euc-kr",
+}
+_SAME_NAME = (
+    "UTF-8 UTF-16 UTF-16BE UTF-16LE KOI8-R KOI8-U TIS-620 GB2312 GBK GB18030 BIG5 BIG5-HKSCS EUC-KR EUC-JP "
+    "SHIFT_JIS ISO-2022-JP ISO-2022-JP-1 ISO-2022-JP-2 ISO-2022-KR"
+)
+_CODECS.update((name, name) for name in _SAME_NAME.split())
+_CODECS.update((f"ISO-8859-{part}", f"iso8859-{part}") for part in range(1, 17) if part != 12)
+_CODECS.update((f"WINDOWS-{page}", f"cp{page}") for page in range(1250, 1259))
+
+_AND, _OR, _NOT = "and", "or", "not"
+
+
+def codec_of(charset: str) -> str:
+    """The codec for a charset name in capitals. RFC 9051 6.4.4: an unknown one is answered NO, not BAD."""
+    codec = _CODECS.get(charset)
+    if codec is None:
+        raise Refused("SEARCH does not know this charset", Code.BADCHARSET)
+    return codec
+
+
+class _Open:
+    """An operator whose operands are still coming. An `_OR` closes when it has `wanted`, a `_NOT` at one,
+    an `_AND` at its parenthesis. `depth` is that of its deepest operand so far."""
+
+    __slots__ = ("depth", "keys", "kind", "wanted")
+
+    def __init__(self, kind: str, wanted: int = 0) -> None:
+        self.kind = kind
+        self.keys: list[Key] = []
+        self.wanted = wanted
+        self.depth = 0
+
+
+def parse_program(reader: Reader, codec: str) -> Key:
+    """search-key *(SP search-key), to the end of the command."""
+    opened = [_Open(_AND)]
+    tokens = 0
+    while True:
+        tokens += 1
+        if tokens > SEARCH_KEYS:
+            raise PeerSyntax(f"SEARCH has more than {SEARCH_KEYS} keys")
+        key = _token(reader, codec, opened)
+        if key is None:
+            continue
+        _give(opened, key, 1)
+        while opened[-1].kind == _AND and len(opened) > 1 and reader.maybe(b")"):
+            _close(opened)
+        if len(opened) == 1 and reader.at_end():
+            return _and(opened[0].keys)
+        reader.space()
+
+
+def _token(reader: Reader, codec: str, opened: list[_Open]) -> Key | None:
+    """The next leaf; None when an operator was opened instead."""
+    if reader.maybe(b"("):
+        opened.append(_Open(_AND))
+        return None
+    head = reader.peek()
+    if head.isdigit() or head in (b"*", b"$"):
+        numbers = reader.numbers()
+        return numbers if isinstance(numbers, search.Saved) else search.Sequence(numbers)
+    name = reader.word("A search key")
+    if name == "OR":
+        reader.space()
+        if opened[-1].kind == _OR:
+            opened[-1].wanted += 1
+        else:
+            opened.append(_Open(_OR, 2))
+        return None
+    if name == "NOT":
+        reader.space()
+        if opened[-1].kind == _NOT:
+            opened.pop()  # NOT NOT
+        else:
+            opened.append(_Open(_NOT, 1))
+        return None
+    leaf = _LEAVES.get(name)
+    if not leaf:
+        raise PeerSyntax(f"There is no search key {name[:40]}")
+    return leaf(reader, codec)
+
+
+def _give(opened: list[_Open], key: Key, depth: int) -> None:
+    """An operand is complete; so may be the operators that waited for it."""
+    while True:
+        top = opened[-1]
+        top.depth = max(top.depth, depth)
+        if top.kind == _AND and isinstance(key, search.And):
+            top.keys.extend(key.keys)
+        elif top.kind == _OR and isinstance(key, search.Or):
+            top.keys.extend(key.keys)
+            top.wanted += len(key.keys) - 1
+        else:
+            top.keys.append(key)
+        if top.kind == _AND or len(top.keys) < top.wanted:
+            return
+        opened.pop()
+        key = Not(top.keys[0]) if top.kind == _NOT else search.Or(tuple(top.keys))
+        depth = _deeper(top.depth)
+
+
+def _close(opened: list[_Open]) -> None:
+    """A parenthesis closed."""
+    done = opened.pop()
+    if len(done.keys) == 1:
+        _give(opened, done.keys[0], done.depth)
+    elif opened[-1].kind == _AND:
+        top = opened[-1]
+        top.keys += done.keys
+        top.depth = max(top.depth, done.depth)
+    else:
+        _give(opened, _and(done.keys), _deeper(done.depth))
+
+
+def _and(keys: list[Key]) -> Key:
+    return keys[0] if len(keys) == 1 else search.And(tuple(keys))
+
+
+def _deeper(depth: int) -> int:
+    if depth >= SEARCH_DEPTH:
+        raise PeerSyntax(f"SEARCH keys are nested more than {SEARCH_DEPTH} deep")
+    return depth + 1
+
+
+def _flag(flag: str, *, without: bool = False) -> Leaf:
+    key: Key = search.Flag(flag)
+    if without:
+        key = Not(key)
+    return lambda reader, codec: key
+
+
+def _keyword(reader: Reader, codec: str) -> Key:
+    """flag-keyword = atom"""
+    reader.space()
+    return search.Flag(reader.atom("A keyword"))
+
+
+def _needle(reader: Reader, codec: str) -> str:
+    reader.space()
+    raw = reader.astring("A string to search for")
+    try:
+        return raw.decode(codec)
+    except UnicodeDecodeError:
+        raise PeerSyntax("A string to search for is not valid in the charset of the command") from None
+
+
+def _address_field(name: str) -> Leaf:
+    return lambda reader, codec: search.Header(name, _needle(reader, codec))
+
+
+def _header(reader: Reader, codec: str) -> Key:
+    reader.space()
+    name = reader.text(reader.astring("A header field name"), "A header field name").lower()
+    return search.Header(name, _needle(reader, codec))
+
+
+def _day(of: str, when: str) -> Leaf:
+    def leaf(reader: Reader, codec: str) -> Key:
+        reader.space()
+        return search.Day(of, when, reader.date())
+
+    return leaf
+
+
+def _size(*, larger: bool) -> Leaf:
+    def leaf(reader: Reader, codec: str) -> Key:
+        reader.space()
+        return search.Size(reader.number64("A size"), larger)
+
+    return leaf
+
+
+def _uid(reader: Reader, codec: str) -> Key:
+    reader.space()
+    numbers = reader.numbers()
+    return numbers if isinstance(numbers, search.Saved) else search.Uid(numbers)
+
+
+def _modseq(reader: Reader, codec: str) -> Key:
+    """ "MODSEQ" [SP entry-name SP entry-type-req] SP mod-sequence-valzer   (RFC 7162 7). All flags of a
+    message share one mod-sequence here, so the entry makes no difference (RFC 7162 3.1.5)."""
+    reader.space()
+    if reader.peek() == b'"':
+        reader.string("An entry name")
+        reader.space()
+        if reader.word("An entry type") not in ("PRIV", "SHARED", "ALL"):
+            reader.fail('"priv", "shared" or "all"')
+        reader.space()
+    return search.Modseq(reader.number64("A mod-sequence"))
+
+
+def _object_id(kind: ids.Kind, make: Callable[[int], Key]) -> Leaf:
+    def leaf(reader: Reader, codec: str) -> Key:
+        reader.space()
+        # RFC 8474 4.5: an id that is none of ours matches nothing, it is no error.
+        number = ids.read(kind, reader.atom("An object id"))
+        return Not(search.All()) if number is None else make(number)
+
+    return leaf
+
+
+_LEAVES: dict[str, Leaf] = {
+    "ALL": lambda reader, codec: search.All(),
+    "ANSWERED": _flag(flags.ANSWERED),
+    "DELETED": _flag(flags.DELETED),
+    "DRAFT": _flag(flags.DRAFT),
+    "FLAGGED": _flag(flags.FLAGGED),
+    "SEEN": _flag(flags.SEEN),
+    "UNANSWERED": _flag(flags.ANSWERED, without=True),
+    "UNDELETED": _flag(flags.DELETED, without=True),
+    "UNDRAFT": _flag(flags.DRAFT, without=True),
+    "UNFLAGGED": _flag(flags.FLAGGED, without=True),
+    "UNSEEN": _flag(flags.SEEN, without=True),
+    # RFC 3501 6.4.4; gone in RFC 9051 together with \Recent.
+    "RECENT": _flag(flags.RECENT),
+    "OLD": _flag(flags.RECENT, without=True),
+    "NEW": lambda reader, codec: search.And((search.Flag(flags.RECENT), Not(search.Flag(flags.SEEN)))),
+    "KEYWORD": _keyword,
+    "UNKEYWORD": lambda reader, codec: Not(_keyword(reader, codec)),
+    "BCC": _address_field("bcc"),
+    "CC": _address_field("cc"),
+    "FROM": _address_field("from"),
+    "SUBJECT": _address_field("subject"),
+    "TO": _address_field("to"),
+    "HEADER": _header,
+    "BODY": lambda reader, codec: search.Body(_needle(reader, codec)),
+    "TEXT": lambda reader, codec: search.Text(_needle(reader, codec)),
+    "BEFORE": _day("internal", "before"),
+    "ON": _day("internal", "on"),
+    "SINCE": _day("internal", "since"),
+    "SENTBEFORE": _day("sent", "before"),
+    "SENTON": _day("sent", "on"),
+    "SENTSINCE": _day("sent", "since"),
+    # RFC 8514 4.3
+    "SAVEDBEFORE": _day("saved", "before"),
+    "SAVEDON": _day("saved", "on"),
+    "SAVEDSINCE": _day("saved", "since"),
+    "SAVEDATESUPPORTED": lambda reader, codec: search.All(),
+    "LARGER": _size(larger=True),
+    "SMALLER": _size(larger=False),
+    "UID": _uid,
+    "MODSEQ": _modseq,
+    "EMAILID": _object_id(ids.Kind.EMAIL, search.EmailId),
+    "THREADID": _object_id(ids.Kind.THREAD, search.ThreadId),
+}
