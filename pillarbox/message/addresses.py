@@ -74,10 +74,10 @@ class _Reader:
         self.forget()
 
     def forget(self) -> None:
-        self.words: list[bytes] = []  # of a phrase or of an address without angle brackets
+        self.words: list[bytes | None] = []  # of a phrase or a bare address; None for white space
         self.spaced = False  # white space came after the last word
+        self.quoted = False  # one of the words was
         self.comment: bytes | None = None
-        self.seen = False  # anything at all, so an empty element can be told from a broken one
         self.done = False  # the address is complete: what follows, up to the comma, is dropped
 
     def read(self) -> None:
@@ -101,8 +101,8 @@ class _Reader:
                     self.in_group = False
             elif self.done:
                 continue
-            elif first in b" \t\r\n":
-                self.spaced = True
+            elif first in b" \t\r\n>":
+                self.spaced = True  # a ">" that closes nothing parts words too
             elif first == b"<":
                 self.read_angle()
             elif first == b":" and not self.in_group and b"@" not in self.words:
@@ -110,22 +110,24 @@ class _Reader:
                 self.in_group = True
                 self.forget()
             else:
-                self.add(unquoted(token) if first == b'"' else token)
+                self.add(token)
         self.finish()
         if self.in_group:
             self.out.append(_GROUP_END)
 
-    def add(self, word: bytes) -> None:
+    def add(self, token: bytes) -> None:
         if self.spaced and self.words:
-            self.words.append(b" ")
-        self.words.append(word)
+            self.words.append(None)
         self.spaced = False
-        self.seen = True
+        if token[:1] == b'"':
+            self.quoted = True
+            token = unquoted(token)
+        self.words.append(token)
 
     def phrase(self) -> bytes | None:
-        return for_humans(b"".join(self.words)) or None
+        return for_humans(b"".join([b" " if word is None else word for word in self.words])) or None
 
-    def read_comment(self) -> bytes:
+    def read_comment(self) -> bytes | None:
         """The text of the comment whose "(" has just been read, nested ones in it."""
         depth, start = 1, self.at
         for match in _PARENTHESIS.finditer(self.value, start):
@@ -135,9 +137,9 @@ class _Reader:
                 depth -= 1
                 if depth == 0:
                     self.at = match.end()
-                    return for_humans(_ESCAPED.sub(rb"\1", self.value[start : match.start()]))
+                    return for_humans(_ESCAPED.sub(rb"\1", self.value[start : match.start()])) or None
         self.at = len(self.value)
-        return for_humans(self.value[start:])
+        return for_humans(self.value[start:]) or None
 
     def read_angle(self) -> None:
         """`<route:local@host>` after a phrase; without its `>` it ends at the comma."""
@@ -148,8 +150,9 @@ class _Reader:
             if match is None:
                 break
             token = match[0]
-            if token == b";" or (token == b"," and not (words and words[0] == b"@" and b":" not in words)):
-                break
+            in_route = bool(words) and words[0] == b"@" and b":" not in words
+            if (token == b";" and self.in_group) or (token == b"," and not in_route):
+                break  # the bracket was never closed
             self.at = match.end()
             if token == b">":
                 break
@@ -174,13 +177,34 @@ class _Reader:
         """The end of an element that had no angle brackets."""
         if not self.done and self.words:
             if b"@" in self.words:
-                words = [word for word in self.words if word != b" "]
-                self.out.append(Address(self.comment, None, *_halves(words)))
-            elif b" " in self.words:
+                name, words = _bare(self.words)
+                self.out.append(Address(self.comment or name, None, *_halves(words)))
+            elif self.quoted or None in self.words:
                 self.out.append(Address(self.phrase(), None, MISSING_MAILBOX, MISSING_DOMAIN))
             else:
-                self.out.append(Address(self.comment, None, b"".join(self.words), MISSING_DOMAIN))
+                self.out.append(Address(self.comment, None, self.phrase(), MISSING_DOMAIN))
         self.forget()
+
+
+def _bare(words: list[bytes | None]) -> tuple[bytes | None, list[bytes]]:
+    """(words before it, tokens of it) of the first address among words without angle brackets.
+
+    RFC 5322 4.4 allows white space around "@" and ".", so only other white space parts addresses.
+    """
+    groups: list[list[bytes]] = [[]]
+    parted = False
+    for word in words:
+        if word is None:
+            parted = True
+            continue
+        last = groups[-1][-1] if groups[-1] else b"."
+        if parted and last not in (b"@", b".") and word != b"@" and not word.startswith(b"."):
+            groups.append([])
+        groups[-1].append(word)
+        parted = False
+    at = next(number for number, group in enumerate(groups) if b"@" in group)
+    name = for_humans(b" ".join([b"".join(group) for group in groups[:at]]))
+    return name or None, groups[at]
 
 
 def unquoted(token: bytes) -> bytes:

@@ -17,6 +17,7 @@ _TYPE = re.compile(
     rb"[ \t]*([^][()<>@,;:\\\"/?=\x00-\x20\x7f]+)[ \t]*/[ \t]*([^][()<>@,;:\\\"/?=\x00-\x20\x7f]+)"
 )
 _TOKEN = re.compile(rb"[ \t]*([^][()<>@,;:\\\"/?=\x00-\x20\x7f]+)")
+_ENCODING = re.compile(rb"[ \t]*([^][()<>@,;:\\\"/?=\x00-\x20\x7f]+)[ \t]*(?:[(;]|\Z)")
 _PARAMETER = re.compile(
     rb";[ \t\r\n]*+([^][()<>@,;:\\\"/?=\x00-\x20\x7f]++)[ \t\r\n]*+=[ \t\r\n]*+"
     rb'(?:"((?:[^"\\]++|\\.)*+)(?:"|\\?\Z)|([^;]*+))',
@@ -104,6 +105,12 @@ def token(value: bytes) -> bytes:
     """The first token of a value, b"" when it does not begin with one."""
     match = _TOKEN.match(value)
     return match[1] if match else b""
+
+
+def encoding(value: bytes | None) -> bytes:
+    """A Content-Transfer-Encoding as it is spelled; 7bit, the default, for what is none (RFC 2045 6.1)."""
+    match = _ENCODING.match(value or b"")
+    return match[1] if match else b"7bit"
 
 
 def disposition(value: bytes) -> bytes:

@@ -4,7 +4,13 @@ The full form is stored with the message; BODY, and what a session that does not
 gets, are made from it.
 """
 
-from pillarbox.message.content import Parameters, disposition, languages, spelled_parameters
+from __future__ import annotations
+
+import re
+from itertools import takewhile
+from typing import NamedTuple
+
+from pillarbox.message.content import Parameters, disposition, encoding, languages, spelled_parameters
 from pillarbox.message.envelope import envelope
 from pillarbox.message.spelling import nstring, string
 from pillarbox.message.walk import Kind, Node
@@ -35,7 +41,7 @@ def _entity(node: Node, out: list[bytes]) -> None:
                 spelled,
                 nstring(get(b"content-id") or None),
                 nstring(get(b"content-description") or None),
-                string(node.encoding.encode("latin-1")),
+                string(encoding(get(b"content-transfer-encoding"))),
                 node.end - node.body,
             )
         )
@@ -71,3 +77,70 @@ def _extension(node: Node) -> bytes:
 
 def _parameters(pairs: Parameters) -> bytes:
     return spelled_parameters(tuple(pair for pair in pairs if pair[0].lower() != b"boundary"))
+
+
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|\{(\d+)\}\r\n|[()]|[^"{() ]++| ', re.DOTALL)
+
+
+class _Item(NamedTuple):
+    """A string, number or list of a stored spelling: where it stands, and what the list holds."""
+
+    start: int
+    end: int
+    items: list[_Item]
+    is_list: bool
+
+
+def _items(stored: bytes) -> _Item:
+    stack: list[tuple[int, list[_Item]]] = [(0, [])]
+    at = 0
+    while at < len(stored):
+        match = _TOKEN.match(stored, at)
+        if match is None:
+            break
+        start, at = at, match.end()
+        token = match[0]
+        if token == b"(":
+            stack.append((start, []))
+        elif token == b")":
+            opened, items = stack.pop()
+            stack[-1][1].append(_Item(opened, at, items, True))
+        elif token != b" ":
+            if match[1]:
+                at += int(match[1])
+            stack[-1][1].append(_Item(start, at, [], False))
+    return stack[0][1][0]
+
+
+def body_from_structure(stored: bytes) -> bytes:
+    """BODY: the same without extension data."""
+    return _reduced(stored, _items(stored), extensible=False, rev1=False)
+
+
+def without_global(stored: bytes) -> bytes:
+    """The BODYSTRUCTURE for sessions that know only RFC 3501, where message/global is a basic type: its
+    envelope, body and lines are left out (RFC 3501 9: media-message is MESSAGE/RFC822 alone)."""
+    if b'"global"' not in stored.lower():
+        return stored
+    return _reduced(stored, _items(stored), extensible=True, rev1=True)
+
+
+def _reduced(stored: bytes, body: _Item, *, extensible: bool, rev1: bool) -> bytes:
+    items = body.items
+    if items[0].is_list:
+        bodies = list(takewhile(lambda item: item.is_list, items))
+        children = b"".join([_reduced(stored, child, extensible=extensible, rev1=rev1) for child in bodies])
+        rest = items[len(bodies) :] if extensible else items[len(bodies) : len(bodies) + 1]
+        return b"(%b %b)" % (children, b" ".join([stored[item.start : item.end] for item in rest]))
+    out = [stored[item.start : item.end] for item in items]
+    kind, subkind = out[0].lower(), out[1].lower()
+    keep = 7
+    if kind == b'"message"' and subkind in (b'"rfc822"', b'"global"'):
+        if rev1 and subkind == b'"global"':
+            del out[7:10]
+        else:
+            keep = 10
+            out[8] = _reduced(stored, items[8], extensible=extensible, rev1=rev1)
+    elif kind == b'"text"':
+        keep = 8
+    return b"(" + b" ".join(out if extensible else out[:keep]) + b")"

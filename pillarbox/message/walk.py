@@ -83,7 +83,7 @@ def _read(header: bytes) -> dict[bytes, bytes]:
 def _node(start: int, body: int, end: int, found: dict[bytes, bytes], default: ContentType) -> Node:
     declared = found.get(b"content-type")
     kind_of = default if declared is None else content.content_type(declared)
-    encoding = content.token(found.get(b"content-transfer-encoding", b"")).lower().decode("latin-1") or "7bit"
+    encoding = content.encoding(found.get(b"content-transfer-encoding")).lower().decode("latin-1")
     kind = Kind.LEAF
     if kind_of.type == "multipart":
         kind = Kind.MULTIPART
@@ -127,8 +127,9 @@ class _Walk:
             self.close_above(place, self.before_line_end(start))
             multipart = self.open[place]
             at = self.raw.find(b"\n", boundary_end) + 1 or self.size
-            if self.raw[boundary_end : boundary_end + 2] == b"--":
+            if self.raw[boundary_end : boundary_end + 2] == b"--" or at == self.size:
                 # RFC 2046 5.1.1: what follows, up to a delimiter of an outer multipart, is its epilogue.
+                # A delimiter that nothing follows lacks its dashes.
                 if not multipart.children:
                     self.give_only_child(multipart, self.before_line_end(start))
                 self.boundaries.pop()
