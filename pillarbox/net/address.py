@@ -59,7 +59,8 @@ def release(sockets: list[socket.socket]) -> None:
 def _bind_tcp(family: int, name: tuple[object, ...], *, alone: bool) -> socket.socket | None:
     """None when the machine does not have this family or address, though it was found another."""
     try:
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        # Said by name, because asyncio turns Nagle's delay off only where it knows that it is TCP.
+        sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except OSError:
         if alone:
             raise

@@ -492,8 +492,8 @@ class Driver(asyncio.Protocol):
         # RFC 9051 11.1, RFC 3207 6: nothing received in clear may count as said under TLS.
         self._hold = self._hold & ~UPGRADING | SHAKING
         self._input, self._at = b"", 0
-        self._transport.pause_reading()  # the next octets are for TLS
-        self._pending = self._loop.create_task(self._shake())
+        # Begun inline: the next octets are for TLS, and a transport reads as soon as this call returns.
+        self._pending = begin(self._shake(), self._loop)
 
     async def _shake(self) -> None:
         try:

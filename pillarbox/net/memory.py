@@ -162,8 +162,9 @@ class Client:
         return await self._take(lambda: count if len(delivered) >= count else 0, f"{count} octets")
 
     async def read_all(self) -> bytes:
-        """Everything up to the server's closing."""
+        """Everything up to the server's closing; then this end closes too, as a client would."""
         await self._wait(lambda: self.closed, "the end")
+        await self.send_eof()
         data = bytes(self._transport.delivered)
         self._transport.delivered.clear()
         return data
