@@ -202,16 +202,14 @@ class Driver(asyncio.Protocol):
         self._input, self._at = b"", 0
         self._out.clear()
         self._common.wheel.disarm(self)
-        self._common.gone(self)
         if hold & WAITING:
-            # closed() comes when the coroutine has let go of what it holds: see _resolved.
+            # The end comes when the coroutine has let go of what it holds: see _resolved.
             self._pending.cancel()
             return
         if hold & PULLING and hasattr(self._pending, "close"):
             self._guard(self._pending.close)
         self._pending = None
-        if self._opened:
-            self._guard(self._session.closed)
+        self._end()
 
     # What the listener and the wheel call.
 
@@ -406,7 +404,7 @@ class Driver(asyncio.Protocol):
         if self._hold & LOST:
             if not task.cancelled() and (error := task.exception()) is not None:
                 self._common.on_error(error, self.peer)
-            self._guard(self._session.closed)
+            self._end()
             return
         self._hold &= ~WAITING
         self._heard = self._common.wheel.now()
@@ -424,6 +422,11 @@ class Driver(asyncio.Protocol):
         if not self._hold & LOST:
             self._pending = None
             self._hold = self._hold & ~(PULLING | WAITING) | CLOSING
+
+    def _end(self) -> None:
+        if self._opened:
+            self._guard(self._session.closed)
+        self._common.gone(self)
 
     def _guard(self, call: Callable[[], object]) -> None:
         """A call to the session outside `_run`."""
