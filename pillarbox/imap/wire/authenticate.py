@@ -68,7 +68,7 @@ def parse_authenticate(reader: Reader) -> Authenticate:
         return Authenticate(mechanism)
     if reader.maybe(b"="):
         return Authenticate(mechanism, b"")
-    return Authenticate(mechanism, _base64(reader.take(_BASE64, "An initial response in base64")[0]))
+    return Authenticate(mechanism, response(reader.take(_BASE64, "An initial response in base64")[0]))
 
 
 def parse_starttls(reader: Reader) -> StartTls:
@@ -79,22 +79,20 @@ def parse_logout(reader: Reader) -> Logout:
     return Logout()
 
 
-def client_step(line: bytes) -> bytes | None:
-    """The client's line in a SASL exchange, decoded; None: it cancels with `*` (RFC 9051 6.2.2)."""
-    return None if line == b"*" else _base64(line)
-
-
 def encode_challenge(challenge: Challenge, kind: Kind) -> bytes:
     # continue-req = "+" SP (resp-text / base64) CRLF: the space stays where the step is empty.
     return b"+ " + b64encode(challenge.data) + b"\r\n"
 
 
-def _base64(line: bytes) -> bytes:
-    """RFC 4648 4, padded and canonical: what is authenticated has one spelling."""
+def response(line: bytes) -> bytes:
+    """A client's step of the exchange, from base64 (RFC 9051 6.2.2; `*` is the session's business).
+
+    RFC 4648 3.5: padded and canonical, so that what is authenticated has one spelling.
+    """
     try:
         data = b64decode(line, validate=True)
     except binascii.Error:
         data = b""
     if b64encode(data) != line:
-        raise PeerSyntax("A line of the authentication exchange is not base64")
+        raise PeerSyntax("A step of the authentication exchange is not base64")
     return data
