@@ -22,6 +22,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Any
 
 from pillarbox.model.errors import Code, Refused
 
@@ -36,24 +37,34 @@ def to_disk(fd: int) -> None:
         os.fdatasync(fd)
 
 
+Answers = list[tuple[asyncio.Future[Any], Any]]
+"""Whom to answer with what, once it is on disk."""
+
+
 class Log:
     """The write-ahead log of one open account, and those who wait for it to be on disk.
 
-    `ring(modseq)` is called when a mod-sequence given to `durable` has become durable, also when the
-    one who waited for it has gone away.
+    `ring(modseq)` is called when a mod-sequence given to `answer` has become durable, also when the one
+    who waited for it has gone away. `idle()` is called when no sync is in flight any longer.
     """
 
-    __slots__ = ("_executor", "_fd", "_modseq", "_ring", "_running", "_sync", "_waiting", "failed")
+    __slots__ = ("_executor", "_fd", "_idle", "_modseq", "_ring", "_running", "_sync", "_waiting", "failed")
 
     def __init__(
-        self, path: Path, executor: Executor, sync: Callable[[int], None], ring: Callable[[int], None]
+        self,
+        path: Path,
+        executor: Executor,
+        sync: Callable[[int], None],
+        ring: Callable[[int], None],
+        idle: Callable[[], None],
     ) -> None:
         self._fd = os.open(path, os.O_RDONLY)
         self._executor = executor
         self._sync = sync
         self._ring = ring
+        self._idle = idle
         self._running: asyncio.Future[None] | None = None
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: Answers = []
         self._modseq = 0  # to ring once the next sync is done; 0 = nothing moved
         self.failed = False
 
@@ -64,14 +75,17 @@ class Log:
     def durable(self, modseq: int) -> asyncio.Future[None]:
         """Done when all that was committed before this call is on disk. `modseq` 0 rings nobody."""
         future = asyncio.get_running_loop().create_future()
-        if self.failed:
-            future.set_exception(_not_durable())
-            return future
-        self._waiting.append(future)
-        self._modseq = max(self._modseq, modseq)
-        if self._running is None:
-            self._start()
+        self.answer(modseq, [(future, None)])
         return future
+
+    def answer(self, modseq: int, answers: Answers) -> None:
+        """As `durable`, for many."""
+        self._waiting += answers
+        self._modseq = max(self._modseq, modseq)
+        if self.failed:
+            self._refuse(self._waiting)
+        elif self._running is None:
+            self._start()
 
     def _start(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -80,22 +94,29 @@ class Log:
         job.add_done_callback(lambda job: self._done(job, waiting, modseq))
         self._running = job
 
-    def _done(self, job: asyncio.Future[None], waiting: list[asyncio.Future[None]], modseq: int) -> None:
+    def _done(self, job: asyncio.Future[None], waiting: Answers, modseq: int) -> None:
         self._running = None
         if job.cancelled() or job.exception() is not None:
             self.failed = True
-            for future in waiting + self._waiting:
+            self._refuse(waiting + self._waiting)
+        else:
+            for future, result in waiting:
                 if not future.done():
-                    future.set_exception(_not_durable())
-            self._waiting = []
-            return
-        for future in waiting:
+                    future.set_result(result)
+            if modseq:
+                self._ring(modseq)
+            if self._waiting:
+                self._start()
+                return
+        self._idle()
+
+    def _refuse(self, waiting: Answers) -> None:
+        self._waiting = []
+        for future, _ in waiting:
             if not future.done():
-                future.set_result(None)
-        if modseq:
-            self._ring(modseq)
-        if self._waiting:
-            self._start()
+                future.set_exception(
+                    Refused("The disk did not take the change", Code.UNAVAILABLE, temporary=True)
+                )
 
     async def settle(self) -> None:
         """Until no sync is in flight."""
@@ -107,7 +128,3 @@ class Log:
         fd, self._fd = self._fd, -1
         with contextlib.suppress(OSError):
             os.close(fd)
-
-
-def _not_durable() -> Refused:
-    return Refused("The disk did not take the change", Code.UNAVAILABLE, temporary=True)

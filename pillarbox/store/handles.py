@@ -7,15 +7,18 @@ checkpoints alone go to a thread.
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 
 import apsw
 
+from pillarbox.model.errors import Code, Refused
 from pillarbox.store import checkpoint, files
 from pillarbox.store.commit import Log
 from pillarbox.store.engine import sqlite
+from pillarbox.store.group import Call, refuse
 
 LIMIT = 256
 IDLE = 60.0  # seconds without use, after which the log goes into the database and the handle is closed
@@ -26,12 +29,14 @@ PATIENCE = 0.002  # seconds that a lock is waited for on the event loop
 class Handle:
     """One open account."""
 
-    __slots__ = ("account", "checked", "checkpointing", "database", "log", "pages", "used")
+    __slots__ = ("account", "checked", "checkpointing", "database", "log", "pages", "queue", "used")
 
-    def __init__(self, account: int, database: sqlite.Database, log: Log) -> None:
+    log: Log
+
+    def __init__(self, account: int, database: sqlite.Database) -> None:
         self.account = account
         self.database = database
-        self.log = log
+        self.queue: deque[Call] = deque()  # verbs that wait for the log's sync in flight
         self.pages = 0  # in the log since it was last begun
         self.checked = 0  # `pages` at the last checkpoint
         self.checkpointing = False
@@ -47,7 +52,7 @@ class Handle:
     @property
     def resting(self) -> bool:
         """Nobody waits on it, so it may be closed."""
-        return not self.log.busy and not self.checkpointing
+        return not (self.log.busy or self.checkpointing or self.queue)
 
 
 class Handles:
@@ -60,12 +65,14 @@ class Handles:
         sync: Callable[[int], None],
         executor: Executor,
         ring: Callable[[int, int], None],
+        idle: Callable[[Handle], None],
     ) -> None:
         self._data = data
         self._clock = clock
         self._sync = sync
         self._executor = executor
         self._ring = ring
+        self._idle = idle
         self._open: dict[int, Handle] = {}
         self._suspect: set[int] = set()
         self._tending: asyncio.TimerHandle | None = None
@@ -83,6 +90,7 @@ class Handles:
             await asyncio.wait(self._checkpoints)
         for handle in [*self._open.values(), *self._dropped]:
             await handle.log.settle()
+            refuse(handle.queue, Refused("The server stops", Code.UNAVAILABLE, temporary=True))
             _close(handle)
         self._open.clear()
         self._dropped.clear()
@@ -105,18 +113,19 @@ class Handles:
     def _new(self, account: int) -> Handle:
         folder = files.account_folder(self._data, account)
         database = sqlite.open_account(folder, clock=self._clock, patience=PATIENCE)
+        handle = Handle(account, database)
         try:
             # The open above has read from the database, so its log exists and stays the same file.
-            log = Log(
+            handle.log = Log(
                 folder / f"{sqlite.FILE}-wal",
                 self._executor,
                 self._sync,
                 lambda modseq: self._ring(account, modseq),
+                lambda: self._idle(handle),
             )
         except BaseException:
             database.close()
             raise
-        handle = Handle(account, database, log)
         database.connection.set_wal_hook(handle.written)
         return handle
 

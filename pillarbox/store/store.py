@@ -15,19 +15,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import apsw
 
 from pillarbox.model.actors import Actor
 from pillarbox.model.changes import Columns
 from pillarbox.model.errors import Code, Refused
-from pillarbox.store import allocate, files, mailboxes, objects
+from pillarbox.store import allocate, files, group, mailboxes, objects
 from pillarbox.store.columns import ColumnsCache
 from pillarbox.store.commit import to_disk
 from pillarbox.store.doorbell import Doorbell
 from pillarbox.store.engine import sqlite
-from pillarbox.store.handles import Handles
+from pillarbox.store.group import Call, refuse
+from pillarbox.store.handles import Handle, Handles
 from pillarbox.store.spool import refusing
 from pillarbox.store.staged import Staged
 from pillarbox.store.staging import Staging
@@ -36,6 +37,7 @@ from pillarbox.store.tx import Busy, Tx
 P = ParamSpec("P")
 T = TypeVar("T")
 
+GROUP_PAUSE = 0.002  # seconds between two tries of a group to get the lock
 LOCK_WAIT = 10.0  # seconds a write waits for other processes before it is refused
 THREADS = 32  # syncs in flight, one an account; they do nothing but wait for the disk
 
@@ -54,7 +56,7 @@ class Store:
         self._clock = clock
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
         self._doorbell = Doorbell(data / "run", self._log_of)
-        self._handles = Handles(data, clock, sync, self._executor, self._doorbell.ring)
+        self._handles = Handles(data, clock, sync, self._executor, self._doorbell.ring, self._run_group)
         self._columns = ColumnsCache(self.read)
 
     async def open(self) -> None:
@@ -99,6 +101,10 @@ class Store:
                 if durable and self._handles.suspect(account):
                     await self._mend(account)
                 handle = self._handles.get(account)
+                if durable and (handle.log.busy or handle.queue):
+                    call = Call(verb, args, kwargs, asyncio.get_running_loop().create_future())
+                    handle.queue.append(call)
+                    return cast(T, await call.answer)
                 with handle.database.transaction(write=True) as tx:
                     result = verb(tx, *args, **kwargs)
                 break
@@ -116,9 +122,33 @@ class Store:
             self._doorbell.ring(account, moved)
         return result
 
-    def _look_into(self, account: int, refused: Refused) -> None:
+    def _run_group(self, handle: Handle) -> None:
+        """A sync has ended: run the verbs that have come meanwhile (`store.group`)."""
+        queue = handle.queue
+        if not queue:
+            return
+        if handle.log.failed:
+            refuse(queue, Refused("The disk did not take a change", Code.UNAVAILABLE, temporary=True))
+            return
+        try:
+            answers, touched = group.run(handle.database, queue)
+        except Busy:
+            if time.monotonic() - queue[0].since > LOCK_WAIT:
+                refuse(queue, _busy())
+            else:
+                asyncio.get_running_loop().call_later(GROUP_PAUSE, self._run_group, handle)
+        except Exception as error:
+            # Those whose verbs had begun have been told.
+            refuse(queue, error)
+            self._look_into(handle.account, error)
+        else:
+            self._handles.after_commit(handle)
+            if answers or queue:
+                handle.log.answer(handle.database.modseq_known if touched else 0, answers)
+
+    def _look_into(self, account: int, error: Exception) -> None:
         """When it was the engine that failed, do not trust this connection any longer."""
-        if isinstance(refused.__cause__, apsw.Error):
+        if isinstance(error.__cause__, apsw.Error):
             self._handles.drop(account)
 
     async def _mend(self, account: int) -> None:
@@ -196,6 +226,10 @@ class _Patience:
 
     async def wait(self, busy: Busy) -> None:
         if time.monotonic() > self._until:
-            raise Refused("The account is busy", Code.UNAVAILABLE, temporary=True) from busy
+            raise _busy() from busy
         await asyncio.sleep(self._pause)
         self._pause = min(self._pause * 1.5, 0.02)
+
+
+def _busy() -> Refused:
+    return Refused("The account is busy", Code.UNAVAILABLE, temporary=True)
