@@ -73,6 +73,7 @@ namespace inbox {{
 }}
 service imap-login {{
   chroot =
+  process_limit = 4096
   inet_listener imap {{
     address = 127.0.0.1
     port = {imap}
@@ -94,8 +95,13 @@ service lmtp {{
 }}
 service anvil {{
   chroot =
+  client_limit = 20000
+}}
+service auth {{
+  client_limit = 20000
 }}
 service stats {{
+  client_limit = 20000
   chroot =
 }}
 lmtp_save_to_detail_mailbox = yes

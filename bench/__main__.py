@@ -1,0 +1,115 @@
+"""`python -m bench [--rows fetch,store] [--rounds 3] [--servers dovecot-sdbox,pillarbox]`"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import ExitStack
+
+from rich.console import Console
+
+from bench import messages, report
+from bench.client import Refusal
+from bench.servers import DovecotServer, PillarboxServer, Server
+from bench.workloads import USERS, Bench, NotOffered, Row, load
+from bench.workloads.arriving import multiappend
+from tests import oracle
+
+NAMES = ("dovecot-sdbox", "dovecot-maildir", "pillarbox")
+
+
+def main() -> int:
+    arguments = _arguments()
+    console = Console(stderr=True)
+    if not messages.available():
+        console.print("the corpus of real messages is not here: set PILLARBOX_CORPUS")
+        return 2
+    rows = _chosen(arguments.rows)
+    if not rows:
+        console.print(f"no row is called that; there are: {', '.join(row.name for row in load())}")
+        return 2
+    figures = report.Figures()
+    with ExitStack() as running:
+        servers = [running.enter_context(server) for server in _servers(arguments)]
+        if not servers:
+            console.print("nothing to measure: Dovecot is not installed")
+            return 2
+        benches = [Bench(server, messages.all_messages()) for server in servers]
+        for bench in benches:
+            bench.server.ensure(USERS)
+            if rows[0].name != "multiappend":
+                _prepare(bench)
+        for number in range(arguments.rounds):
+            for row in rows:
+                # Every server is first as often as the others, so that none always has the warm machine.
+                for step in range(len(benches)):
+                    bench = benches[(number + step) % len(benches)]
+                    bench.round = number + 1
+                    _measure(row, bench, figures)
+            console.print(f"round {number + 1} of {arguments.rounds} done")
+        path = report.write(figures, rows, servers, arguments.rounds)
+        report.show(figures, rows, servers)
+        console.print(f"figures in {path}", highlight=False)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Pillarbox beside Dovecot.")
+    parser.add_argument("--rows", default="", help="names or beginnings of names, separated by commas")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--servers", default=",".join(NAMES))
+    parser.add_argument("--workers", type=int, default=None, help="of Pillarbox; its default otherwise")
+    parser.add_argument(
+        "--hashed",
+        action="store_true",
+        help="Dovecot also checks argon2id (64 MiB, 3 passes); otherwise it compares plain text",
+    )
+    return parser.parse_args()
+
+
+def _chosen(wanted: str) -> list[Row]:
+    prefixes = tuple(name.strip() for name in wanted.split(",") if name.strip())
+    return [row for row in load() if not prefixes or row.name.startswith(prefixes)]
+
+
+def _servers(arguments: argparse.Namespace) -> list[Server]:
+    names = [name for name in arguments.servers.split(",") if name in NAMES]
+    out: list[Server] = []
+    for name in names:
+        if name == "pillarbox":
+            out.append(PillarboxServer(arguments.workers))
+        elif oracle.BINARY is not None:
+            out.append(
+                DovecotServer(
+                    "sdbox" if name == "dovecot-sdbox" else "maildir",
+                    _hashed() if arguments.hashed else None,
+                )
+            )
+    return out
+
+
+def _hashed() -> str:
+    """Argon2id as our own passwords have it, but with one lane: Dovecot's library knows no other."""
+    from argon2 import PasswordHasher
+
+    return "{ARGON2ID}" + PasswordHasher(parallelism=1).hash(oracle.PASSWORD)
+
+
+def _prepare(bench: Bench) -> None:
+    multiappend(bench)
+    bench.done()
+
+
+def _measure(row: Row, bench: Bench, figures: report.Figures) -> None:
+    try:
+        figures.add(row.name, bench.server.name, row.run(bench))
+    except NotOffered as missing:
+        figures.missing(row.name, bench.server.name, f"{missing} not offered")
+    except (Refusal, OSError) as error:
+        figures.missing(row.name, bench.server.name, f"failed: {error}")
+    finally:
+        bench.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
