@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 from pillarbox.model.actors import Actor
 from pillarbox.model.changes import BurialCause, ChangeKind
-from pillarbox.model.numbers import Runs, runs_of
-from pillarbox.store import changes, flags, quota, threads
+from pillarbox.model.numbers import Runs
+from pillarbox.store import changes, flags, present, quota, threads
 from pillarbox.store.staged import Place
 from pillarbox.store.tx import Tx
 
@@ -48,7 +48,7 @@ def bury(
     flag_sets: Sequence[int] = (),
 ) -> None:
     """Bury `uids`, all of which exist. They may be named shorter: as those in `spans` with `flag_sets`."""
-    runs = runs_of(uids)
+    runs = present.runs_of(uids)
     how = (modseq, tx.now, int(cause), actor.reader, moved_to)
     if spans and len(spans) * len(flag_sets) < len(runs):
         named = [(tx.account, mailbox, low, high, flag_set) for low, high in spans for flag_set in flag_sets]

@@ -23,7 +23,7 @@ from pillarbox.model.actors import Actor
 from pillarbox.model.changes import ChangeKind
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.flags import ANSWERED, DELETED, SEEN, FlagSet
-from pillarbox.model.numbers import Runs, runs_of
+from pillarbox.model.numbers import Runs
 from pillarbox.store import access, changes, present
 from pillarbox.store.changes import State
 from pillarbox.store.tx import Tx
@@ -193,7 +193,7 @@ def store_flags(
     if unchanged_since is not None:
         # RFC 7162 3.1.3: also a message that has the flags already fails when it changed meanwhile.
         most = unchanged_since
-        failed = runs_of(present.uids(tx, mailbox, uids, changed_since=most))
+        failed = present.runs_of(present.uids(tx, mailbox, uids, changed_since=most))
     groups = present.by_flag_set(tx, mailbox, uids, tuple(targets), most_modseq=most)
     if not groups:
         return Stored(failed=failed)
@@ -202,22 +202,23 @@ def store_flags(
     placed: list[tuple[array[int], int]] = []
     for old_number, group in groups.items():
         new_number = intern(tx, targets[old_number])
-        spans = runs_of(group.uids)
+        spans = present.runs_of(group.uids)
         # Whichever names the group in fewer statements. No set is both left and entered in one STORE,
         # so what an earlier group became is never met again.
         if len(uids) < len(spans):
             spans = uids
+        moving = (new_number, modseq, tx.account, mailbox)
         tx.run_many(
             "UPDATE message SET flag_set = ?, modseq = ? WHERE account = ? AND mailbox = ?"
-            " AND uid BETWEEN ? AND ? AND flag_set = ? AND modseq <= ?",
-            [(new_number, modseq, tx.account, mailbox, low, high, old_number, most) for low, high in spans],
+            " AND uid BETWEEN ? AND ? AND flag_set = ?" + ("" if most == ALWAYS else " AND modseq <= ?"),
+            [(*moving, *span, old_number, *(() if most == ALWAYS else (most,))) for span in spans],
         )
         moved.append((old_number, -len(group.uids), -group.octets))
         moved.append((new_number, len(group.uids), group.octets))
         placed.append((group.uids, new_number))
     count(tx, mailbox, moved)
     changed, flag_sets_now = _aligned(placed)
-    changes.record(tx, modseq, mailbox, ChangeKind.FLAGS, runs_of(changed))
+    changes.record(tx, modseq, mailbox, ChangeKind.FLAGS, present.runs_of(changed))
     return Stored(modseq, changed, flag_sets_now, failed)
 
 

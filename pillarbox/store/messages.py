@@ -18,7 +18,7 @@ from pillarbox.model.actors import Actor
 from pillarbox.model.changes import BurialCause, ChangeKind
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.flags import DELETED
-from pillarbox.model.numbers import MAX_NUMBER, Runs, runs_of
+from pillarbox.model.numbers import MAX_NUMBER, Runs
 from pillarbox.store import access, buried, changes, emails, flags, present, quota
 from pillarbox.store.changes import State
 from pillarbox.store.staged import Staged
@@ -164,19 +164,19 @@ def _copy(
     uidvalidity, first = _take_uids(tx, target, len(uids))
     if not uids:
         return Copied(uidvalidity, (), ())
-    runs = runs_of(uids)
-    spans: list[tuple[int, ...]] = []
+    runs = present.runs_of(uids)
+    # All of a run is there, so each run moves by a distance of its own.
+    copies: list[tuple[int, ...]] = []
     uid = first
     for low, high in runs:
-        spans.append((target, uid, modseq, modseq, tx.now, tx.account, source, low, high))
+        copies.append((target, uid - low, modseq, modseq, tx.now, tx.account, source, low, high))
         uid += high - low + 1
-    tx.run_many(
-        "INSERT INTO message SELECT account, ?, ? + row_number() OVER (ORDER BY uid) - 1, email, flag_set,"
-        " ?, ?, internal_at, internal_tz, ?, size, NULL"
-        " FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?",
-        spans,
-    )
     last = uid - 1
+    tx.run_many(
+        "INSERT INTO message SELECT account, ?, uid + ?, email, flag_set, ?, ?, internal_at, internal_tz, ?,"
+        " size, NULL FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?",
+        copies,
+    )
     _drop_flags(tx, target, first, last, access.effective(tx, actor, target))
     totals = _totals(tx, target, first, last)
     octets = sum(size for _, _, size in totals)
@@ -237,4 +237,4 @@ def expunge(tx: Tx, actor: Actor, mailbox: int, runs: Runs | None = None) -> Run
     uids = array("I", sorted(uid for group in groups.values() for uid in group.uids))
     modseq = changes.next_modseq(tx, State.EMAIL, State.THREAD, State.COUNTS)
     buried.bury(tx, actor, mailbox, uids, modseq, BurialCause.EXPUNGE, spans=named, flag_sets=tuple(groups))
-    return runs_of(uids)
+    return present.runs_of(uids)

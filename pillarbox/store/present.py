@@ -15,11 +15,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pillarbox.model import numbers
 from pillarbox.model.numbers import Runs, contains
 from pillarbox.store.tx import Tx
 
-FEW = 32  # runs times flag sets: so many questions cost less than a pass
+FEW = 32  # so many questions cost less than a pass
+NARROW = 256  # UIDs between the ends: so many rows cost less than collecting them flag set by flag set
 PAGE = 512
+BLOCK = 256
 
 
 @dataclass(slots=True)
@@ -72,29 +75,11 @@ def by_flag_set(
     tx: Tx, mailbox: int, runs: Runs, flag_sets: Sequence[int], *, most_modseq: int
 ) -> dict[int, Group]:
     """The messages in `runs` that have one of `flag_sets` and a mod-sequence up to `most_modseq`."""
+    if not runs or not flag_sets:
+        return {}
+    if runs[-1][1] - runs[0][0] > NARROW and len(runs) * len(flag_sets) <= FEW:
+        return _collected(tx, mailbox, runs, flag_sets, most_modseq)
     groups: dict[int, Group] = {}
-    if len(runs) * len(flag_sets) <= FEW:
-        for flag_set in flag_sets:
-            group = Group(array("I"))
-            for low, high in runs:
-                text, octets = tx.rows(
-                    "SELECT string_agg(CAST(uid AS TEXT), ','), sum(size) FROM (SELECT uid, size FROM message"
-                    " WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? AND flag_set = ?"
-                    " AND modseq <= ? ORDER BY uid) AS named",
-                    tx.account,
-                    mailbox,
-                    low,
-                    high,
-                    flag_set,
-                    most_modseq,
-                )[0]
-                group.uids.extend(_numbers(text))
-                group.octets += octets or 0
-            if group.uids:
-                groups[flag_set] = group
-        return groups
-    if not runs:
-        return groups
     wanted = frozenset(flag_sets)
     last, end = runs[0][0] - 1, runs[-1][1]
     while True:
@@ -110,12 +95,53 @@ def by_flag_set(
         named = frozenset(_within([row[0] for row in page], runs))
         for uid, flag_set, size, modseq in page:
             if flag_set in wanted and modseq <= most_modseq and uid in named:
-                group = groups.setdefault(flag_set, Group(array("I")))
+                group = groups.get(flag_set)
+                if group is None:
+                    group = groups[flag_set] = Group(array("I"))
                 group.uids.append(uid)
                 group.octets += size
         if len(page) < PAGE:
             return groups
         last = page[-1][0]
+
+
+def _collected(
+    tx: Tx, mailbox: int, runs: Runs, flag_sets: Sequence[int], most_modseq: int
+) -> dict[int, Group]:
+    groups: dict[int, Group] = {}
+    for flag_set in flag_sets:
+        group = Group(array("I"))
+        for low, high in runs:
+            text, octets = tx.rows(
+                "SELECT string_agg(CAST(uid AS TEXT), ','), sum(size) FROM (SELECT uid, size FROM message"
+                " WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? AND flag_set = ?"
+                " AND modseq <= ? ORDER BY uid) AS named",
+                tx.account,
+                mailbox,
+                low,
+                high,
+                flag_set,
+                most_modseq,
+            )[0]
+            group.uids.extend(_numbers(text))
+            group.octets += octets or 0
+        if group.uids:
+            groups[flag_set] = group
+    return groups
+
+
+def runs_of(uids: array[int]) -> Runs:
+    """Ascending UIDs as runs; where they are dense, at a look for each `BLOCK` of them."""
+    out: list[tuple[int, int]] = []
+    for start in range(0, len(uids), BLOCK):
+        block = uids[start : start + BLOCK]
+        dense = block[-1] - block[0] == len(block) - 1
+        pieces = ((block[0], block[-1]),) if dense else numbers.runs_of(block)
+        if out and out[-1][1] + 1 == pieces[0][0]:
+            out[-1] = (out[-1][0], pieces[0][1])
+            pieces = pieces[1:]
+        out += pieces
+    return tuple(out)
 
 
 def _numbers(text: str | None) -> list[int]:
