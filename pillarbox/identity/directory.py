@@ -15,7 +15,7 @@ from typing import Any
 
 import apsw
 
-from pillarbox.identity.addresses import Address, address, maybe_address, without_detail
+from pillarbox.identity.addresses import address, maybe_address, without_detail
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.ids import MAX_PREFIX
 
@@ -104,12 +104,11 @@ class Directory:
         written = maybe_address(text)
         if written is None:
             return None
-        local, detail = without_detail(written.local)
         credential = self._credential(written.folded)
-        if credential is not None:
-            detail = None
-        elif detail is not None:
-            credential = self._credential(Address(local, written.domain).folded)
+        detail = None
+        if credential is None:
+            base, detail = without_detail(written)
+            credential = self._credential(base.folded) if detail is not None else None
         if credential is None:
             return None
         return Recipient(credential.account, credential.user, credential.address, detail)

@@ -81,4 +81,6 @@ def test_a_domain_folds_to_what_dns_asks_for() -> None:
     ],
 )
 def test_the_detail_stands_behind_the_first_plus(local: str, expected: tuple[str, str | None]) -> None:
-    assert without_detail(local) == expected
+    base, detail = without_detail(address(f"{local}@Example.test"))
+    assert (base.local, detail) == expected
+    assert base == address(f"{expected[0]}@Example.test")
