@@ -34,6 +34,7 @@ ARROWS: dict[str, set[str]] = {
         *("filter", "delivery", "imap", "pop3", "managesieve", "activesync", "smtp", "jmap", "web", "remote"),
     },
     "testing": {*_PROTOCOL, "delivery", "imap", "smtp", "app"},
+    "__main__": {"app"},
 }
 
 # Rooms that touch no file, socket, thread or clock, and what they would need for it.

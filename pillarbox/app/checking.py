@@ -14,16 +14,20 @@ class Finding:
 
     account: str
     text: str
+    repaired: bool = False
 
 
-def check_all(data: Path, directory: Directory, address: str | None = None) -> tuple[int, list[Finding]]:
-    """How many accounts were looked at, and what is wrong with them."""
+def check_all(
+    data: Path, directory: Directory, address: str | None = None, *, repair: bool = False
+) -> tuple[int, list[Finding]]:
+    """How many accounts were looked at, and what is wrong with them. `repair` recounts what is counters."""
     known = [directory.require(address)] if address else directory.accounts()
     found: list[Finding] = []
     for account in known:
         folder = account_folder(data, account.prefix)
         if folder.is_dir():
-            found += [Finding(account.address, str(problem)) for problem in check(folder)]
+            problems = check(folder, repair=repair)
+            found += [Finding(account.address, each.text, each.repaired) for each in problems]
         else:
             found.append(Finding(account.address, f"its folder {folder} is missing"))
     if address is None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pillarbox.app import accounts, folder
 from pillarbox.app.config import Config, ConfigError
-from pillarbox.app.wiring import PROTOCOLS, Core, Sessions, core, sessions
+from pillarbox.app.wiring import PROTOCOLS, Core, Report, Sessions, core, sessions
 from pillarbox.identity.passwords import generate, hash_password
 from pillarbox.model.errors import Refused
 from pillarbox.net import tls
@@ -29,7 +29,6 @@ GRACE = 10.0  # seconds that sessions have to end by themselves when the server 
 FIRST_NAME = "me"  # the first account's, at the configured host name
 
 Tell = Callable[..., object]  # tell("event", field=value, ...): a line of the log
-OnError = Callable[[BaseException, Peer], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,26 +69,29 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(
-    config: Config, *, tell: Tell, on_error: OnError, begin: bool = True
-) -> AsyncIterator[Server]:
+async def serving(config: Config, *, tell: Tell, report: Report, begin: bool = True) -> AsyncIterator[Server]:
     """A server on the running loop until the context is left; `begin`: an empty one gets an account."""
+
+    def on_error(error: BaseException, peer: Peer) -> None:
+        report(error, peer)
+
     folder.make(config.data_folder)
     with folder.only_server(config.data_folder):
         certificate = _certificate(config)
         context = _context(certificate)
-        async with core(config) as parts, sessions(config, parts) as factories:
+        async with core(config) as parts:
             for prefix in await accounts.finish_deleting(parts.directory, parts.store):
                 tell("account erased", account=f"{prefix:08x}")
             first = await _first_account(config, parts) if begin else None
             listening = Listening(Wheel(), on_error)
             sockets: list[socket.socket] = []
-            try:
-                bound = await _listen(config, listening, factories, context, sockets, tell)
-                yield Server(config, parts, certificate, context, bound, first)
-            finally:
-                await listening.stop(GRACE)
-                release(sockets)
+            with sessions(config, parts, report) as factories:
+                try:
+                    bound = await _listen(config, listening, factories, context, sockets, tell)
+                    yield Server(config, parts, certificate, context, bound, first)
+                finally:
+                    await listening.stop(GRACE)
+                    release(sockets)
 
 
 async def _listen(

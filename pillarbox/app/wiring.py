@@ -1,26 +1,68 @@
 """The only place where concrete parts meet.
 
-`core` is what every command needs: the directory and the store of a data folder. `serve` adds sessions
-and listeners to it. Clock and randomness enter here and nowhere below.
+`core` is what every command needs: the directory and the store of a data folder. `sessions` adds what
+the running server needs: for each protocol room a function that makes a session. Clock and randomness
+enter here and nowhere below.
 """
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol as TypingProtocol
 
 from pillarbox.app import folder
 from pillarbox.app.config import Config
+from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.directory import Directory
+from pillarbox.identity.passwords import PasswordPool
+from pillarbox.imap.session import Services
+from pillarbox.imap.session import Session as ImapSession
+from pillarbox.imap.settings import Settings
+from pillarbox.imap.wire.response import bye, encode_status
+from pillarbox.imap.wire.strings import REV1
+from pillarbox.model.errors import Code
+from pillarbox.net.listen import Tls
+from pillarbox.net.session import Peer, Session
 from pillarbox.store.store import Store
+
+Sessions = Mapping[str, Callable[[], Session]]
+
+
+class Report(TypingProtocol):
+    """Takes an error of ours, and returns the trace id under which it is logged."""
+
+    def __call__(self, error: BaseException, peer: Peer | None = None) -> str: ...
+
+
+KEY_OCTETS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
     directory: Directory
     store: Store
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A key of `[listen]`: which room answers, what the socket speaks, and the words for people."""
+
+    room: str
+    tls: Tls
+    name: str
+    security: str
+    refusal: bytes  # what one connection too many is told
+
+
+_IMAP_REFUSAL = encode_status(bye("Too many connections", Code.UNAVAILABLE), REV1)
+
+PROTOCOLS: dict[str, Protocol] = {
+    "imap": Protocol("imap", "starttls", "IMAP", "STARTTLS", _IMAP_REFUSAL),
+    "imaps": Protocol("imap", "implicit", "IMAPS", "SSL/TLS", b""),
+}
 
 
 @asynccontextmanager
@@ -45,6 +87,21 @@ def existing(config: Config) -> Iterator[Directory]:
     folder.require(config.data_folder)
     with _directory(config.data_folder) as directory:
         yield directory
+
+
+@contextmanager
+def sessions(config: Config, parts: Core, report: Report) -> Iterator[Sessions]:
+    """For each room what a listener calls for a new connection."""
+    pool = PasswordPool()
+    key = secrets.token_bytes(KEY_OCTETS)
+    authenticator = Authenticator(parts.directory, pool, clock=time.monotonic, key=key)
+    imap = Services(
+        parts.store, authenticator.login, Settings(config.hostname, config.auth.cleartext), report
+    )
+    try:
+        yield {"imap": lambda: ImapSession(imap)}
+    finally:
+        pool.close()
 
 
 @contextmanager

@@ -22,6 +22,7 @@ import uvloop
 from pillarbox.app import accounts
 from pillarbox.app.checking import check_all
 from pillarbox.app.config import Config, Listen
+from pillarbox.app.deliver import deliver
 from pillarbox.app.serve import Server, serving
 from pillarbox.app.wiring import existing
 from pillarbox.identity.passwords import hash_password
@@ -79,7 +80,7 @@ class MailServer:
 
     def deliver(self, address: str, message: bytes) -> None:
         """File a message as if it had come by LMTP; bare LF becomes CRLF. It is durable when this returns."""
-        self._run(self._server.core.deliver(address, message))
+        self._run(deliver(self._server.core, address, [message]))
 
     def check(self) -> None:
         """AssertionError unless no session failed so far and the store is as it should be."""
@@ -124,15 +125,16 @@ class MailServer:
 
     async def _until_stopped(self) -> None:
         stop = asyncio.Event()
-        async with serving(self._config, tell=self._tell, on_error=self._on_error, begin=False) as server:
+        async with serving(self._config, tell=self._tell, report=self._report, begin=False) as server:
             self._started.set_result((server, asyncio.get_running_loop(), stop))
             await stop.wait()
 
     def _tell(self, event: str, **fields: Any) -> None:
         self.log.append((event, fields))
 
-    def _on_error(self, error: BaseException, peer: Peer) -> None:
+    def _report(self, error: BaseException, peer: Peer | None = None) -> str:
         self.errors.append(error)
+        return f"test-{len(self.errors)}"
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         _, loop, _ = self._started.result()

@@ -35,10 +35,12 @@ async def _serve(config: Config, as_json: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
-    def on_error(error: BaseException, peer: Peer) -> None:
-        events.error("session failed", trace=log.trace_id(), peer=peer.address, exc_info=error)
+    def report(error: BaseException, peer: Peer | None = None) -> str:
+        trace = log.trace_id()
+        events.error("fault", trace=trace, peer=peer.address if peer else None, exc_info=error)
+        return trace
 
-    async with serving(config, tell=events.info, on_error=on_error) as server:
+    async with serving(config, tell=events.info, report=report) as server:
         loop.add_signal_handler(signal.SIGHUP, _reload, server, events)
         if config.workers > 1:
             events.info("one worker serves all connections", configured=config.workers)

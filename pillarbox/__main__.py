@@ -1,0 +1,5 @@
+"""`python -m pillarbox`."""
+
+from pillarbox.app.cli import main
+
+main()
