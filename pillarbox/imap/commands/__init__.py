@@ -1,0 +1,73 @@
+"""What each command does. One file a family, with the same basename as in `wire/`.
+
+Rules of the place:
+* a handler takes the session, the tag and a frozen command, and returns an `Outcome`; it parses nothing,
+  formats nothing and does not ask for the state (`table` has);
+* it holds no transaction over an await of anything but the store;
+* it announces no expunge: `session` and `updates` do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from pillarbox.imap.commands import (
+    append,
+    authenticate,
+    capability,
+    copy,
+    expunge,
+    fetch,
+    idle,
+    mailbox,
+    search,
+    select,
+    store,
+)
+from pillarbox.imap.commands import list as list_
+from pillarbox.imap.outcome import Outcome
+
+if TYPE_CHECKING:
+    from pillarbox.imap.session import Session
+
+Handler = Callable[["Session", bytes, Any], Awaitable[Outcome]]
+
+HANDLERS: dict[str, Handler] = {
+    "CAPABILITY": capability.capability,
+    "NOOP": capability.noop,
+    "LOGOUT": authenticate.logout,
+    "ID": capability.id_,
+    "STARTTLS": authenticate.starttls,
+    "AUTHENTICATE": authenticate.authenticate,
+    "LOGIN": authenticate.login,
+    "ENABLE": capability.enable,
+    "SELECT": select.select,
+    "EXAMINE": select.select,
+    "CREATE": mailbox.create,
+    "DELETE": mailbox.delete,
+    "RENAME": mailbox.rename,
+    "SUBSCRIBE": mailbox.subscribe,
+    "UNSUBSCRIBE": mailbox.unsubscribe,
+    "LIST": list_.list_,
+    "LSUB": list_.lsub,
+    "NAMESPACE": capability.namespace,
+    "STATUS": list_.status,
+    "APPEND": append.append,
+    "IDLE": idle.idle,
+    "CHECK": select.check,
+    "CLOSE": select.close,
+    "UNSELECT": select.unselect,
+    "EXPUNGE": expunge.expunge,
+    "SEARCH": search.search,
+    "FETCH": fetch.fetch,
+    "STORE": store.store,
+    "COPY": copy.copy,
+    "MOVE": copy.move,
+    "UID EXPUNGE": expunge.uid_expunge,
+    "UID SEARCH": search.search,
+    "UID FETCH": fetch.fetch,
+    "UID STORE": store.store,
+    "UID COPY": copy.copy,
+    "UID MOVE": copy.move,
+}

@@ -1,0 +1,274 @@
+"""FETCH and UID FETCH.
+
+Flags, UIDs and mod-sequences come from the view's columns alone; metadata is read in rows, message octets in
+small batches, each read a transaction of its own that is over before anything is sent. The answer is an
+iterator that the driver pulls as the client reads, so it costs the same memory for one message and for all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from pillarbox.imap import view
+from pillarbox.imap.commands.numbers import spans
+from pillarbox.imap.contents import contents
+from pillarbox.imap.outcome import Done, Outcome, Torn
+from pillarbox.imap.view import Spans, View
+from pillarbox.imap.wire import fetch as wire
+from pillarbox.imap.wire import fetch_plan
+from pillarbox.imap.wire.fetch_plan import Stream
+from pillarbox.model.errors import Code, PeerSyntax, Refused
+from pillarbox.model.flags import SEEN
+from pillarbox.store import blobs, emails, flags
+from pillarbox.store.blobs import Blob
+
+if TYPE_CHECKING:
+    from pillarbox.imap.session import Session
+    from pillarbox.model.actors import Actor
+    from pillarbox.model.numbers import Runs
+    from pillarbox.store.tx import Tx
+
+FROM_VIEW = 2000  # messages rendered at once: a millisecond
+ROWS = 400  # rows read at once
+BODIES = 32  # messages opened at once
+
+
+async def fetch(session: Session, tag: bytes, command: wire.Fetch) -> Outcome:
+    if command.changed_since is not None:
+        raise PeerSyntax("FETCH modifiers are not offered")
+    chosen = spans(session.selected, command.numbers, uid=command.uid)
+    done = f"{'UID ' if command.uid else ''}FETCH completed"
+    if not chosen:
+        return Done(done)
+    return Done(done, stream=Answer(session, command, chosen).pieces())
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages that are rendered together: all `\\Recent` or none."""
+
+    places: Spans
+    recent: bool
+
+    def column(self, values: array[int]) -> array[int]:
+        (start, stop), *more = self.places
+        out = values[start:stop]
+        for start, stop in more:
+            out += values[start:stop]
+        return out
+
+    def numbers(self) -> Sequence[int]:
+        if len(self.places) == 1:
+            return range(self.places[0][0] + 1, self.places[0][1] + 1)
+        return [place + 1 for place in view.indices(self.places)]
+
+
+class Answer:
+    """One FETCH being answered. Numbers cannot move meanwhile: FETCH announces no expunge, and the UID forms
+    announce them after the last line."""
+
+    def __init__(self, session: Session, command: wire.Fetch, chosen: Spans) -> None:
+        self._session = session
+        self._command = command
+        self._chosen = chosen
+        self._plan = fetch_plan.plan(command.items, session.kind, uid=command.uid)
+        self._missing = False  # some message has been erased
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        plan = self._plan
+        if plan.bodies:
+            size, render = BODIES, self._bodies
+        elif plan.from_view:
+            size, render = FROM_VIEW, self._from_view
+        else:
+            size, render = ROWS, self._metadata
+        for batch in _batches(self._session.selected, self._chosen, size):
+            async for piece in render(batch):
+                yield piece
+        if self._missing:
+            # RFC 9051 7.1 (EXPUNGEISSUED), RFC 2180 4.1.3: those that are still there have been sent.
+            raise Refused("Some of the messages have been erased", Code.EXPUNGEISSUED)
+
+    async def _from_view(self, batch: Batch) -> AsyncIterator[bytes]:
+        columns = [batch.column(_of_view(self._session.selected, name)) for name in self._plan.columns]
+        yield fetch_plan.render(self._plan, batch.numbers(), columns, self._session.spelled(batch.recent))
+
+    async def _metadata(self, batch: Batch) -> AsyncIterator[bytes]:
+        session = self._session
+        rows = await session.store.read(
+            session.account,
+            emails.rows_of,
+            session.actor,
+            session.selected.shown.mailbox,
+            view.uid_runs(session.selected, batch.places),
+            self._plan.columns,
+            with_buried=bool(session.selected.gone),
+        )
+        numbers, columns = self._aligned(batch, rows)
+        if numbers:
+            yield fetch_plan.render(self._plan, numbers, columns, session.spelled(batch.recent))
+
+    def _aligned(
+        self, batch: Batch, rows: list[tuple[Any, ...]]
+    ) -> tuple[Sequence[int], list[Sequence[Any]]]:
+        """Message numbers and columns of the rows. What the view knows is taken from the view: the client
+        hears of flags in the order in which they changed, and one and the same thing from all commands."""
+        shown = self._session.selected
+        numbers = batch.numbers()
+        uids: Sequence[int] = batch.column(shown.shown.uids)
+        if len(rows) != len(uids):
+            rows, numbers = self._picked(rows, uids, numbers)
+        columns: list[Sequence[Any]] = list(zip(*rows))
+        complete = len(numbers) == count_of(batch)
+        for at, name in enumerate(self._plan.columns):
+            if name in ("flag_set", "modseq"):
+                values = _of_view(shown, name)
+                columns[at] = batch.column(values) if complete else [values[number - 1] for number in numbers]
+        return numbers, columns
+
+    def _picked(
+        self, rows: list[tuple[Any, ...]], uids: Sequence[int], numbers: Sequence[int]
+    ) -> tuple[list[tuple[Any, ...]], list[int]]:
+        """The rows of the messages asked for (there may be expunged ones between them that nobody shows
+        any more), and their numbers."""
+        number_of = dict(zip(uids, numbers))
+        picked = [row for row in rows if row[0] in number_of]
+        self._missing |= len(picked) < len(number_of)
+        return picked, [number_of[row[0]] for row in picked]
+
+    async def _bodies(self, batch: Batch) -> AsyncIterator[bytes]:
+        session, command = self._session, self._command
+        told, news = b"", frozenset[int]()
+        if self._plan.sets_seen and not session.selected.read_only:
+            told, news = await self._see(batch)
+        if told:
+            yield told
+        opened = await session.store.read(
+            session.account,
+            _open,
+            session.actor,
+            session.selected.shown.mailbox,
+            view.uid_runs(session.selected, batch.places),
+            self._plan.columns,
+            bool(session.selected.gone),
+        )
+        by_uid = {row[0]: blob for row, blob in opened}
+        numbers, columns = self._aligned(batch, [row for row, blob in opened if blob is not None])
+        if not numbers:
+            return
+        flags_of = session.spelled(batch.recent)
+        with_flags = self._plan
+        if news:
+            # RFC 9051 6.4.5: the flags that this FETCH itself has changed are part of its response.
+            with_flags = fetch_plan.plan(command.items, session.kind, uid=command.uid, flags=True)
+        names = self._plan.columns
+        flag_sets = session.selected.shown.flag_sets
+        for number, row in zip(numbers, zip(*columns)):
+            plan = self._plan
+            values: tuple[Any, ...] = row
+            if number in news:
+                plan = with_flags
+                known = {**dict(zip(names, row)), "flag_set": flag_sets[number - 1]}
+                values = tuple(known[name] for name in plan.columns)
+            blob = by_uid[row[0]]
+            assert blob is not None
+            [head] = fetch_plan.heads(plan, [number], [values], flags_of)
+            parts = await contents(plan.bodies, dict(zip(plan.columns, values)), blob)
+            if any(isinstance(part, Stream) for part in parts):
+                for piece in _untorn(fetch_plan.pieces(plan, head, parts)):
+                    yield piece
+                    await asyncio.sleep(0)
+            else:
+                yield fetch_plan.message(plan, head, parts)  # type: ignore[arg-type]
+
+    async def _see(self, batch: Batch) -> tuple[bytes, frozenset[int]]:
+        """Set \\Seen where it is not set; what must be told before, and the numbers that are \\Seen now."""
+        session = self._session
+        shown = session.selected
+        unseen = session.flag_sets_without(SEEN)
+        flag_sets = shown.shown.flag_sets
+        places = [place for place in view.indices(batch.places) if flag_sets[place] in unseen]
+        living = view.without(view.spans_of(places), view.ghosts(shown, view.spans_of(places)))
+        if not living:
+            return b"", frozenset()
+        try:
+            stored = await session.store.write(
+                session.account,
+                flags.store_flags,
+                session.actor,
+                shown.shown.mailbox,
+                view.uid_runs(shown, living),
+                "add",
+                (SEEN,),
+                durable=False,
+            )
+        except Refused as refused:
+            if refused.code is not Code.NOPERM:
+                raise
+            return b"", frozenset()  # RFC 4314 4: without the "s" right reading leaves no trace
+        own = stored.modseq if stored.modseq == shown.modseq + 1 else 0
+        told = await session.news(expunge=False, own=own)
+        return told, frozenset(place + 1 for place in view.indices(living))
+
+
+def count_of(batch: Batch) -> int:
+    return view.count(batch.places)
+
+
+def _of_view(shown: View, name: str) -> array[int]:
+    if name == "uid":
+        return shown.shown.uids
+    return shown.shown.flag_sets if name == "flag_set" else shown.shown.modseqs
+
+
+def _batches(shown: View, chosen: Spans, size: int) -> Iterator[Batch]:
+    """The chosen messages in portions of at most `size`; none has both `\\Recent` and other ones."""
+    border = shown.first_recent
+    batch: Spans = []
+    room = size
+    for low, high in chosen:
+        cuts = (low, border, high) if low < border < high else (low, high)
+        for start, stop in pairwise(cuts):
+            if batch and (batch[0][0] < border) is not (start < border):
+                yield Batch(batch, batch[0][0] >= border)
+                batch, room = [], size
+            while start < stop:
+                end = min(stop, start + room)
+                batch.append((start, end))
+                room -= end - start
+                start = end
+                if not room:
+                    yield Batch(batch, batch[0][0] >= border)
+                    batch, room = [], size
+    if batch:
+        yield Batch(batch, batch[0][0] >= border)
+
+
+def _open(
+    tx: Tx, actor: Actor, mailbox: int, runs: Runs, columns: tuple[str, ...], with_buried: bool
+) -> list[tuple[tuple[Any, ...], Blob | None]]:
+    """Rows and their blobs; None where the octets have been erased."""
+    rows = emails.rows_of(tx, actor, mailbox, runs, columns, with_buried=with_buried)
+    at = columns.index("blob")
+    opened: list[tuple[tuple[Any, ...], Blob | None]] = []
+    for row in rows:
+        try:
+            opened.append((row, blobs.open_blob(tx, row[at])))
+        except Refused as refused:
+            if refused.code is not Code.NONEXISTENT:
+                raise
+            opened.append((row, None))
+    return opened
+
+
+def _untorn(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """A failure between the first and the last octet of a literal cannot be answered any more."""
+    try:
+        yield from pieces
+    except Exception as error:
+        raise Torn from error

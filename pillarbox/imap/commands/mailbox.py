@@ -1,0 +1,58 @@
+"""CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pillarbox.imap.outcome import Done, Outcome
+from pillarbox.imap.wire import mailbox as wire
+from pillarbox.imap.wire.response import MailboxId, Mark, ok
+from pillarbox.model import ids
+from pillarbox.model.names import Role
+from pillarbox.store import mailboxes, subscriptions
+
+if TYPE_CHECKING:
+    from pillarbox.imap.session import Session
+
+_ROLES = {role.value.lower(): role for role in Role}
+# RFC 6154 2: these are views of other mailboxes; here nothing would ever be in them.
+_NOT_CREATED = (Role.ALL, Role.FLAGGED)
+
+
+async def create(session: Session, tag: bytes, command: wire.Create) -> Outcome:
+    role = None
+    for use in command.uses:
+        role = _ROLES.get(use.lower())
+        if role is None or role in _NOT_CREATED or len(command.uses) > 1:
+            # RFC 6154 3: a mailbox has one use here, and some uses cannot be given.
+            return Done("The special use cannot be given", Mark.USEATTR, condition="NO")
+    row = await session.store.write(session.account, mailboxes.create, session.actor, command.mailbox, role)
+    # RFC 8474 4.1
+    return Done("CREATE completed", MailboxId(ids.spell(ids.Kind.MAILBOX, row.id)))
+
+
+async def delete(session: Session, tag: bytes, command: wire.Delete) -> Outcome:
+    store, account, actor = session.store, session.account, session.actor
+    row = await store.read(account, mailboxes.require, actor, command.mailbox)
+    await store.write(account, mailboxes.delete, actor, command.mailbox)
+    if session.view is not None and session.view.shown.mailbox == row.id:
+        session.leave()
+        return Done("DELETE completed", data=(ok(None, "The selected mailbox is closed", Mark.CLOSED),))
+    return Done("DELETE completed")
+
+
+async def rename(session: Session, tag: bytes, command: wire.Rename) -> Outcome:
+    await session.store.write(
+        session.account, mailboxes.rename, session.actor, command.source, command.target
+    )
+    return Done("RENAME completed")
+
+
+async def subscribe(session: Session, tag: bytes, command: wire.Subscribe) -> Outcome:
+    await session.store.write(session.account, subscriptions.subscribe, session.actor, command.mailbox)
+    return Done("SUBSCRIBE completed")
+
+
+async def unsubscribe(session: Session, tag: bytes, command: wire.Unsubscribe) -> Outcome:
+    await session.store.write(session.account, subscriptions.unsubscribe, session.actor, command.mailbox)
+    return Done("UNSUBSCRIBE completed")

@@ -1,0 +1,80 @@
+"""SEARCH and UID SEARCH. What matches is decided in `matching`; here is what is told and what is saved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pillarbox.imap import masks, view
+from pillarbox.imap.masks import Mask
+from pillarbox.imap.matching import Matcher
+from pillarbox.imap.outcome import Done, Outcome
+from pillarbox.imap.view import View
+from pillarbox.imap.wire import search as wire
+from pillarbox.imap.wire.encode import Response
+from pillarbox.imap.wire.search import ReturnOption
+from pillarbox.model.errors import Refused
+from pillarbox.model.numbers import Runs, runs_of
+
+if TYPE_CHECKING:
+    from pillarbox.imap.session import Session
+
+_SAVES = re.compile(rb" RETURN \([^)]*\bSAVE\b", re.IGNORECASE)
+
+
+async def search(session: Session, tag: bytes, command: wire.Search) -> Outcome:
+    shown = session.selected
+    try:
+        matcher = Matcher(session, shown, session.meanings)
+        found = await matcher.among(command.key, matcher.living)
+    except Refused:
+        if command.returns and ReturnOption.SAVE in command.returns:
+            session.view = view.saving(shown, ())  # RFC 9051 6.4.4.1: NO empties `$`
+        raise
+    returns = command.returns
+    if returns is None and session.kind.rev2:
+        returns = frozenset((ReturnOption.ALL,))  # RFC 9051 6.4.4
+    numbers = _numbers(shown, found, uid=command.uid)
+    data: tuple[Response, ...] = ()
+    if returns is None:
+        data = (wire.Found(numbers),)
+    else:
+        if ReturnOption.SAVE in returns:
+            session.view = view.saving(shown, _saved(shown, found, returns))
+        if returns - {ReturnOption.SAVE}:
+            data = (_told(tag, numbers, returns, uid=command.uid),)
+    return Done("UID SEARCH completed" if command.uid else "SEARCH completed", data=data)
+
+
+def refused_unparsed(session: Session, line: bytes) -> None:
+    """A SEARCH was refused before it could be carried out (its charset): that empties `$` too."""
+    if session.view is not None and _SAVES.search(line):
+        session.view = view.saving(session.view, ())
+
+
+def _numbers(shown: View, found: Mask, *, uid: bool) -> Sequence[int]:
+    return masks.selected(shown.shown.uids if uid else range(1, shown.exists + 1), found)
+
+
+def _told(tag: bytes, numbers: Sequence[int], returns: frozenset[ReturnOption], *, uid: bool) -> wire.Esearch:
+    return wire.Esearch(
+        tag,
+        uid,
+        least=numbers[0] if ReturnOption.MIN in returns and numbers else None,
+        greatest=numbers[-1] if ReturnOption.MAX in returns and numbers else None,
+        all=runs_of(numbers) if ReturnOption.ALL in returns else None,
+        count=len(numbers) if ReturnOption.COUNT in returns else None,
+    )
+
+
+def _saved(shown: View, found: Mask, returns: frozenset[ReturnOption]) -> Runs:
+    """RFC 9051 6.4.4.1, table 4: all that was found, or with MIN or MAX alone only those."""
+    uids = _numbers(shown, found, uid=True)
+    ends = returns & {ReturnOption.MIN, ReturnOption.MAX}
+    if not ends or returns & {ReturnOption.ALL, ReturnOption.COUNT} or not uids:
+        return runs_of(uids)
+    chosen = {uids[0]} if ReturnOption.MIN in ends else set()
+    if ReturnOption.MAX in ends:
+        chosen.add(uids[-1])
+    return runs_of(sorted(chosen))

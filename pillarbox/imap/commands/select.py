@@ -1,0 +1,108 @@
+"""SELECT, EXAMINE, CHECK, CLOSE, UNSELECT."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pillarbox.imap import masks, view
+from pillarbox.imap.outcome import Done, Outcome
+from pillarbox.imap.view import NEVER_RECENT
+from pillarbox.imap.wire import select as wire
+from pillarbox.imap.wire.encode import Response
+from pillarbox.imap.wire.list import Listed
+from pillarbox.imap.wire.response import (
+    MailboxId,
+    Mark,
+    PermanentFlags,
+    UidNext,
+    UidValidity,
+    Unseen,
+    ok,
+)
+from pillarbox.model import ids, names
+from pillarbox.model.errors import PeerSyntax
+from pillarbox.model.flags import SEEN, SYSTEM
+from pillarbox.store import mailboxes, messages
+
+if TYPE_CHECKING:
+    from pillarbox.imap.session import Session
+    from pillarbox.store.mailboxes import Selected
+
+
+async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
+    if command.condstore or command.qresync:
+        raise PeerSyntax("SELECT parameters are not offered")
+    data: list[Response] = []
+    if session.view is not None:
+        # RFC 9051 6.3.2: what was selected is deselected first, also when this SELECT fails, and CLOSED
+        # divides what is said about the one mailbox from what is said about the other.
+        session.leave()
+        data.append(ok(None, "The previous mailbox is closed", Mark.CLOSED))
+    found = await _read(session, command)
+    columns = await session.store.columns(session.account, session.actor, found.row.id)
+    await session.learn()  # after the columns, so that no number in them is unknown
+    keywords = [flag for flag in found.flags if flag not in SYSTEM]
+    rev2 = session.kind.rev2
+    session.enter(
+        view.opened(
+            columns,
+            recent_from=NEVER_RECENT if rev2 else found.first_recent_uid,
+            read_only=command.read_only,
+        ),
+        {*SYSTEM, *keywords},
+    )
+    flags = (*SYSTEM, *keywords)
+    data += (wire.Flags(flags), wire.Exists(len(columns.uids)))
+    if not rev2:
+        data.append(wire.Recent(session.selected.recent))
+        if number := _first_unseen(session):
+            data.append(ok(None, f"Message {number} is the first unseen", Unseen(number)))
+    last = columns.uids[-1] if columns.uids else 0
+    data += (
+        ok(None, "UIDs are valid", UidValidity(found.row.uidvalidity)),
+        ok(None, "The next UID", UidNext(max(found.row.uidnext, last + 1))),
+        ok(None, "The mailbox", MailboxId(ids.spell(ids.Kind.MAILBOX, found.row.id))),
+    )
+    # RFC 9051 7.1: an empty list where nothing can be changed.
+    permanent = () if command.read_only else (*flags, "\\*")
+    data.append(ok(None, "Flags are kept", PermanentFlags(permanent)))
+    if rev2:
+        data.append(Listed(found.row.path, separator=names.SEPARATOR))  # RFC 9051 6.3.2
+    word = "EXAMINE" if command.read_only else "SELECT"
+    code = Mark.READ_ONLY if command.read_only else Mark.READ_WRITE
+    return Done(f"{word} completed", code, tuple(data))
+
+
+async def _read(session: Session, command: wire.Select) -> Selected:
+    store, account, actor = session.store, session.account, session.actor
+    row = await store.read(account, mailboxes.require, actor, command.mailbox)
+    found = await store.read(account, mailboxes.select, actor, row.id, False)
+    if found.status.recent and not command.read_only and not session.kind.rev2:
+        # RFC 3501 2.3.2: the next session is not told that these are recent.
+        found = await store.write(account, mailboxes.select, actor, row.id, True, durable=False)
+    return found
+
+
+def _first_unseen(session: Session) -> int:
+    """RFC 3501 6.3.1; 0 when every message has been seen."""
+    mask = masks.of_flag_sets(session.selected.shown.flag_sets, session.flag_sets_without(SEEN))
+    # One octet a message, so the lowest bit set tells where the first one is.
+    return ((mask & -mask).bit_length() + 7) // 8
+
+
+async def check(session: Session, tag: bytes, command: wire.Check) -> Outcome:
+    return Done("CHECK completed")  # RFC 3501 6.4.1: nothing is ever left undone here
+
+
+async def close(session: Session, tag: bytes, command: wire.Close) -> Outcome:
+    shown = session.selected
+    session.leave()
+    # RFC 9051 6.4.1: expunges without a word, but not what was opened with EXAMINE.
+    if not shown.read_only:
+        await session.store.write(session.account, messages.expunge, session.actor, shown.shown.mailbox, None)
+    return Done("CLOSE completed")
+
+
+async def unselect(session: Session, tag: bytes, command: wire.Unselect) -> Outcome:
+    session.leave()
+    return Done("UNSELECT completed")

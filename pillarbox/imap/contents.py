@@ -1,0 +1,114 @@
+"""The octets that BODY[...], BINARY[...] and BINARY.SIZE[...] mean, out of one message.
+
+Small ones as `bytes`; a stretch of the message as it is that is large, as a `Stream` that reads it in
+pieces. What must be decoded is decoded whole, on a thread where that takes long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pillarbox.imap.wire.fetch import Item, Partial
+from pillarbox.imap.wire.fetch_plan import Content, Stream
+from pillarbox.message import parts, section
+from pillarbox.message.decode import UnknownEncoding, transfer_decode
+from pillarbox.message.parts import Part, PartTable
+from pillarbox.model.errors import Code, Refused
+from pillarbox.store.blobs import Blob
+
+WHOLE = 128 * 1024  # octets held and sent as one
+PIECE = 64 * 1024
+
+
+async def contents(items: Sequence[Item], row: Mapping[str, Any], blob: Blob) -> list[Content]:
+    """What is written for each item. `row`: the message's columns by name."""
+    table = parts.unpack(row["offsets"]) if "offsets" in row else None
+    out: list[Content] = []
+    for item in items:
+        if item.what == "SECTION":
+            out.append(_section(item, row, table, blob))
+        else:
+            out.append(await _binary(item, row, table, blob))
+    return out
+
+
+def _section(item: Item, row: Mapping[str, Any], table: PartTable | None, blob: Blob) -> Content:
+    wanted = item.section
+    assert wanted is not None
+    found: tuple[int, int] | None
+    if table is not None:
+        found = parts.locate(table, wanted)
+    elif not wanted.what:
+        found = (0, blob.size)
+    elif wanted.what == "TEXT":
+        found = (row["header_size"], blob.size)
+    else:
+        found = (0, row["header_size"])
+    if found is None:
+        return None  # RFC 9051 6.4.5.1: a part that is not there is NIL
+    if wanted.what in ("HEADER.FIELDS", "HEADER.FIELDS.NOT"):
+        names = frozenset(name.lower() for name in wanted.fields)
+        chosen = section.fields(blob.read(*found), names, wanted.what == "HEADER.FIELDS.NOT")
+        return _cut(chosen, item.partial)
+    start, end = _within(found, item.partial)
+    if end - start <= WHOLE:
+        return blob.read(start, end)
+    return Stream(end - start, _pieces(blob, start, end))
+
+
+async def _binary(item: Item, row: Mapping[str, Any], table: PartTable | None, blob: Blob) -> Content:
+    """RFC 9051 6.4.5.2: the part without its transfer encoding; of the whole message, the message."""
+    assert item.section is not None
+    part = None if table is None else parts.find(table, item.section.path)
+    if table is not None and part is None:
+        return 0 if item.what == "BINARY.SIZE" else None
+    if part is None or part.children or not item.section.path or _is_identity(part):
+        # Composite parts have no transfer encoding of their own (RFC 2045 6.4).
+        start, end = (0, blob.size) if part is None or not item.section.path else (part.body, part.end)
+        if item.what == "BINARY.SIZE":
+            return end - start
+        start, end = _within((start, end), item.partial)
+        return (
+            blob.read(start, end) if end - start <= WHOLE else Stream(end - start, _pieces(blob, start, end))
+        )
+    decoded = await _decoded(part, blob)
+    return len(decoded) if item.what == "BINARY.SIZE" else _cut(decoded, item.partial)
+
+
+def _is_identity(part: Part) -> bool:
+    return part.encoding in ("", "7bit", "8bit", "binary")
+
+
+async def _decoded(part: Part, blob: Blob) -> bytes:
+    def decode() -> bytes:
+        return transfer_decode(blob.read(part.body, part.end), part.encoding)
+
+    try:
+        if part.end - part.body <= WHOLE:
+            return decode()
+        return await asyncio.get_running_loop().run_in_executor(None, decode)
+    except UnknownEncoding:
+        raise Refused("The part has an unknown transfer encoding", Code.UNKNOWN_CTE) from None
+
+
+def _within(found: tuple[int, int], partial: Partial | None) -> tuple[int, int]:
+    """RFC 9051 6.4.5: a partial that begins beyond the end is empty, one that ends there is cut."""
+    start, end = found
+    if partial is None:
+        return found
+    start = min(start + partial.first, end)
+    return start, min(start + partial.count, end)
+
+
+def _cut(octets: bytes, partial: Partial | None) -> bytes:
+    start, end = _within((0, len(octets)), partial)
+    return octets[start:end]
+
+
+def _pieces(blob: Blob, start: int, end: int) -> Iterator[bytes]:
+    while start < end:
+        stop = min(start + PIECE, end)
+        yield blob.read(start, stop)
+        start = stop

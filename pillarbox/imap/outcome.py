@@ -1,0 +1,42 @@
+"""What a handler gives back: plain data, that `session` has encoded and sends in one order for all commands.
+
+untagged data, stream, what the client must be told of its mailbox, tagged response
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal
+
+from pillarbox.imap.wire.encode import Response
+from pillarbox.imap.wire.response import ResponseCode
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The command is over. NO with a code that has arguments is a `Done` too; without, a `Refused`.
+
+    `own` is the mod-sequence of what the command itself did to flags and answers itself.
+    """
+
+    text: str
+    code: ResponseCode | None = None
+    data: tuple[Response, ...] = ()
+    told: bytes = b""  # FETCH lines, rendered by `wire.fetch_plan` from columns; they come after `data`
+    stream: AsyncIterator[bytes] | None = None
+    own: int = 0
+    condition: Literal["OK", "NO"] = "OK"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The command goes on: the session's `dialogue` has been set and hears the client's next octets."""
+
+    response: Response | None = None
+
+
+Outcome = Done | Begun
+
+
+class Torn(Exception):
+    """An answer broke off inside a literal: nothing that could be sent after it would be understood, so the
+    connection ends."""

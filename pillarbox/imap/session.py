@@ -1,0 +1,519 @@
+"""One IMAP connection: it puts commands together, has them handled one by one, and tells what changed.
+
+Theory of operation. The net driver gives one event at a time and waits for its answer, so commands run
+strictly in the order they came (RFC 9051 5.5) and nothing here is ever entered twice, with one exception:
+while IDLE waits for DONE, news is pushed. What hears the next event is `dialogue` where a command has begun a
+conversation of its own (AUTHENTICATE, IDLE, APPEND), otherwise the assembly of the next command.
+
+`conclude` is the one way a command ends: it maps failures to answers by whose fault they are, lets `updates`
+say what the client must know, and adds the tagged response. The session knows nothing of sockets, and no
+handler knows the session's answers as bytes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pillarbox.identity.authenticate import Login
+from pillarbox.identity.sasl import Credentials
+from pillarbox.imap import updates
+from pillarbox.imap.assembly import Assembly, Fault
+from pillarbox.imap.capability import capabilities
+from pillarbox.imap.commands import HANDLERS
+from pillarbox.imap.commands.append import Upload, maybe_upload
+from pillarbox.imap.commands.search import refused_unparsed
+from pillarbox.imap.outcome import Begun, Done, Outcome, Torn
+from pillarbox.imap.settings import MAX_BAD, MAX_BAD_BEFORE_LOGIN, Settings
+from pillarbox.imap.table import TABLE, Row, State
+from pillarbox.imap.updates import Flagged
+from pillarbox.imap.view import View
+from pillarbox.imap.wire import limits
+from pillarbox.imap.wire.command import parse, split
+from pillarbox.imap.wire.encode import Response, encode
+from pillarbox.imap.wire.expunge import Expunged
+from pillarbox.imap.wire.fetch import FetchItems, Item
+from pillarbox.imap.wire.fetch_plan import FlagsOf, Plan, plan, render
+from pillarbox.imap.wire.literal import literal_at_end
+from pillarbox.imap.wire.response import (
+    CapabilityCode,
+    Continue,
+    PermanentFlags,
+    StatusResponse,
+    bad,
+    bye,
+    no,
+    ok,
+)
+from pillarbox.imap.wire.select import Exists, Flags, Recent
+from pillarbox.imap.wire.strings import REV1, Kind
+from pillarbox.model.actors import SERVER, Actor
+from pillarbox.model.changes import Delta
+from pillarbox.model.errors import Code, PeerSyntax, Refused
+from pillarbox.model.flags import RECENT, SYSTEM, FlagSet
+from pillarbox.model.flags import encode as encode_flags
+from pillarbox.net.session import Answer, Connection, Line, Octets, Wants
+from pillarbox.store import changes, flags
+
+if TYPE_CHECKING:
+    from pillarbox.store.store import Store
+
+DROP_FACTOR = (
+    2  # a message up to so many times the limit is read and dropped, a larger one ends the connection
+)
+FLAGS_ITEM = FetchItems((Item("FLAGS", b"FLAGS"),))
+
+
+class Dialogue(Protocol):
+    """A command that hears for itself. It answers as `net.session.Session` does and ends by `conclude`."""
+
+    def line(self, line: bytes) -> Answer | Awaitable[Answer]: ...
+
+    def octets(self, piece: bytes, last: bool) -> Answer | Awaitable[Answer]: ...
+
+    def writable_again(self) -> None: ...
+
+    def closed(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all sessions of a listener share. `login` raises `Refused`; `report` takes an error of ours and
+    returns the trace id under which it was logged."""
+
+    store: Store
+    login: Callable[[Credentials], Awaitable[Login]]
+    settings: Settings
+    report: Callable[[BaseException], str]
+
+
+# The rows a session may use in each state, so that a command costs one look.
+_ROWS = {state: {name: row for name, row in TABLE.items() if state in row.states} for state in State}
+
+
+class Session:
+    __slots__ = (
+        "_assembly",
+        "_bad",
+        "_draining",
+        "_meanings",
+        "_rows",
+        "_spelled",
+        "account",
+        "actor",
+        "closing",
+        "connection",
+        "dialogue",
+        "enabled",
+        "failed_logins",
+        "keywords",
+        "kind",
+        "services",
+        "store",
+        "timeout",
+        "view",
+        "wants",
+    )
+
+    connection: Connection
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.store = services.store
+        self.account = -1
+        self.actor: Actor = SERVER
+        self.kind: Kind = REV1
+        self.enabled: set[str] = set()
+        self.view: View | None = None
+        self.keywords: set[str] = set()  # told of by FLAGS for the selected mailbox
+        self.dialogue: Dialogue | None = None
+        self.failed_logins = 0
+        self.wants: Wants = Line(limits.LINE_BEFORE_LOGIN)
+        self.timeout = services.settings.login_timeout
+        self._rows = _ROWS[State.NOT_AUTHENTICATED]
+        self._meanings: dict[int, FlagSet] = {}  # of every flag set that the view has
+        self._spelled: tuple[dict[int, bytes], dict[int, bytes]] = ({}, {})  # without and with \Recent
+        self._assembly: Assembly | None = None
+        self._bad = 0  # in a row
+        self._draining = False
+        self.closing = False
+
+    # What the states are made of.
+
+    @property
+    def logged_in(self) -> bool:
+        return self.account >= 0
+
+    @property
+    def cleartext(self) -> bool:
+        """Whether a password may be sent on this connection as it is (RFC 9051 11.1)."""
+        policy = self.services.settings.cleartext
+        connection = self.connection
+        return connection.tls or policy == "always" or (policy == "loopback" and connection.peer.is_loopback)
+
+    def capabilities(self) -> tuple[str, ...]:
+        settings = self.services.settings
+        return capabilities(
+            logged_in=self.logged_in,
+            tls=self.connection.tls or not settings.tls,
+            cleartext=self.cleartext,
+            append_limit=settings.append_limit,
+        )
+
+    def admit(self, login: Login) -> None:
+        """NOT_AUTHENTICATED -> AUTHENTICATED."""
+        self.account = login.account
+        self.actor = login.actor
+        self._rows = _ROWS[State.AUTHENTICATED]
+        self.wants = Line(limits.LINE)
+        self.timeout = self.services.settings.idle_timeout
+
+    def enter(self, view: View, keywords: set[str]) -> None:
+        """AUTHENTICATED -> SELECTED."""
+        self.view = view
+        self.keywords = keywords
+        self._rows = _ROWS[State.SELECTED]
+
+    def leave(self) -> None:
+        """SELECTED -> AUTHENTICATED."""
+        self.view = None
+        self._rows = _ROWS[State.AUTHENTICATED]
+
+    @property
+    def selected(self) -> View:
+        """The view, for the handlers that `table` lets run only when there is one."""
+        assert self.view is not None
+        return self.view
+
+    def require_writable(self) -> None:
+        if self.selected.read_only:
+            raise Refused("The mailbox was opened read-only", Code.CANNOT)
+
+    # Flag sets: the store speaks in numbers.
+
+    async def learn(self, numbers: Iterable[int] | None = None) -> dict[int, FlagSet]:
+        """Get to know what these numbers mean, or all that the account has; a meaning never changes."""
+        if numbers is None:
+            fresh = await self.store.read(self.account, flags.flag_sets)
+            fresh = {number: named for number, named in fresh.items() if number not in self._meanings}
+        else:
+            fresh = {}
+            for number in numbers:
+                if number not in self._meanings:
+                    fresh[number] = await self.store.read(self.account, flags.flag_set, number)
+        plain, recent = self._spelled
+        for number, named in fresh.items():
+            self._meanings[number] = named
+            plain[number] = encode_flags(named)
+            recent[number] = encode_flags((*named, RECENT))
+        return self._meanings
+
+    @property
+    def meanings(self) -> dict[int, FlagSet]:
+        return self._meanings
+
+    def spelled(self, recent: bool) -> FlagsOf:
+        return self._spelled[recent]
+
+    def flag_sets_without(self, flag: str) -> frozenset[int]:
+        return frozenset(number for number, named in self._meanings.items() if flag not in named)
+
+    # Events (net.session.Session).
+
+    def opened(self, connection: Connection) -> Answer:
+        self.connection = connection
+        text = f"{self.services.settings.hostname} Pillarbox ready"
+        return encode(ok(None, text, CapabilityCode(self.capabilities())), self.kind)
+
+    def line(self, line: bytes) -> Answer | Awaitable[Answer]:
+        if self.dialogue is not None:
+            return self.dialogue.line(line)
+        if self._assembly is None and line[-1:] != b"}" and not self.connection.bare_lf:
+            return self._execute([line])
+        return self._assemble(line)
+
+    def octets(self, piece: bytes, last: bool) -> Answer | Awaitable[Answer]:
+        if self.dialogue is not None:
+            return self.dialogue.octets(piece, last)
+        assert self._assembly is not None
+        self._assembly.octets(piece, last)
+        if last:
+            self._next_line()
+        return None
+
+    def overflow(self) -> Answer:
+        # What follows an overlong line cannot be told from what belongs to it (a literal may have been
+        # announced at its end), so the connection ends.
+        return self.bye("The line is too long", Code.LIMIT)
+
+    def expired(self) -> Answer:
+        return encode(bye("Nothing was heard for too long"), self.kind)
+
+    def draining(self) -> Answer:
+        if self._assembly is not None or isinstance(self.dialogue, Upload):
+            self._draining = True  # after the command that is coming in
+            return None
+        return self.bye("The server stops")
+
+    def writable_again(self) -> None:
+        if self.dialogue is not None:
+            self.dialogue.writable_again()
+
+    def closed(self) -> None:
+        if self.dialogue is not None:
+            self.dialogue.closed()
+            self.dialogue = None
+        self.view = None
+
+    # Commands coming in.
+
+    def _next_line(self) -> None:
+        self.wants = Line(limits.LINE if self.logged_in else limits.LINE_BEFORE_LOGIN)
+
+    def resume(self) -> None:
+        """The dialogue is over, the next line is a command."""
+        self.dialogue = None
+        self._next_line()
+        if self.logged_in:
+            self.timeout = self.services.settings.idle_timeout
+
+    async def _assemble(self, line: bytes) -> Answer:
+        """A line that ends in a literal, follows one, or has something wrong with its end."""
+        assembly = self._assembly
+        if assembly is None:
+            assembly = self._assembly = Assembly(self.logged_in)
+        assembly.line(line)
+        if self.connection.bare_lf:
+            assembly.wrong(Fault("A line ends in CR LF"))  # RFC 9051 2.2
+        try:
+            literal = literal_at_end(line)
+        except PeerSyntax as error:
+            return self.bye(str(error), Code.TOOBIG)
+        if literal is None or (literal.sync and assembly.fault is not None):
+            # A client that waits for our `+` sends nothing more of a command that is answered instead.
+            self._assembly = None
+            return await self._assembled(assembly)
+        if assembly.fault is None and self.logged_in and (upload := self._maybe_upload(assembly)):
+            self._assembly = None
+            self.timeout = self.services.settings.upload_timeout
+            self.dialogue = upload
+            return await upload.begin()
+        assembly.expect(literal)
+        if assembly.fault is not None and literal.sync:
+            self._assembly = None
+            return await self._assembled(assembly)
+        if literal.size > self.most_dropped:
+            return self.bye("The literal is too large", Code.TOOBIG)
+        self.wants = Octets(literal.size)
+        return encode(Continue("Go ahead"), self.kind) if literal.sync else None
+
+    def _maybe_upload(self, assembly: Assembly) -> Upload | None:
+        try:
+            return maybe_upload(self, assembly.pieces)
+        except PeerSyntax as error:
+            assembly.wrong(Fault(str(error)))
+            return None
+
+    async def _assembled(self, assembly: Assembly) -> Answer:
+        if assembly.fault is None:
+            return await self._execute(assembly.pieces)
+        return self._answer_bad(assembly.pieces[0], assembly.fault)
+
+    @property
+    def most_dropped(self) -> int:
+        """The largest literal that is read only to be dropped."""
+        if not self.logged_in:
+            return limits.LINE_BEFORE_LOGIN
+        return self.services.settings.append_limit * DROP_FACTOR
+
+    # Commands being carried out.
+
+    async def _execute(self, pieces: list[bytes]) -> Answer:
+        try:
+            head = split(pieces[0])
+            row = self._rows.get(head.name)
+            if row is None:
+                raise PeerSyntax(_unavailable(head.name))
+            command = parse(pieces, self.kind.utf8, head).command
+        except PeerSyntax as error:
+            return self._answer_bad(pieces[0], Fault(str(error)))
+        except Refused as refused:
+            refused_unparsed(self, pieces[0])
+            return encode(no(head.tag, refused.text, refused.code), self.kind)
+        return await self.conclude(head.tag, row, self._handle(head.tag, row, command))
+
+    async def _handle(self, tag: bytes, row: Row, command: Any) -> Outcome:
+        return await HANDLERS[row.name](self, tag, command)
+
+    async def conclude(self, tag: bytes, row: Row, work: Coroutine[Any, Any, Outcome]) -> Answer:
+        """Do the work, then end the command."""
+        before = b""
+        if row.sync:
+            try:
+                before = await self.news(expunge=False)
+            except Exception as error:
+                work.close()
+                return await self._failed(tag, row, error)
+        try:
+            outcome = await work
+        except Exception as error:
+            return before + await self._failed(tag, row, error)
+        if isinstance(outcome, Begun):
+            return before + (encode(outcome.response, self.kind) if outcome.response else b"")
+        self._bad = 0
+        data = before + outcome.told
+        if outcome.data:
+            data = b"".join([before, *[encode(one, self.kind) for one in outcome.data], outcome.told])
+        if outcome.stream is not None:
+            return self._streamed(tag, row, data, outcome, outcome.stream)
+        return data + await self._end(tag, row, outcome)
+
+    async def _streamed(
+        self, tag: bytes, row: Row, data: bytes, done: Done, stream: AsyncIterator[bytes]
+    ) -> AsyncIterator[bytes]:
+        if data:
+            yield data
+        try:
+            async for piece in stream:
+                yield piece
+        except Torn:
+            raise
+        except Exception as error:
+            yield await self._failed(tag, row, error)
+        else:
+            yield await self._end(tag, row, done)
+
+    async def _end(self, tag: bytes, row: Row, done: Done) -> bytes:
+        news = b"" if self.view is None else await self.news_or_end(expunge=row.expunge, own=done.own)
+        return self._tagged(news, StatusResponse(tag, done.condition, done.text, done.code))
+
+    async def _failed(self, tag: bytes, row: Row, error: Exception) -> bytes:
+        """The answer to a command that failed, by whose fault it is (model.errors)."""
+        if isinstance(error, PeerSyntax):
+            return self._answer_bad(tag, Fault(str(error)))
+        if isinstance(error, Refused):
+            response = no(tag, error.text, error.code)
+            self._bad = 0
+        else:
+            trace = self.services.report(error)
+            response = no(tag, f"This is a fault of the server, logged as {trace}", Code.SERVERBUG)
+        news = b"" if self.view is None else await self.news_or_end(expunge=row.expunge)
+        return self._tagged(news, response)
+
+    def _tagged(self, news: bytes, response: StatusResponse) -> bytes:
+        if self.closing:
+            self.connection.close()
+            return news
+        last = encode(response, self.kind)
+        if self._draining:
+            return news + last + self.bye("The server stops")
+        return news + last if news else last
+
+    def _answer_bad(self, line: bytes, fault: Fault) -> bytes:
+        """BAD, tagged if the line has a tag."""
+        self._bad += 1
+        answer = encode(bad(_tag_of(line), fault.text, fault.code), self.kind)
+        if self._bad >= (MAX_BAD if self.logged_in else MAX_BAD_BEFORE_LOGIN):
+            answer += self.bye("Too many bad commands", Code.CLIENTBUG)
+        return answer
+
+    def bye(self, text: str, code: Code | None = None) -> bytes:
+        self.closing = True
+        self.connection.close()
+        return encode(bye(text, code), self.kind)
+
+    # What the client is told of its mailbox.
+
+    async def news(self, *, expunge: bool, own: int = 0) -> bytes:
+        """Bring the view up to date and say what changed."""
+        view = self.view
+        if view is None:
+            return b""
+        if self.store.modseq(self.account) == view.modseq and not (expunge and view.gone):
+            return b""
+        mailbox = view.shown.mailbox
+        while True:
+            columns = await self.store.columns(self.account, self.actor, mailbox)
+            delta = await self.store.read(self.account, changes.since, self.actor, mailbox, view.modseq)
+            if delta.modseq == columns.modseq:
+                break
+        self.view, news = updates.advance(view, columns, delta, expunge=expunge, own=own)
+        fresh = await self._keyword_news({*columns.flag_sets} if not delta.complete else moved_sets(delta))
+        if news is updates.NOTHING:
+            return fresh
+        responses: list[Response] = []
+        if news.expunged:
+            responses.append(Expunged(news.expunged))
+        if news.exists is not None:
+            responses.append(Exists(news.exists))
+        if news.recent is not None and not self.kind.rev2:
+            responses.append(Recent(news.recent))
+        told = b"".join([encode(one, self.kind) for one in responses]) + fresh
+        if news.flagged is not None:
+            told += self.flag_lines(news.flagged)
+        return told
+
+    async def _keyword_news(self, numbers: Iterable[int]) -> bytes:
+        """FLAGS, where a keyword has come into the mailbox (RFC 9051 7.3.5)."""
+        unknown = [number for number in numbers if number not in self._meanings]
+        if unknown:
+            await self.learn(unknown)
+        if all(self.keywords.issuperset(self._meanings[number]) for number in numbers):
+            return b""
+        self.keywords = self.keywords.union(*[self._meanings[number] for number in numbers])
+        told = (*SYSTEM, *sorted(self.keywords.difference(SYSTEM), key=str.lower))
+        news = encode(Flags(told), self.kind)
+        if not self.selected.read_only:
+            news += encode(ok(None, "Flags are kept", PermanentFlags((*told, "\\*"))), self.kind)
+        return news
+
+    def flag_lines(self, flagged: Flagged, *, uid: bool = False) -> bytes:
+        """`* n FETCH (FLAGS (...))` of each message."""
+        told: Plan = plan(FLAGS_ITEM, self.kind, uid=uid)
+        border = bisect_left(flagged.uids, self.selected.recent_from)
+        lines = b""
+        for start, stop, recent in ((0, border, False), (border, len(flagged.uids), True)):
+            if start < stop:
+                columns = {"uid": flagged.uids[start:stop], "flag_set": flagged.flag_sets[start:stop]}
+                lines += render(
+                    told,
+                    flagged.numbers[start:stop],
+                    [columns[name] for name in told.columns],
+                    self.spelled(recent),
+                )
+        return lines
+
+    async def news_or_end(self, *, expunge: bool, own: int = 0) -> bytes:
+        """`news` at the end of a command, which it must not spoil."""
+        try:
+            return await self.news(expunge=expunge, own=own)
+        except Refused as refused:
+            if refused.code in (Code.NONEXISTENT, Code.NOPERM):
+                # RFC 9051 7.1.5, RFC 2180 3.3: somebody deleted it, or took the right to read it away.
+                self.leave()
+                self.closing = True
+                return encode(bye("The selected mailbox is no longer there"), self.kind)
+            return b""  # a store that cannot answer now; the next command asks again
+        except Exception as error:
+            self.services.report(error)
+            return b""
+
+
+def moved_sets(delta: Delta) -> set[int]:
+    """The flag sets that messages have newly got."""
+    return {*delta.new_flag_sets, *delta.changed_flag_sets}
+
+
+def _tag_of(line: bytes) -> bytes | None:
+    try:
+        return split(line).tag
+    except PeerSyntax:
+        return None
+
+
+def _unavailable(name: str) -> str:
+    if name not in TABLE:
+        return f"There is no command {name}"
+    return f"{name} is not allowed now"

@@ -1,0 +1,34 @@
+"""Masks against sets of indexes."""
+
+from array import array
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pillarbox.imap import masks
+
+members = st.sets(st.integers(0, 40))
+
+
+@given(members, members, st.integers(41, 60))
+@settings(max_examples=100, deadline=None)
+def test_masks_are_sets(a: set[int], b: set[int], count: int) -> None:
+    mask_a, mask_b = masks.of_indices(a, count), masks.of_indices(b, count)
+    everything = masks.full(count)
+    places = range(count)
+    assert set(masks.selected(places, mask_a & mask_b)) == a & b
+    assert set(masks.selected(places, mask_a | mask_b)) == a | b
+    assert set(masks.selected(places, everything ^ mask_a)) == set(places) - a
+    assert masks.size(mask_a) == len(a)
+    assert masks.of_spans(masks.spans(mask_a, count), count) == mask_a
+
+
+@given(st.lists(st.integers(0, 700), max_size=50), st.sets(st.integers(0, 700)))
+@settings(max_examples=100, deadline=None)
+def test_flag_sets_small_and_large_ids(ids: list[int], wanted: set[int]) -> None:
+    mask = masks.of_flag_sets(array("H", ids), wanted)
+    expected = [place for place, one in enumerate(ids) if one in wanted]
+    assert masks.selected(range(len(ids)), mask) == expected
+    small = [one % 256 for one in ids]
+    mask = masks.of_flag_sets(array("H", small), wanted)
+    assert masks.selected(range(len(ids)), mask) == [p for p, one in enumerate(small) if one in wanted]
