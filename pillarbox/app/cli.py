@@ -13,7 +13,11 @@ from typing import Annotated
 import typer
 
 from pillarbox import __version__
-from pillarbox.app.commands import account, check, deliver, imports, serve
+from pillarbox.app.commands.account import app as account
+from pillarbox.app.commands.check import check
+from pillarbox.app.commands.deliver import deliver
+from pillarbox.app.commands.imports import import_mail
+from pillarbox.app.commands.serve import serve
 from pillarbox.app.config import ConfigError
 from pillarbox.model.errors import Refused
 
@@ -45,11 +49,11 @@ def pillarbox(
     context.obj = config
 
 
-app.command("serve")(serve.serve)
-app.add_typer(account.app, name="account")
-app.command("deliver")(deliver.deliver)
-app.command("import")(imports.import_mail)
-app.command("check")(check.check)
+app.command("serve")(serve)
+app.add_typer(account, name="account")
+app.command("deliver")(deliver)
+app.command("import")(import_mail)
+app.command("check")(check)
 
 
 def main() -> None:
