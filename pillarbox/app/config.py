@@ -6,7 +6,6 @@ the key and the nearest key there is.
 """
 
 import difflib
-import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -74,7 +73,7 @@ class Auth(Struct, frozen=True, forbid_unknown_fields=True):
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     hostname: Annotated[str, Meta(pattern=r"^[^\s@/]+$")] = "localhost"
     data: str = "var"
-    workers: Annotated[int, Meta(ge=1)] = os.cpu_count() or 1
+    workers: Annotated[int, Meta(ge=1)] | None = None  # None: one per core
     listen: Listen = DEFAULT_LISTEN
     tls: Tls = Tls()
     auth: Auth = Auth()
@@ -160,7 +159,8 @@ def _keys(shape: type[Struct], prefix: str) -> Iterator[str]:
 def _in_words(key: str, reason: str) -> str:
     if key == "auth.cleartext":
         return "must be one of " + ", ".join(f'"{choice}"' for choice in get_args(Cleartext))
-    return reason.replace("`", "")[:1].lower() + reason.replace("`", "")[1:]
+    plain = reason.replace("`", "").replace(" | null", "")
+    return plain[:1].lower() + plain[1:]
 
 
 def _error(file: str, text: str, key: str, reason: str) -> ConfigError:

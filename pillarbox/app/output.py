@@ -25,8 +25,8 @@ def show(value: Any, as_json: bool, *lines: str | Table) -> None:
         console.print(line, markup=False) if isinstance(line, str) else console.print(line)
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    made = Table(*headings, box=None, pad_edge=False)
+def table(headings: Sequence[str] | None, rows: Sequence[Sequence[object]]) -> Table:
+    made = Table(*(headings or ()), box=None, pad_edge=False, show_header=headings is not None)
     for row in rows:
         made.add_row(*(str(cell) for cell in row))
     return made

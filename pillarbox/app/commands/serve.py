@@ -42,7 +42,7 @@ async def _serve(config: Config, as_json: bool) -> None:
 
     async with serving(config, tell=events.info, report=report) as server:
         loop.add_signal_handler(signal.SIGHUP, _reload, server, events)
-        if config.workers > 1:
+        if (config.workers or 1) > 1:
             events.info("one worker serves all connections", configured=config.workers)
         _announce(server, as_json)
         events.info("ready", version=__version__, data=config.data)
@@ -95,7 +95,7 @@ def _introduce(server: Server, console: Console) -> None:
             ("security", "SSL/TLS"),
             ("authentication", "password"),
         ]
-    console.print(table(("", ""), rows))
+    console.print(table(None, rows))
 
 
 def _plain(server: Server) -> dict[str, Any]:
