@@ -1,0 +1,53 @@
+"""What shall become of a message, decided from the evidence. Pure, and carried out elsewhere."""
+
+from dataclasses import dataclass
+
+from pillarbox.delivery.outcome import Outcome
+from pillarbox.delivery.steps import Evidence
+from pillarbox.delivery.steps.detail import Detail
+from pillarbox.delivery.steps.hops import MAX_HOPS, Hops
+from pillarbox.model.flags import FlagSet
+from pillarbox.model.names import INBOX
+
+LOOP = Outcome(554, "5.4.6", "Too many hops: the message is going round in circles")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Into the mailbox `path`, or, where there is none such, into INBOX."""
+
+    path: str = INBOX
+    flags: FlagSet = ()
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    outcome: Outcome
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    address: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    reasons: tuple[str, ...] = ()
+
+
+Disposition = File | Reject | Redirect | Discard
+
+
+def judge(evidence: tuple[Evidence, ...]) -> Disposition:
+    """The one disposition. What protects the system comes before what the recipient wishes."""
+    disposition: Disposition = File()
+    for each in evidence:
+        match each:
+            case Hops(count) if count > MAX_HOPS:
+                return Reject(LOOP, (f"{count} Received fields",))
+            case Detail(text):
+                disposition = File(text, reasons=(f"addressed to +{text}",))
+    return disposition

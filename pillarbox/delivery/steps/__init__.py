@@ -1,0 +1,27 @@
+"""The steps an arriving message goes through. Each is one file, with one evidence type and one function:
+
+    async def step(arrival: Arrival, found: tuple[Evidence, ...]) -> Evidence | None
+
+A step finds something out and says it as typed evidence, or None when it found nothing. It may read what
+earlier steps found. It changes nothing, and never raises for anything a message contains.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from pillarbox.delivery.envelope import Arrival
+from pillarbox.delivery.steps import detail, hops
+
+Evidence = hops.Hops | detail.Detail
+Step = Callable[[Arrival, tuple[Evidence, ...]], Awaitable[Evidence | None]]
+
+STEPS: tuple[Step, ...] = (hops.step, detail.step)
+
+
+async def examine(arrival: Arrival, steps: Sequence[Step] = STEPS) -> tuple[Evidence, ...]:
+    """What the steps find, in their order."""
+    found: tuple[Evidence, ...] = ()
+    for step in steps:
+        evidence = await step(arrival, found)
+        if evidence is not None:
+            found = (*found, evidence)
+    return found

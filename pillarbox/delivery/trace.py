@@ -1,0 +1,40 @@
+"""The fields that delivery puts before a message: Return-Path, Delivered-To, Received."""
+
+from email.utils import formatdate
+
+from pillarbox.delivery.envelope import Envelope, Origin
+
+
+def fields(envelope: Envelope, path: str, hostname: str, at: float) -> bytes:
+    """Trace fields for the recipient `path`.
+
+    RFC 5321 4.4: final delivery puts the return-path line at the beginning; Received comes before any
+    other trace field. Delivered-To is RFC 9228: who it was delivered as.
+    """
+    text = (
+        f"Return-Path: <{envelope.sender}>\r\n"
+        f"Delivered-To: {path}\r\n"
+        f"Received: {_from(envelope.origin)}by {hostname}{_with(envelope.origin)} id {envelope.id}\r\n"
+        f"\tfor <{path}>; {date(at)}\r\n"
+    )
+    return text.encode()
+
+
+def date(at: float) -> str:
+    """RFC 5322 3.3 date-time, in UTC."""
+    return formatdate(at).removesuffix("-0000") + "+0000"
+
+
+def _from(origin: Origin | None) -> str:
+    if origin is None:
+        return ""
+    if not origin.address:
+        return f"from {origin.helo}\r\n\t"
+    literal = f"IPv6:{origin.address}" if ":" in origin.address else origin.address
+    return f"from {origin.helo} ([{literal}])\r\n\t"
+
+
+def _with(origin: Origin | None) -> str:
+    if origin is None:
+        return ""
+    return f" with {origin.protocol}" + (f" ({origin.tls})" if origin.tls else "")
