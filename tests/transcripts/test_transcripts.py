@@ -1,23 +1,38 @@
 """Every scene against every target. A failure names the file, the line, and what the server said."""
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 
+from pillarbox.testing.server import MailServer
 from tests.oracle import Dovecot
 from tests.transcripts.language import HERE, Scene, read
 from tests.transcripts.runner import NotOffered, Target, play
-from tests.transcripts.targets import over_dovecot
+from tests.transcripts.targets import Memory, in_memory, over_dovecot, over_tcp
 
 SCENES = [scene for path in sorted(HERE.glob("*.txt")) for scene in read(path)]
 each_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
 
 
-def run(scene: Scene, target: Target) -> None:
+@pytest.fixture(scope="module")
+def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
+    with in_memory(tmp_path_factory.mktemp("memory")) as target:
+        yield target
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MailServer]:
+    with MailServer() as running:
+        yield running
+        running.check()
+
+
+def run(scene: Scene, target: Target, runner: asyncio.Runner) -> None:
     if target.name in scene.skips:
         pytest.skip(scene.skips[target.name])
     try:
-        asyncio.run(play(scene, target))
+        runner.run(play(scene, target))
     except NotOffered as missing:
         if target.is_ours:
             raise AssertionError(f"the server does not announce {missing}") from None
@@ -25,5 +40,17 @@ def run(scene: Scene, target: Target) -> None:
 
 
 @each_scene
+def test_in_memory(scene: Scene, memory: Memory) -> None:
+    run(scene, memory, memory.runner)
+
+
+@each_scene
+def test_over_tcp(scene: Scene, server: MailServer) -> None:
+    with asyncio.Runner() as runner:
+        run(scene, over_tcp(server), runner)
+
+
+@each_scene
 def test_dovecot_agrees(scene: Scene, dovecot: Dovecot) -> None:
-    run(scene, over_dovecot(dovecot))
+    with asyncio.Runner() as runner:
+        run(scene, over_dovecot(dovecot), runner)
