@@ -22,6 +22,8 @@ from pillarbox.store.tx import Tx
 SLICE = 4096  # messages read in one transaction on the event loop: one or two milliseconds
 MESSAGES = 4_000_000  # kept at most, of all mailboxes together: 56 MB
 
+AFTER_ALL = 2**63 - 1  # a mod-sequence that is never reached
+
 Read = Callable[..., Awaitable[Any]]
 Key = tuple[int, int]
 
@@ -58,7 +60,7 @@ class ColumnsCache:
     def forget(self, account: int) -> None:
         """The account has been erased."""
         for key in [key for key in self._kept if key[0] == account]:
-            self._messages -= len(self._kept.pop(key).uids)
+            self._drop(key)
 
     async def _load(self, account: int, actor: Actor, loaded: Columns) -> Columns:
         """All slices of what was there at the first, and then what happened while they were read. A slice may
@@ -76,15 +78,16 @@ class ColumnsCache:
         return self._keep((account, loaded.mailbox), apply(loaded, way))
 
     def _keep(self, key: Key, columns: Columns) -> Columns:
-        old = self._kept.pop(key, None)
-        if old is not None:
-            self._messages -= len(old.uids)
+        if key in self._kept:
+            self._drop(key)
         self._kept[key] = columns
-        self._messages += len(columns.uids) + 1
+        self._messages += len(columns.uids) + 1  # an empty mailbox is not for nothing either
         while self._messages > MESSAGES and len(self._kept) > 1:
-            oldest = next(iter(self._kept))
-            self._messages -= len(self._kept.pop(oldest).uids) + 1
+            self._drop(next(iter(self._kept)))
         return columns
+
+    def _drop(self, key: Key) -> None:
+        self._messages -= len(self._kept.pop(key).uids) + 1
 
 
 def _way(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> Delta | None:
@@ -97,7 +100,7 @@ def _way(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> Delta | None:
 
 def _start(tx: Tx, actor: Actor, mailbox: int) -> Columns:
     """The first slice, tagged with the mod-sequence as of now."""
-    now = changes.since(tx, actor, mailbox, numbers.MAX_NUMBER << 31).modseq
+    now = changes.since(tx, actor, mailbox, AFTER_ALL).modseq  # nothing to read, but all is checked
     return _page(tx, mailbox, 0, now)
 
 

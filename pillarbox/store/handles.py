@@ -78,25 +78,29 @@ class Handles:
         self._tending: asyncio.TimerHandle | None = None
         self._checkpoints: set[asyncio.Future[bool]] = set()
         self._dropped: list[Handle] = []
+        self._stopped = False
 
     def start(self) -> None:
         self._tending = asyncio.get_running_loop().call_later(TEND, self._tend)
 
     async def stop(self) -> None:
         """Close everything. The logs stay: the next start reads them, and a quick end matters more."""
+        self._stopped = True
         if self._tending is not None:
             self._tending.cancel()
         while self._checkpoints:
             await asyncio.wait(self._checkpoints)
         for handle in [*self._open.values(), *self._dropped]:
             await handle.log.settle()
-            refuse(handle.queue, Refused("The server stops", Code.UNAVAILABLE, temporary=True))
+            refuse(handle.queue, _stopping())
             _close(handle)
         self._open.clear()
         self._dropped.clear()
 
     def get(self, account: int) -> Handle:
         """The account, opened if need be. Raises what `sqlite.open_account` does."""
+        if self._stopped:
+            raise _stopping()
         handle = self._open.pop(account, None)
         if handle is None:
             handle = self._new(account)
@@ -212,3 +216,7 @@ def _close(handle: Handle) -> None:
     # In this order: a log without a connection could be replaced, and a sync of the old file mean nothing.
     handle.log.close()
     handle.database.close()
+
+
+def _stopping() -> Refused:
+    return Refused("The server stops", Code.UNAVAILABLE, temporary=True)
