@@ -2,17 +2,24 @@
 
 from collections.abc import Iterable
 
-from pillarbox.app.importing.filing import file_letters
-from pillarbox.app.importing.letter import Letter
-from pillarbox.app.wiring import Core
+from pillarbox.app.log import trace_id
+from pillarbox.delivery.deliver import Delivery
+from pillarbox.delivery.envelope import Addressed, Envelope
 from pillarbox.model.errors import Code, Refused
-from pillarbox.model.names import INBOX
 
 
-async def deliver(parts: Core, address: str, pieces: Iterable[bytes]) -> None:
-    """Durable when this returns; bare LF becomes CRLF."""
-    recipient = parts.directory.resolve(address)
+async def deliver(delivery: Delivery, address: str, pieces: Iterable[bytes]) -> None:
+    """The message is on disk when this returns; bare LF becomes CRLF."""
+    recipient = delivery.resolve(address)
     if recipient is None:
         raise Refused(f"There is no account {address}", Code.NONEXISTENT)
-    letter = Letter(address, "", (), None, 0, iter(pieces))
-    await file_letters(parts.store, recipient.account, INBOX, iter([letter]))
+    incoming = delivery.begin(Envelope("", (Addressed(address, recipient),), trace_id()))
+    try:
+        for piece in pieces:
+            await incoming.write(piece)
+    except BaseException:
+        incoming.abandon()
+        raise
+    (outcome,) = await incoming.finish()
+    if not outcome.delivered:
+        raise Refused(f"Not delivered to {address}: {outcome.text}", temporary=outcome.code < 500)

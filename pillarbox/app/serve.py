@@ -16,7 +16,8 @@ from pathlib import Path
 
 from pillarbox.app import accounts, folder
 from pillarbox.app.config import Config, ConfigError
-from pillarbox.app.wiring import PROTOCOLS, Core, Report, Sessions, core, sessions
+from pillarbox.app.wiring import PROTOCOLS, Core, Report, Sessions, core, delivery, sessions
+from pillarbox.delivery.deliver import Delivery
 from pillarbox.identity.passwords import generate, hash_password
 from pillarbox.model.errors import Refused
 from pillarbox.net import tls
@@ -58,6 +59,7 @@ class Bound:
 class Server:
     config: Config
     core: Core
+    delivery: Delivery
     certificate: Certificate
     context: ssl.SSLContext
     bound: list[Bound]
@@ -85,10 +87,11 @@ async def serving(config: Config, *, tell: Tell, report: Report, begin: bool = T
             first = await _first_account(config, parts) if begin else None
             listening = Listening(Wheel(), on_error)
             sockets: list[socket.socket] = []
-            with sessions(config, parts, report) as factories:
+            inbound = delivery(config, parts, report)
+            with sessions(config, parts, inbound, report) as factories:
                 try:
                     bound = await _listen(config, listening, factories, context, sockets, tell)
-                    yield Server(config, parts, certificate, context, bound, first)
+                    yield Server(config, parts, inbound, certificate, context, bound, first)
                 finally:
                     await listening.stop(GRACE)
                     release(sockets)

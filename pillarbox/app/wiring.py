@@ -15,6 +15,7 @@ from typing import Protocol as TypingProtocol
 
 from pillarbox.app import folder
 from pillarbox.app.config import Config
+from pillarbox.delivery.deliver import Delivery
 from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.passwords import PasswordPool
@@ -89,8 +90,14 @@ def existing(config: Config) -> Iterator[Directory]:
         yield directory
 
 
+def delivery(config: Config, parts: Core, report: Report) -> Delivery:
+    return Delivery(
+        parts.store, parts.directory.resolve, hostname=config.hostname, clock=time.time, report=report
+    )
+
+
 @contextmanager
-def sessions(config: Config, parts: Core, report: Report) -> Iterator[Sessions]:
+def sessions(config: Config, parts: Core, inbound: Delivery, report: Report) -> Iterator[Sessions]:
     """For each room what a listener calls for a new connection."""
     pool = PasswordPool()
     key = secrets.token_bytes(KEY_OCTETS)

@@ -80,7 +80,7 @@ class MailServer:
 
     def deliver(self, address: str, message: bytes) -> None:
         """File a message as if it had come by LMTP; bare LF becomes CRLF. It is durable when this returns."""
-        self._run(deliver(self._server.core, address, [message]))
+        self._run(deliver(self._server.delivery, address, [message]))
 
     def check(self) -> None:
         """AssertionError unless no session failed so far and the store is as it should be."""

@@ -10,7 +10,8 @@ from pillarbox.app.config import load
 from pillarbox.app.deliver import deliver as deliver_message
 from pillarbox.app.importing.letter import PIECE
 from pillarbox.app.output import Json, show
-from pillarbox.app.wiring import core
+from pillarbox.app.wiring import core, delivery
+from pillarbox.net.session import Peer
 
 
 def deliver(
@@ -20,9 +21,17 @@ def deliver(
 ) -> None:
     """Deliver the message on standard input to an address, as if it had come over the network."""
 
+    config = load(context.obj)
+
     async def run() -> None:
-        async with core(load(context.obj), make=False) as parts:
-            await deliver_message(parts, address, iter(lambda: sys.stdin.buffer.read(PIECE), b""))
+        async with core(config, make=False) as parts:
+            inbound = delivery(config, parts, _raise)
+            await deliver_message(inbound, address, iter(lambda: sys.stdin.buffer.read(PIECE), b""))
 
     asyncio.run(run())
     show({"delivered": address}, json, f"Delivered to {address}.")
+
+
+def _raise(error: BaseException, peer: Peer | None = None) -> str:
+    """A bug of ours has nobody else to be told to."""
+    raise error
