@@ -104,7 +104,7 @@ class Matcher:
             case search.Flag():
                 return candidates & self._flag(key.flag)
             case search.Sequence():
-                return candidates & self._places(view.by_number(self._view, key.ranges))
+                return candidates & self._places(view.by_number_if_there(self._view, key.ranges))
             case search.Uid():
                 return candidates & self._places(view.by_uid(self._view, key.ranges))
             case search.Saved():

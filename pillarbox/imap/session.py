@@ -50,7 +50,7 @@ from pillarbox.imap.wire.response import (
 from pillarbox.imap.wire.select import Exists, Flags, Recent
 from pillarbox.imap.wire.strings import REV1, Kind
 from pillarbox.model.actors import SERVER, Actor
-from pillarbox.model.changes import Delta
+from pillarbox.model.changes import Columns, Delta
 from pillarbox.model.errors import Code, PeerSyntax, Refused
 from pillarbox.model.flags import RECENT, SYSTEM, FlagSet
 from pillarbox.model.flags import encode as encode_flags
@@ -103,11 +103,11 @@ class Session:
         "_spelled",
         "account",
         "actor",
-        "closing",
         "connection",
         "dialogue",
         "enabled",
         "failed_logins",
+        "gone",
         "keywords",
         "kind",
         "services",
@@ -138,7 +138,7 @@ class Session:
         self._assembly: Assembly | None = None
         self._bad = 0  # in a row
         self._draining = False
-        self.closing = False
+        self.gone = False  # the selected mailbox was deleted, and BYE has been said
 
     # What the states are made of.
 
@@ -403,7 +403,7 @@ class Session:
         return self._tagged(news, response)
 
     def _tagged(self, news: bytes, response: StatusResponse) -> bytes:
-        if self.closing:
+        if self.gone:
             self.connection.close()
             return news
         last = encode(response, self.kind)
@@ -420,7 +420,6 @@ class Session:
         return answer
 
     def bye(self, text: str, code: Code | None = None) -> bytes:
-        self.closing = True
         self.connection.close()
         return encode(bye(text, code), self.kind)
 
@@ -433,12 +432,7 @@ class Session:
             return b""
         if self.store.modseq(self.account) == view.modseq and not (expunge and view.gone):
             return b""
-        mailbox = view.shown.mailbox
-        while True:
-            columns = await self.store.columns(self.account, self.actor, mailbox)
-            delta = await self.store.read(self.account, changes.since, self.actor, mailbox, view.modseq)
-            if delta.modseq == columns.modseq:
-                break
+        columns, delta = await self._way_from(view)
         self.view, news = updates.advance(view, columns, delta, expunge=expunge, own=own)
         fresh = await self._keyword_news({*columns.flag_sets} if not delta.complete else moved_sets(delta))
         if news is updates.NOTHING:
@@ -454,6 +448,15 @@ class Session:
         if news.flagged is not None:
             told += self.flag_lines(news.flagged)
         return told
+
+    async def _way_from(self, view: View) -> tuple[Columns, Delta]:
+        """The mailbox now, and the way there from what the view has taken in."""
+        store, account, mailbox = self.store, self.account, view.shown.mailbox
+        while True:
+            columns = await store.columns(account, self.actor, mailbox)
+            delta = await store.read(account, changes.since, self.actor, mailbox, view.modseq)
+            if delta.modseq == columns.modseq:
+                return columns, delta
 
     async def _keyword_news(self, numbers: Iterable[int]) -> bytes:
         """FLAGS, where a keyword has come into the mailbox (RFC 9051 7.3.5)."""
@@ -490,12 +493,12 @@ class Session:
         try:
             return await self.news(expunge=expunge, own=own)
         except Refused as refused:
-            if refused.code in (Code.NONEXISTENT, Code.NOPERM):
-                # RFC 9051 7.1.5, RFC 2180 3.3: somebody deleted it, or took the right to read it away.
-                self.leave()
-                self.closing = True
-                return encode(bye("The selected mailbox is no longer there"), self.kind)
-            return b""  # a store that cannot answer now; the next command asks again
+            if refused.code not in (Code.NONEXISTENT, Code.NOPERM):
+                return b""  # a store that cannot answer now; the next command asks again
+            # RFC 2180 3.3: somebody deleted it, or took the right to read away.
+            self.leave()
+            self.gone = True
+            return encode(bye("The selected mailbox is no longer there"), self.kind)
         except Exception as error:
             self.services.report(error)
             return b""

@@ -70,6 +70,13 @@ def by_number(view: View, ranges: Ranges) -> Spans:
     return [(low - 1, high) for low, high in wanted]
 
 
+def by_number_if_there(view: View, ranges: Ranges) -> Spans:
+    """As `by_number`, for SEARCH: RFC 9051 6.4.4 has an example that searches 1:5000 in a smaller mailbox."""
+    exists = view.exists
+    wanted = runs(ranges, exists)
+    return [(max(low, 1) - 1, min(high, exists)) for low, high in wanted if high > 0 and low <= exists]
+
+
 def by_uid(view: View, ranges: Ranges) -> Spans:
     """Where the messages with these UIDs stand. RFC 9051 6.4.9: a UID that is not there is passed over,
     and `*` is the greatest UID there is, so `1000:*` always names the last message."""

@@ -46,11 +46,11 @@ class Idling:
     async def _push(self) -> None:
         session = self._session
         try:
-            while self._woken and session.connection.writable and not session.closing:
+            while self._woken and session.connection.writable and not session.gone:
                 self._woken = False
                 if news := await session.news_or_end(expunge=TABLE["IDLE"].expunge):
                     session.connection.push(news)
-            if session.closing:
+            if session.gone:
                 session.connection.close()
         finally:
             self._pushing = None
