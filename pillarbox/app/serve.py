@@ -88,7 +88,7 @@ async def serving(config: Config, *, tell: Tell, report: Report, begin: bool = T
             listening = Listening(Wheel(), on_error)
             sockets: list[socket.socket] = []
             inbound = delivery(config, parts, report)
-            with sessions(config, parts, inbound, report) as factories:
+            with sessions(config, parts, report) as factories:
                 try:
                     bound = await _listen(config, listening, factories, context, sockets, tell)
                     yield Server(config, parts, inbound, certificate, context, bound, first)

@@ -97,7 +97,7 @@ def delivery(config: Config, parts: Core, report: Report) -> Delivery:
 
 
 @contextmanager
-def sessions(config: Config, parts: Core, inbound: Delivery, report: Report) -> Iterator[Sessions]:
+def sessions(config: Config, parts: Core, report: Report) -> Iterator[Sessions]:
     """For each room what a listener calls for a new connection."""
     pool = PasswordPool()
     key = secrets.token_bytes(KEY_OCTETS)
