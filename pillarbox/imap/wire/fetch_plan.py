@@ -132,7 +132,7 @@ def _metadata(what: str, kind: Kind) -> tuple[bytes, tuple[str, ...], Callable[.
         case "BODYSTRUCTURE":
             return b"%b", ("structure",), None if kind.rev2 else without_global
         case "BODY":
-            return b"%b", ("structure",), body_from_structure if kind.rev2 else _body_of_rev1
+            return b"%b", ("structure",), partial(body_from_structure, rev1=not kind.rev2)
         case "MODSEQ":
             return b"(%d)", ("modseq",), None
         case "EMAILID":
@@ -148,10 +148,6 @@ def _metadata(what: str, kind: Kind) -> tuple[bytes, tuple[str, ...], Callable[.
 
 def _object_id(kind: ids.Kind, number: int) -> bytes:
     return ids.spell(kind, number).encode("ascii")
-
-
-def _body_of_rev1(structure: bytes) -> bytes:
-    return body_from_structure(without_global(structure))
 
 
 def _save_date(at: int) -> bytes:

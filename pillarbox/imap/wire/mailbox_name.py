@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from pillarbox.model.errors import PeerSyntax
 
-_SHIFTED = re.compile(rb"&([^-]*)-")
+_SHIFTED = re.compile(rb"&([^-&]*)-")
 _UNPRINTABLE = re.compile("[^\x20-\x7e]+")
 
 

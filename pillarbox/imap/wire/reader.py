@@ -301,10 +301,11 @@ class Reader:
     # Below the grammar.
 
     def _number(self, what: str, least: int, most: int) -> int:
-        digits = self.take(_DIGITS, what)[0]
+        written = self.take(_DIGITS, what)[0]
+        digits = written.lstrip(b"0") or b"0"
         # RFC 9051 9: nz-number starts with 1-9; more digits than the range has are not worth converting.
-        if (least and digits[:1] == b"0") or len(digits.lstrip(b"0")) > 19 or int(digits) > most:
-            self._pos -= len(digits)
+        if (least and written[:1] == b"0") or len(digits) > 19 or int(digits) > most:
+            self._pos -= len(written)
             self.fail(f"{what} of at most {most}")
         return int(digits)
 

@@ -63,11 +63,12 @@ def parse_search(reader: Reader, *, uid: bool = False) -> Search:
     if reader.maybe_token(b" RETURN "):
         returns = _returns(reader)
     charset = ""
+    codec = "utf-8"  # RFC 9051 6.4.4: when nothing is said; US-ASCII is part of it
     # Deviates: RFC 6855 3 has SEARCH CHARSET refused once UTF8=ACCEPT is on; RFC 9051 6.4.4 allows it, and
     # a client that enabled both would be told two things.
     if reader.maybe_token(b" CHARSET "):
         charset = reader.text(reader.astring("A charset name"), "The charset name").upper()
-    codec = codec_of(charset)
+        codec = codec_of(charset)
     reader.space()
     return Search(parse_program(reader, codec), uid, returns, charset)
 

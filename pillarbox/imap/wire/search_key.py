@@ -21,7 +21,6 @@ Leaf = Callable[[Reader, str], Key]  # reads what follows the key's name; the st
 # What SEARCH CHARSET may name: text encodings, by the names mail uses for them (IANA charset registry).
 # Python knows more codecs, but some of those are no charsets (rot13) or can be made to explode (punycode).
 _CODECS = {
-    "": "utf-8",  # RFC 9051 6.4.4: UTF-8 when not told; US-ASCII is part of it
     "US-ASCII": "ascii",
     "ASCII": "ascii",
     "UTF8": "utf-8",
@@ -112,14 +111,16 @@ def _give(opened: list[_Open], key: Key, depth: int) -> None:
     """An operand is complete; so may be the operators that waited for it."""
     while True:
         top = opened[-1]
-        top.depth = max(top.depth, depth)
         if top.kind == _AND and isinstance(key, search.And):
             top.keys.extend(key.keys)
+            depth -= 1
         elif top.kind == _OR and isinstance(key, search.Or):
             top.keys.extend(key.keys)
             top.wanted += len(key.keys) - 1
+            depth -= 1
         else:
             top.keys.append(key)
+        top.depth = max(top.depth, depth)
         if top.kind == _AND or len(top.keys) < top.wanted:
             return
         opened.pop()

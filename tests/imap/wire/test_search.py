@@ -1,0 +1,280 @@
+import pytest
+
+from pillarbox.imap.wire.command import parse
+from pillarbox.imap.wire.encode import encode
+from pillarbox.imap.wire.search import Esearch, Found, ReturnOption, Search
+from pillarbox.imap.wire.strings import REV1, REV2
+from pillarbox.model import flags, ids
+from pillarbox.model.errors import Code, PeerSyntax, Refused
+from pillarbox.model.search import (
+    All,
+    And,
+    Body,
+    Day,
+    EmailId,
+    Flag,
+    Header,
+    Modseq,
+    Not,
+    Or,
+    Saved,
+    Sequence,
+    Size,
+    Text,
+    ThreadId,
+    Uid,
+)
+
+SEEN, DELETED = Flag(flags.SEEN), Flag(flags.DELETED)
+FEB_1994 = 8797  # 1-Feb-1994
+EMAIL = ids.spell(ids.Kind.EMAIL, ids.make(7, 9)).encode()
+THREAD = ids.spell(ids.Kind.THREAD, ids.make(7, 9)).encode()
+
+KEYS = [
+    (b"ALL", All()),
+    (b"all", All()),
+    (b"ANSWERED", Flag(flags.ANSWERED)),
+    (b"DELETED", DELETED),
+    (b"DRAFT", Flag(flags.DRAFT)),
+    (b"FLAGGED", Flag(flags.FLAGGED)),
+    (b"SEEN", SEEN),
+    (b"RECENT", Flag(flags.RECENT)),
+    (b"UNANSWERED", Not(Flag(flags.ANSWERED))),
+    (b"UNDELETED", Not(DELETED)),
+    (b"UNDRAFT", Not(Flag(flags.DRAFT))),
+    (b"UNFLAGGED", Not(Flag(flags.FLAGGED))),
+    (b"UNSEEN", Not(SEEN)),
+    (b"OLD", Not(Flag(flags.RECENT))),
+    (b"NEW", And((Flag(flags.RECENT), Not(SEEN)))),
+    (b"KEYWORD $Junk", Flag("$Junk")),
+    (b"UNKEYWORD x", Not(Flag("x"))),
+    (b"BCC a", Header("bcc", "a")),
+    (b"CC a", Header("cc", "a")),
+    (b'FROM "SMITH"', Header("from", "SMITH")),
+    (b"SUBJECT {3}\r\na b", Header("subject", "a b")),
+    (b'TO ""', Header("to", "")),
+    (b'HEADER X-Foo ""', Header("x-foo", "")),
+    (b'HEADER "Message-ID" <a@b>', Header("message-id", "<a@b>")),
+    (b"BODY a]b", Body("a]b")),
+    (b"TEXT {2}\r\n\xc3\xa4", Text("ä")),
+    (b"BEFORE 1-Feb-1994", Day("internal", "before", FEB_1994)),
+    (b'ON "01-feb-1994"', Day("internal", "on", FEB_1994)),
+    (b"SINCE 1-Jan-1970", Day("internal", "since", 0)),
+    (b"SENTBEFORE 31-Dec-1969", Day("sent", "before", -1)),
+    (b"SENTON 29-Feb-2000", Day("sent", "on", 11016)),
+    (b"SENTSINCE 1-Feb-1994", Day("sent", "since", FEB_1994)),
+    (b"SAVEDBEFORE 1-Feb-1994", Day("saved", "before", FEB_1994)),
+    (b"SAVEDON 1-Feb-1994", Day("saved", "on", FEB_1994)),
+    (b"SAVEDSINCE 1-Feb-1994", Day("saved", "since", FEB_1994)),
+    (b"SAVEDATESUPPORTED", All()),
+    (b"LARGER 0", Size(0, larger=True)),
+    (b"SMALLER 9223372036854775807", Size(2**63 - 1, larger=False)),
+    (b"UID 1:*", Uid(((1, 0),))),
+    (b"UID $", Saved()),
+    (b"$", Saved()),
+    (b"2,4:7,9,12:*", Sequence(((2, 2), (4, 7), (9, 9), (12, 0)))),
+    (b"*:4", Sequence(((0, 4),))),
+    (b"MODSEQ 620162338", Modseq(620162338)),
+    (b'MODSEQ "/flags/\\\\draft" all 5', Modseq(5)),
+    (b"EMAILID " + EMAIL, EmailId(ids.make(7, 9))),
+    (b"THREADID " + THREAD, ThreadId(ids.make(7, 9))),
+    (b"EMAILID M6d99ac3275bb4e", Not(All())),
+    (b"THREADID " + EMAIL, Not(All())),
+    (b"NOT SEEN", Not(SEEN)),
+    (b"NOT NOT SEEN", SEEN),
+    (b"NOT (SEEN DELETED)", Not(And((SEEN, DELETED)))),
+    (b"(SEEN)", SEEN),
+    (b"((SEEN))", SEEN),
+    (b"SEEN DELETED", And((SEEN, DELETED))),
+    (b"(SEEN DELETED)", And((SEEN, DELETED))),
+    (b"SEEN (DELETED (ALL 1))", And((SEEN, DELETED, All(), Sequence(((1, 1),))))),
+    (b"((SEEN DELETED) ALL) 1", And((SEEN, DELETED, All(), Sequence(((1, 1),))))),
+    (b"OR SEEN DELETED", Or((SEEN, DELETED))),
+    (b"OR (OR SEEN DELETED) ALL", Or((SEEN, DELETED, All()))),
+    (b"OR OR SEEN DELETED ALL", Or((SEEN, DELETED, All()))),
+    (b"OR ALL OR SEEN DELETED", Or((All(), SEEN, DELETED))),
+    (b"OR SEEN DELETED ALL", And((Or((SEEN, DELETED)), All()))),
+    (b"OR (SEEN ALL) NOT DELETED", Or((And((SEEN, All())), Not(DELETED)))),
+    (b"NOT OR SEEN NOT DELETED ALL", And((Not(Or((SEEN, Not(DELETED)))), All()))),
+    (b"OR NOT OR SEEN DELETED ALL 1", And((Or((Not(Or((SEEN, DELETED))), All())), Sequence(((1, 1),))))),
+    (
+        b'FLAGGED SINCE 1-Feb-1994 NOT FROM "Smith"',
+        And((Flag(flags.FLAGGED), Day("internal", "since", FEB_1994), Not(Header("from", "Smith")))),
+    ),
+]
+
+REFUSED = [
+    b"SEARCH",
+    b"SEARCH ",
+    b"SEARCH ()",
+    b"SEARCH (ALL",
+    b"SEARCH ALL)",
+    b"SEARCH (ALL))",
+    b"SEARCH  ALL",
+    b"SEARCH ALL ",
+    b"SEARCH ( ALL)",
+    b"SEARCH (ALL )",
+    b"SEARCH NOT",
+    b"SEARCH NOT ",
+    b"SEARCH NOT ()",
+    b"SEARCH OR ALL",
+    b"SEARCH OR ALL ",
+    b"SEARCH (OR ALL) ALL",
+    b"SEARCH OR (ALL) (",
+    b"SEARCH UNKNOWN",
+    b"SEARCH FROM",
+    b"SEARCH FROM (a)",
+    b"SEARCH FROM \xc3\xa4",
+    b'SEARCH FROM "\xc3\xa4"',
+    b"SEARCH FROM {1}\r\n\xff",
+    b"SEARCH HEADER a",
+    b"SEARCH KEYWORD \\Seen",
+    b'SEARCH KEYWORD "a"',
+    b"SEARCH ON 1994-02-01",
+    b"SEARCH ON 1-2-1994",
+    b"SEARCH ON 001-Feb-1994",
+    b"SEARCH ON 30-Feb-1994",
+    b"SEARCH ON 1-Feb-94",
+    b'SEARCH ON "1-Feb-1994',
+    b'SEARCH ON 1-Feb-1994"',
+    b"SEARCH LARGER -1",
+    b"SEARCH LARGER 9223372036854775808",
+    b"SEARCH LARGER 1k",
+    b"SEARCH UID",
+    b"SEARCH UID x",
+    b"SEARCH 0",
+    b"SEARCH 1:0",
+    b"SEARCH 1,",
+    b"SEARCH 1:2:3",
+    b"SEARCH 4294967296",
+    b'SEARCH MODSEQ "/flags/x" 5',
+    b'SEARCH MODSEQ "/flags/x" mine 5',
+    b"SEARCH RETURN ALL ALL",
+    b"SEARCH RETURN (ALL)",
+    b"SEARCH RETURN (SOME) ALL",
+    b"SEARCH RETURN (MIN MAX",
+    b"SEARCH CHARSET UTF-8",
+    b"SEARCH CHARSET",
+    b"SEARCH CHARSET US-ASCII FROM {2}\r\n\xc3\xa4",
+    b"SEARCH CHARSET UTF-8 RETURN (ALL) ALL",
+]
+
+RESPONSES = [
+    (Found(()), REV1, b"* SEARCH\r\n"),
+    (Found((2, 84, 882)), REV1, b"* SEARCH 2 84 882\r\n"),
+    (Esearch(b"A282"), REV2, b'* ESEARCH (TAG "A282")\r\n'),
+    (Esearch(b"A282", least=2, count=3), REV1, b'* ESEARCH (TAG "A282") MIN 2 COUNT 3\r\n'),
+    (
+        Esearch(b'A"\\', True, 1, 4294967295, ((1, 3), (5, 5)), 4),
+        REV2,
+        b'* ESEARCH (TAG "A\\"\\\\") UID MIN 1 MAX 4294967295 ALL 1:3,5 COUNT 4\r\n',
+    ),
+    (Esearch(b"a", all=(), count=0), REV2, b'* ESEARCH (TAG "a") COUNT 0\r\n'),
+]
+
+
+@pytest.mark.parametrize(("written", "key"), KEYS)
+def test_keys(reads, written, key):
+    reads(b"SEARCH " + written, Search(key))
+    reads(b"uid search return (count) " + written, Search(key, True, frozenset((ReturnOption.COUNT,))))
+
+
+@pytest.mark.parametrize("written", REFUSED)
+def test_refused(refuses, written):
+    refuses(written)
+
+
+@pytest.mark.parametrize(("response", "kind", "spelled"), RESPONSES)
+def test_responses(response, kind, spelled):
+    assert encode(response, kind) == spelled
+
+
+def test_return_options(reads):
+    everything = frozenset(ReturnOption)
+    reads(b"SEARCH RETURN (MIN MAX ALL COUNT save) ALL", Search(All(), returns=everything))
+    # RFC 9051 6.4.4: "an empty list of options is treated as ALL"
+    reads(b"SEARCH RETURN () ALL", Search(All(), returns=frozenset((ReturnOption.ALL,))))
+
+
+@pytest.mark.parametrize(
+    ("charset", "octets"),
+    [
+        ("UTF-8", "жар".encode()),
+        ("utf-8", "жар".encode()),
+        ('"KOI8-R"', "жар".encode("koi8-r")),
+        ("windows-1251", "жар".encode("cp1251")),
+        ("ISO-8859-5", "жар".encode("iso8859-5")),
+    ],
+)
+def test_needles_are_decoded(reads, charset, octets):
+    written = f"SEARCH CHARSET {charset} SUBJECT {{{len(octets)}}}\r\n".encode() + octets
+    reads(written, Search(Header("subject", "жар"), charset=charset.strip('"').upper()))
+
+
+def test_every_charset_that_is_known_decodes():
+    from pillarbox.imap.wire.search_key import _CODECS
+
+    for charset in _CODECS:
+        needle = "abc".encode(_CODECS[charset])
+        pieces = [b"a SEARCH CHARSET %b BODY {%d}" % (charset.encode(), len(needle)), needle, b""]
+        if b"\0" not in needle:
+            assert parse(pieces).command.key == Body("abc")
+
+
+@pytest.mark.parametrize("charset", [b"UNKNOWN", b"rot13", b"base64", b"punycode", b"UTF-7", b'""', b"utf_8"])
+def test_an_unknown_charset_is_refused_not_a_syntax_error(charset):
+    with pytest.raises(Refused) as caught:
+        parse([b"a SEARCH CHARSET " + charset + b" ALL"])
+    assert caught.value.code is Code.BADCHARSET
+
+
+def test_utf8_quoted_needles(reads):
+    reads('SEARCH TEXT "ä"'.encode(), Search(Text("ä")), utf8=True)
+
+
+def deepest(key):
+    match key:
+        case Not(inner):
+            return 1 + deepest(inner)
+        case And(keys) | Or(keys):
+            return 1 + max(map(deepest, keys))
+    return 1
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        b"NOT " * 9_000 + b"ALL",
+        b"(" * 9_000 + b"ALL" + b")" * 9_000,
+        b"OR ALL " * 4_000 + b"ALL",
+        b"OR " * 4_000 + b"ALL " * 4_000 + b"ALL",
+        b"(ALL " * 4_000 + b"ALL" + b")" * 4_000,
+        b"(" * 4_000 + b"ALL" + b" ALL)" * 4_000,
+        b"OR ALL (" * 3_000 + b"ALL" + b")" * 3_000,
+    ],
+)
+def test_long_chains_stay_flat(chain):
+    assert deepest(parse([b"a SEARCH " + chain]).command.key) <= 3
+
+
+@pytest.mark.parametrize(
+    "nest",
+    [
+        b"NOT (ALL " * 101 + b"ALL" + b")" * 101,
+        b"NOT OR ALL " * 101 + b"ALL",
+        b"OR (ALL " * 101 + b"ALL" + b") ALL" * 101,
+    ],
+)
+def test_what_nests_too_deep_is_refused(nest):
+    with pytest.raises(PeerSyntax, match="deep"):
+        parse([b"a SEARCH " + nest])
+
+
+def test_what_nests_is_accepted_up_to_the_limit():
+    key = parse([b"a SEARCH " + b"NOT (ALL " * 49 + b"ALL" + b")" * 49]).command.key
+    assert deepest(key) == 49 * 2 + 1
+
+
+def test_too_many_keys():
+    with pytest.raises(PeerSyntax, match="10000 keys"):
+        parse([b"a SEARCH" + b" ALL" * 100_000])
