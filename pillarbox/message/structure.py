@@ -82,16 +82,36 @@ def _parameters(pairs: Parameters) -> bytes:
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|\{(\d+)\}\r\n|[()]|[^"{() ]++| ', re.DOTALL)
 
 
-# A string, number, NIL or list of a stored spelling: where it stands, and what a list of lists holds.
-_Item = tuple[int, int, "list[_Item] | None"]
+class _Item(NamedTuple):
+    """A string, number or list of a stored spelling: where it stands, and what the list holds."""
+
+    start: int
+    end: int
+    items: list[_Item]
+    is_list: bool
 
 
-def _items(stored: bytes) -> list[_Item]:
-    """The items of the one list that `stored` is."""
-    top: list[_Item] = []
-    stack: list[tuple[int, list[_Item]]] = [(0, top)]
-    for at, token in _tokens(stored):
-    return top
+def _items(stored: bytes) -> _Item:
+    stack: list[tuple[int, list[_Item]]] = [(0, [])]
+    at = 0
+    while at < len(stored):
+        match = _TOKEN.match(stored, at)
+        if match is None:
+            break
+        start, at = at, match.end()
+        token = match[0]
+        if token == b"(":
+            stack.append((start, []))
+        elif token == b")":
+            opened, items = stack.pop()
+            stack[-1][1].append(_Item(opened, at, items, True))
+        elif token != b" ":
+            if match[1]:
+                at += int(match[1])
+            stack[-1][1].append(_Item(start, at, [], False))
+    return stack[0][1][0]
+
+
 def body_from_structure(stored: bytes, *, rev1: bool = False) -> bytes:
     """BODY: the same without extension data; `rev1`: and as `without_global` would have it."""
     return _reduced(stored, _items(stored), extensible=False, rev1=rev1)
