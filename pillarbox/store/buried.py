@@ -3,7 +3,7 @@
 An expunged message leaves `message` (which stays dense) for `buried`, where it keeps its UID. There it is
 served to sessions that have not heard of the expunge yet (`emails`), tells others which UIDs vanished
 (`changes`), and can be brought back. `erase` takes it away for good after the retention time, and with
-its last entry the email, its bytes and its keys.
+its last entry the email and its bytes.
 
 A deleted mailbox's messages count as buried at once, but their rows follow in slices (`sweep`), so that
 DELETE of a large mailbox holds nobody up.
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pillarbox.model.actors import Actor
 from pillarbox.model.changes import BurialCause, ChangeKind
 from pillarbox.model.numbers import Runs
-from pillarbox.store import changes, flags, present, quota, threads
+from pillarbox.store import changes, flags, present, quota
 from pillarbox.store.staged import Place
 from pillarbox.store.tx import Tx
 
@@ -144,19 +144,17 @@ def _erase_email(tx: Tx, email: int) -> int | None:
         if tx.row(f"SELECT 1 FROM {table} WHERE account = ? AND email = ? LIMIT 1", tx.account, email):
             return None
     found = tx.row(
-        "SELECT e.thread, e.message_id, e.refs, e.blob, b.place FROM email e LEFT JOIN blob b"
+        "SELECT e.blob, b.place FROM email e LEFT JOIN blob b"
         " ON b.account = e.account AND b.id = e.blob WHERE e.account = ? AND e.id = ?",
         tx.account,
         email,
     )
     if found is None:
         return None
-    thread, message_id, refs, blob, place = found
+    blob, place = found
     tx.run("DELETE FROM email WHERE account = ? AND id = ?", tx.account, email)
     tx.run("DELETE FROM email_key WHERE account = ? AND email = ?", tx.account, email)
     tx.run("DELETE FROM blob WHERE account = ? AND id = ?", tx.account, blob)
-    if not tx.row("SELECT 1 FROM email WHERE account = ? AND thread = ? LIMIT 1", tx.account, thread):
-        threads.forget(tx, thread, [message_id, *refs.split()])
     return int(blob) if place == Place.FILE else None
 
 

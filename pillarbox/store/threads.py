@@ -22,38 +22,55 @@ if TYPE_CHECKING:
 def assign(tx: Tx, emails: Iterable[tuple[int, Derived]]) -> list[int]:
     """The thread of each new email, in order; later ones may reply to earlier ones of the same call."""
     threads: list[int] = []
+    begun: set[int] = set()
     for email, derived in emails:
         subject = hashed(derived.base_subject.encode("utf-8", "surrogatepass"))
         ids = {hashed(message_id) for message_id in (derived.message_id, *derived.references) if message_id}
-        known = {
-            id_hash: found[0]
-            for id_hash in ids
-            if (
-                found := tx.row(
-                    "SELECT thread FROM thread_key WHERE account = ? AND id_hash = ? AND subject_hash = ?",
-                    tx.account,
-                    id_hash,
-                    subject,
-                )
+        known: dict[int, int] = {}
+        for id_hash in ids:
+            found = tx.row(
+                "SELECT thread FROM thread_key WHERE account = ? AND id_hash = ? AND subject_hash = ?",
+                tx.account,
+                id_hash,
+                subject,
             )
-        }
+            if found and (found[0] in begun or _lives(tx, found[0])):
+                known[id_hash] = found[0]
         thread = min(known.values(), default=email)
         threads.append(thread)
-        new = ids - known.keys()
-        if new:
-            tx.run_many(
-                "INSERT INTO thread_key VALUES (?, ?, ?, ?)",
-                [(tx.account, id_hash, subject, thread) for id_hash in sorted(new)],
-            )
+        begun.add(thread)
+        # A key of a thread that is erased may be there still; it leads to this one now.
+        tx.run_many(
+            "INSERT INTO thread_key VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (account, id_hash, subject_hash) DO UPDATE SET thread = excluded.thread",
+            [(tx.account, id_hash, subject, thread) for id_hash in sorted(ids - known.keys())],
+        )
     return threads
 
 
-def forget(tx: Tx, thread: int, message_ids: Iterable[bytes]) -> None:
-    """The last email of `thread` that had these ids is erased: nothing joins it through them any more."""
-    tx.run_many(
-        "DELETE FROM thread_key WHERE account = ? AND id_hash = ? AND thread = ?",
-        [(tx.account, hashed(message_id), thread) for message_id in message_ids],
+def _lives(tx: Tx, thread: int) -> bool:
+    return bool(tx.row("SELECT 1 FROM email WHERE account = ? AND thread = ? LIMIT 1", tx.account, thread))
+
+
+Position = tuple[int, int]
+START: Position = (-(2**63), -(2**63))
+
+
+def sweep(tx: Tx, after: Position = START, limit: int = 1000) -> Position | None:
+    """Drop the keys of erased threads among the next `limit` keys; where to go on, None = at the end."""
+    page = tx.rows(
+        "SELECT id_hash, subject_hash, thread FROM thread_key WHERE account = ?"
+        " AND (id_hash, subject_hash) > (?, ?) ORDER BY id_hash, subject_hash LIMIT ?",
+        tx.account,
+        *after,
+        limit,
     )
+    dead = {thread for thread in {row[2] for row in page} if not _lives(tx, thread)}
+    tx.run_many(
+        "DELETE FROM thread_key WHERE account = ? AND id_hash = ? AND subject_hash = ?",
+        [(tx.account, id_hash, subject_hash) for id_hash, subject_hash, thread in page if thread in dead],
+    )
+    return (page[-1][0], page[-1][1]) if len(page) == limit else None
 
 
 def hashed(text: bytes) -> int:
