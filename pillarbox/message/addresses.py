@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from pillarbox.message.limits import MAX_FIELD
+from pillarbox.message.limits import MAX_ADDRESSES, MAX_FIELD
 from pillarbox.message.spelling import for_humans, nstring
 
 MISSING_MAILBOX = b"MISSING_MAILBOX"
@@ -48,7 +48,7 @@ def addresses(value: bytes) -> list[Address]:
     value = value[:MAX_FIELD]
     out: list[Address] = []
     at, size = 0, len(value)
-    while at < size:
+    while at < size and len(out) < MAX_ADDRESSES:
         match = _PLAIN.match(value, at)
         if match is None:
             _Reader(value, at, out).read()
@@ -82,7 +82,7 @@ class _Reader:
 
     def read(self) -> None:
         value, size = self.value, len(self.value)
-        while self.at < size:
+        while self.at < size and len(self.out) < MAX_ADDRESSES:
             match = _TOKEN.match(value, self.at)
             if match is None:  # a lone backslash at the end
                 break

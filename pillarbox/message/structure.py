@@ -7,8 +7,6 @@ gets, are made from it.
 from __future__ import annotations
 
 import re
-from itertools import takewhile
-from typing import NamedTuple
 
 from pillarbox.message.content import Parameters, disposition, encoding, languages, spelled_parameters
 from pillarbox.message.envelope import envelope
@@ -79,37 +77,36 @@ def _parameters(pairs: Parameters) -> bytes:
     return spelled_parameters(tuple(pair for pair in pairs if pair[0].lower() != b"boundary"))
 
 
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|\{(\d+)\}\r\n|[()]|[^"{() ]++| ', re.DOTALL)
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|\{(\d+)\}\r\n|[()]|[^"{() ]++', re.DOTALL)
+
+# A string, number, NIL or list of a stored spelling: its start and end, and the items of a list.
+_Item = tuple[int, int, "list[_Item] | None"]
 
 
-class _Item(NamedTuple):
-    """A string, number or list of a stored spelling: where it stands, and what the list holds."""
-
-    start: int
-    end: int
-    items: list[_Item]
-    is_list: bool
-
-
-def _items(stored: bytes) -> _Item:
-    stack: list[tuple[int, list[_Item]]] = [(0, [])]
-    at = 0
-    while at < len(stored):
+def _items(stored: bytes) -> list[_Item]:
+    """The items of the body that `stored` spells."""
+    items: list[_Item] = []
+    outer: list[tuple[int, list[_Item]]] = []
+    at, size = 0, len(stored)
+    while at < size:
         match = _TOKEN.match(stored, at)
-        if match is None:
-            break
+        if match is None:  # a space
+            at += 1
+            continue
         start, at = at, match.end()
-        token = match[0]
-        if token == b"(":
-            stack.append((start, []))
-        elif token == b")":
-            opened, items = stack.pop()
-            stack[-1][1].append(_Item(opened, at, items, True))
-        elif token != b" ":
+        octet = stored[start]
+        if octet == 0x28:
+            outer.append((start, items))
+            items = []
+        elif octet == 0x29:
+            held = items
+            start, items = outer.pop()
+            items.append((start, at, held))
+        else:
             if match[1]:
                 at += int(match[1])
-            stack[-1][1].append(_Item(start, at, [], False))
-    return stack[0][1][0]
+            items.append((start, at, None))
+    return items[0][2] or []
 
 
 def body_from_structure(stored: bytes, *, rev1: bool = False) -> bytes:
@@ -125,22 +122,25 @@ def without_global(stored: bytes) -> bytes:
     return _reduced(stored, _items(stored), extensible=True, rev1=True)
 
 
-def _reduced(stored: bytes, body: _Item, *, extensible: bool, rev1: bool) -> bytes:
-    items = body.items
-    if items[0].is_list:
-        bodies = list(takewhile(lambda item: item.is_list, items))
-        children = b"".join([_reduced(stored, child, extensible=extensible, rev1=rev1) for child in bodies])
-        rest = items[len(bodies) :] if extensible else items[len(bodies) : len(bodies) + 1]
-        return b"(%b %b)" % (children, b" ".join([stored[item.start : item.end] for item in rest]))
-    out = [stored[item.start : item.end] for item in items]
-    kind, subkind = out[0].lower(), out[1].lower()
+def _reduced(stored: bytes, items: list[_Item], *, extensible: bool, rev1: bool) -> bytes:
+    """A body of these items, without what `extensible` and `rev1` forbid."""
+    bodies: list[list[_Item]] = []
+    for _, _, inner in items:
+        if not inner:
+            break
+        bodies.append(inner)
+    rest = [stored[start:end] for start, end, _ in items[len(bodies) :]]
+    if bodies:
+        children = b"".join([_reduced(stored, inner, extensible=extensible, rev1=rev1) for inner in bodies])
+        return b"(%b %b)" % (children, b" ".join(rest if extensible else rest[:1]))
+    kind, subkind = rest[0].lower(), rest[1].lower()
     keep = 7
     if kind == b'"message"' and subkind in (b'"rfc822"', b'"global"'):
         if rev1 and subkind == b'"global"':
-            del out[7:10]
+            del rest[7:10]
         else:
             keep = 10
-            out[8] = _reduced(stored, items[8], extensible=extensible, rev1=rev1)
+            rest[8] = _reduced(stored, items[8][2] or [], extensible=extensible, rev1=rev1)
     elif kind == b'"text"':
         keep = 8
-    return b"(" + b" ".join(out if extensible else out[:keep]) + b")"
+    return b"(" + b" ".join(rest if extensible else rest[:keep]) + b")"

@@ -6,6 +6,7 @@ have in common, so that the pass costs about as much as `bytes.find`. The limits
 what lies beyond them one opaque leaf.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -14,7 +15,7 @@ from pillarbox.message.content import ContentType
 from pillarbox.message.envelope import ADDRESS_FIELDS
 from pillarbox.message.envelope import FIELDS as ENVELOPE_FIELDS
 from pillarbox.message.header import Raw, fields, header_end
-from pillarbox.message.limits import MAX_BOUNDARY, MAX_DEPTH, MAX_FIELD, MAX_PARTS
+from pillarbox.message.limits import MAX_BOUNDARY, MAX_DEPTH, MAX_FALSE_DELIMITERS, MAX_FIELD, MAX_PARTS
 
 _WANTED = frozenset(
     (
@@ -110,8 +111,8 @@ class _Walk:
         self.size = len(raw)
         self.open: list[Node] = []  # from the root to the entity being read
         self.boundaries: list[tuple[bytes, int]] = []  # of open multiparts, with their place in `open`
-        self.common = b""  # "\n--" and what all boundaries begin with
-        self.longest = 0
+        self.narrow()
+        self.false = 0  # lines that began like a delimiter and were none
         self.parts = 1
         self.depth = 0
         self.blank_crlf = self.blank_lf = -1  # next "\n\r\n" and "\n\n" from the place last asked for
@@ -196,31 +197,44 @@ class _Walk:
         self.parts += 1
 
     def narrow(self) -> None:
-        """After a change of `boundaries`: what a delimiter line now begins with."""
-        texts = [boundary for boundary, _ in self.boundaries] or [b""]
-        low, high = min(texts), max(texts)
+        """After a change of `boundaries`: what delimiter lines now look like."""
+        places = dict(self.boundaries)  # of equal boundaries the innermost is meant
+        self.texts = texts = sorted(places)
+        self.places = [places[text] for text in texts]
+        self.shorter = [-1] * len(texts)  # the longest other boundary that each begins with
+        self.shortest = list(range(len(texts)))  # and the shortest
+        for number in range(1, len(texts)):
+            other = number - 1
+            while other >= 0 and not texts[number].startswith(texts[other]):
+                other = self.shorter[other]
+            if other >= 0:
+                self.shorter[number] = other
+                self.shortest[number] = self.shortest[other]
+        low, high = (texts[0], texts[-1]) if texts else (b"", b"")
         same = next((i for i, octet in enumerate(low) if octet != high[i]), len(low))
         self.common = b"\n--" + low[:same]
-        self.longest = max(map(len, texts))
+        self.longest = max(map(len, texts), default=0)
 
     def delimiter(self, low: int, high: int) -> tuple[int, int, int] | None:
         """The first delimiter line that starts in [low, high): its start, its multipart's place in `open`,
         and where its boundary ends.
 
         RFC 2046 5.1.1: the boundary has to be the beginning of the line, not all of it. Of several that
-        are, the longest is meant, and of equal ones the innermost.
+        are, the longest is meant: a nested boundary often is the outer one and something more.
         """
-        if not self.boundaries:
+        texts = self.texts
+        if not texts:
             return None
         at, high = low - 1, min(self.size, high + len(self.common) - 2)
-        while (at := self.raw.find(self.common, at, high)) >= 0:
-            text = self.raw[at + 3 : at + 3 + self.longest]
-            best = -1
-            for boundary, place in reversed(self.boundaries):
-                if len(boundary) > best and text.startswith(boundary):
-                    best, owner = len(boundary), place
-            if best >= 0:
-                return at + 1, owner, at + 3 + best
+        while self.false < MAX_FALSE_DELIMITERS and (at := self.raw.find(self.common, at, high)) >= 0:
+            line = self.raw[at + 3 : at + 3 + self.longest]
+            # A boundary that begins the line sorts before it, and what sorts in between begins so too.
+            number = bisect_right(texts, line) - 1
+            if number >= 0 and line.startswith(texts[self.shortest[number]]):
+                while not line.startswith(texts[number]):
+                    number = self.shorter[number]
+                return at + 1, self.places[number], at + 3 + len(texts[number])
+            self.false += 1
             at += 1
         return None
 
