@@ -1,0 +1,69 @@
+"""One row a command: how its line is read, in which states it may come, who does it, and where it is defined.
+
+NEW    nobody has said hello
+READY  hello was said; no mail transaction
+MAIL   a transaction has its sender, and perhaps recipients
+CHUNKS content has begun to come by BDAT
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from pillarbox.smtp import commands
+from pillarbox.smtp.wire import command as wire
+from pillarbox.smtp.wire.reply import Reply
+
+if TYPE_CHECKING:
+    from pillarbox.smtp.session import Session
+
+
+class State(Enum):
+    NEW = "Say hello first"
+    READY = "There is no mail transaction: MAIL first"
+    MAIL = "A mail transaction is going on: finish it or RSET"
+    CHUNKS = "Content is coming by BDAT: finish it or RSET"
+
+
+Handler = Callable[["Session", Any], Reply | None]
+
+NEW, READY, MAIL, CHUNKS = State
+_ANY = frozenset(State)
+_GREETED = frozenset((READY, MAIL, CHUNKS))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`states`: where it may come; elsewhere 503. `help`: what HELP says about it."""
+
+    verb: str
+    read: Callable[[str], wire.Command]
+    states: frozenset[State]
+    do: Handler
+    rfc: str
+    help: str
+
+
+ROWS = (
+    Row("LHLO", wire.read_hello, _ANY, commands.hello, "RFC 2033 4.1", "LHLO <your host>: begin"),
+    Row("MAIL", wire.read_mail, frozenset((READY,)), commands.mail, "RFC 5321 4.1.1.2", "MAIL FROM:<sender>"),
+    Row("RCPT", wire.read_rcpt, frozenset((MAIL,)), commands.rcpt, "RFC 5321 4.1.1.3", "RCPT TO:<recipient>"),
+    Row(
+        "DATA",
+        wire.read_data,
+        frozenset((MAIL,)),
+        commands.data,
+        "RFC 5321 4.1.1.4",
+        "DATA: then the message",
+    ),
+    # RFC 3030 2: whatever the state, the octets that follow have to be taken; so the handler looks at it.
+    Row("BDAT", wire.read_bdat, _ANY, commands.bdat, "RFC 3030 2", "BDAT <octets> [LAST]: then the octets"),
+    Row("STARTTLS", wire.read_starttls, frozenset((READY,)), commands.starttls, "RFC 3207 4", "STARTTLS"),
+    Row("RSET", wire.read_rset, _ANY, commands.rset, "RFC 5321 4.1.1.5", "RSET: forget the transaction"),
+    Row("NOOP", wire.read_noop, _ANY, commands.noop, "RFC 5321 4.1.1.9", "NOOP: nothing"),
+    Row("QUIT", wire.read_quit, _ANY, commands.quit, "RFC 5321 4.1.1.10", "QUIT: good bye"),
+    Row("VRFY", wire.read_vrfy, _ANY, commands.vrfy, "RFC 5321 4.1.1.6", "VRFY <recipient>"),
+    Row("HELP", wire.read_help, _ANY, commands.help, "RFC 5321 4.1.1.8", "HELP [command]"),
+)
+TABLE = {row.verb: row for row in ROWS}

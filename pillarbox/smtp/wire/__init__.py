@@ -1,0 +1,1 @@
+"""Lines to commands, replies to lines. Pure: no IO, no state."""
