@@ -58,6 +58,8 @@ def following(line: bytes, after: Message, utf8: bool = False) -> Message | None
     if reader.at_end():
         return None
     reader.space()
+    if reader.peek() == b" ":  # IMAPClient's multiappend writes two, and Dovecot takes them
+        reader.space()
     return _message(reader)
 
 
