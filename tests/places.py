@@ -27,7 +27,7 @@ class Place:
     host: str
     imap: int
     imaps: int
-    lmtp: int
+    lmtp: Callable[[], int]
     certificate: str
     make: Callable[[str], None]
 
@@ -53,7 +53,13 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
             ports = server.ports
             certificate = str(server.folder / "cert.pem")
             yield Place(
-                "dovecot", server.host, ports.imap, ports.imaps, ports.lmtp, certificate, lambda _: None
+                "dovecot",
+                server.host,
+                ports.imap,
+                ports.imaps,
+                lambda: ports.lmtp,
+                certificate,
+                lambda _: None,
             )
     else:
         with MailServer() as ours:
@@ -62,7 +68,7 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
                 ours.host,
                 ours.imap_port,
                 ours.imaps_port,
-                ours.lmtp_port,
+                lambda: ours.lmtp_port,
                 str(ours.certificate),
                 lambda address: ours.add_account(address, PASSWORD),
             )

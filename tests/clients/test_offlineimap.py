@@ -1,0 +1,49 @@
+"""OfflineIMAP, built on Python's imaplib."""
+
+from pathlib import Path
+
+from tests.clients.conftest import program, run
+from tests.clients.syncing import story
+from tests.oracle import PASSWORD
+from tests.places import Place
+
+CONFIGURATION = """
+[general]
+accounts = account
+metadata = {home}/metadata
+ui = basic
+fsync = false
+
+[Account account]
+localrepository = near
+remoterepository = far
+
+[Repository near]
+type = Maildir
+localfolders = {home}/mail
+
+[Repository far]
+type = IMAP
+remotehost = {host}
+remoteport = {port}
+remoteuser = {user}
+remotepass = {password}
+ssl = no
+starttls = no
+folderfilter = lambda name: name == 'INBOX'
+"""
+
+
+def test_both_sides_converge(place: Place, letters: list[bytes], tmp_path: Path) -> None:
+    address = place.account()
+    path = tmp_path / "offlineimaprc"
+    path.write_text(
+        CONFIGURATION.format(host=place.host, port=place.imap, user=address, password=PASSWORD, home=tmp_path)
+    )
+    command = [program("offlineimap"), "-c", str(path), "-o"]
+
+    def sync() -> None:
+        said = run(command, tmp_path)
+        assert "ERROR" not in said, said
+
+    story(place, address, letters, tmp_path / "mail" / "INBOX", sync)
