@@ -35,7 +35,7 @@ crash: .venv/installed-dev  ## kill the server and cut its power, many times
 	$(BIN)/python -m bench.crash
 
 fuzz: .venv/installed-dev  ## feed the parsers garbage for a while
-	$(BIN)/python -m bench.fuzz
+	$(BIN)/python -m tests.fuzz
 
 docs: .venv/installed-dev  ## write the generated pages again
 	$(BIN)/python docs/generate.py

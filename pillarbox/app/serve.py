@@ -123,7 +123,9 @@ async def _listen(
         row = PROTOCOLS[protocol]
         for sock in mine:
             bound.append(Bound(protocol, spell(sock)))
-        listener = Listener(bound[-1].address, factories[row.room], row.tls, context, row.refusal)
+        listener = Listener(
+            bound[-1].address, factories[row.room], row.tls, context, row.refusal(config.hostname)
+        )
         await listening.start(listener, mine)
     return bound
 

@@ -15,18 +15,20 @@ from typing import Protocol as TypingProtocol
 
 from pillarbox.app import folder
 from pillarbox.app.config import Config
+from pillarbox.app.log import trace_id
 from pillarbox.delivery.deliver import Delivery
 from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.passwords import PasswordPool
-from pillarbox.imap.session import Services
-from pillarbox.imap.session import Session as ImapSession
+from pillarbox.imap import session as imap
 from pillarbox.imap.settings import Settings
 from pillarbox.imap.wire.response import bye, encode_status
 from pillarbox.imap.wire.strings import REV1
 from pillarbox.model.errors import Code
 from pillarbox.net.listen import Tls
 from pillarbox.net.session import Peer, Session
+from pillarbox.smtp import session as lmtp
+from pillarbox.smtp.profile import LMTP
 from pillarbox.store.store import Store
 
 Sessions = Mapping[str, Callable[[], Session]]
@@ -49,20 +51,26 @@ class Core:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """A key of `[listen]`: which room answers, what the socket speaks, and the words for people."""
+    """A key of `[listen]`: which room answers, what the socket speaks, and the words for people.
+
+    `refusal` is what one connection too many is told by the server of that host name.
+    """
 
     room: str
     tls: Tls
     name: str
     security: str
-    refusal: bytes  # what one connection too many is told
+    refusal: Callable[[str], bytes]
 
 
-_IMAP_REFUSAL = encode_status(bye("Too many connections", Code.UNAVAILABLE), REV1)
+def _imap_refusal(hostname: str) -> bytes:
+    return encode_status(bye("Too many connections", Code.UNAVAILABLE), REV1)
+
 
 PROTOCOLS: dict[str, Protocol] = {
-    "imap": Protocol("imap", "starttls", "IMAP", "STARTTLS", _IMAP_REFUSAL),
-    "imaps": Protocol("imap", "implicit", "IMAPS", "SSL/TLS", b""),
+    "imap": Protocol("imap", "starttls", "IMAP", "STARTTLS", _imap_refusal),
+    "imaps": Protocol("imap", "implicit", "IMAPS", "SSL/TLS", _imap_refusal),
+    "lmtp": Protocol("lmtp", "starttls", "LMTP", "STARTTLS", lmtp.refusal),
 }
 
 
@@ -102,11 +110,13 @@ def sessions(config: Config, parts: Core, report: Report) -> Iterator[Sessions]:
     pool = PasswordPool()
     key = secrets.token_bytes(KEY_OCTETS)
     authenticator = Authenticator(parts.directory, pool, clock=time.monotonic, key=key)
-    imap = Services(
-        parts.store, authenticator.login, Settings(config.hostname, config.auth.cleartext), report
+    settings = Settings(config.hostname, config.auth.cleartext)
+    imap_services = imap.Services(parts.store, authenticator.login, settings, report)
+    lmtp_service = lmtp.Service(
+        LMTP, config.hostname, delivery(config, parts, report), report, trace_id, starttls=True
     )
     try:
-        yield {"imap": lambda: ImapSession(imap)}
+        yield {"imap": lambda: imap.Session(imap_services), "lmtp": lambda: lmtp.Session(lmtp_service)}
     finally:
         pool.close()
 
