@@ -58,7 +58,8 @@ class Imap:
             line = await self.client.read_line()
             answer += line
             while literal := re.search(rb"\{(\d+)\}\r\n\Z", line):
-                answer += await self.client.read_exactly(int(literal[1]))
+                if size := int(literal[1]):
+                    answer += await self.client.read_exactly(size)
                 line = await self.client.read_line()
                 answer += line
             if line.startswith(tag + b" "):
