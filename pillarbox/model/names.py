@@ -85,17 +85,24 @@ def parent(path: str) -> str:
 def pattern(reference_and_pattern: str) -> re.Pattern[str]:
     """LIST wildcards as a regular expression for `fullmatch` (RFC 9051 6.3.9): `*` any, `%` any but `/`.
 
-    Runs of wildcards are merged first, so that hostile patterns cannot make matching exponential
-    beyond what the limit on their length allows.
+    What stands between two wildcards is matched where it first fits and not tried again (an atomic group):
+    no later place leaves more room for the rest. Only what must reach the end of the name is tried from
+    several places. So a hostile pattern costs at most the square of the name's length.
     """
-    text = normalise_pattern(reference_and_pattern)
-    out: list[str] = []
-    for piece in re.split(r"([*%]+)", text):
-        if piece and piece[0] in "*%":
-            out.append(".*" if "*" in piece else "[^/]*")
-        else:
-            out.append(re.escape(piece))
-    return re.compile("".join(out), re.DOTALL)
+    text = re.sub(r"[*%]*\*[*%]*", "*", re.sub("%+", "%", normalise_pattern(reference_and_pattern)))
+    head, *middle = text.split("*")
+    if not middle:
+        return re.compile(_segment(head, last=True), re.DOTALL)
+    tail = middle.pop()
+    atoms = "".join(f"(?>.*?{_segment(segment, last=False)})" for segment in middle)
+    return re.compile(_segment(head, last=False) + atoms + ".*" + _segment(tail, last=True), re.DOTALL)
+
+
+def _segment(text: str, *, last: bool) -> str:
+    """Literals joined by `%`; `last`: the name ends with this segment."""
+    first, *rest = map(re.escape, text.split("%"))
+    final = f"[^/]*{rest.pop()}" if last and rest else ""
+    return first + "".join(f"(?>[^/]*?{literal})" for literal in rest) + final
 
 
 def normalise_pattern(text: str) -> str:
