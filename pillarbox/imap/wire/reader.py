@@ -16,7 +16,7 @@ from datetime import date
 from typing import NoReturn, TypeVar
 
 from pillarbox.imap.wire import mailbox_name
-from pillarbox.imap.wire.limits import NUMBER, NUMBER64
+from pillarbox.imap.wire.limits import LIST_WILDCARDS, NUMBER, NUMBER64
 from pillarbox.imap.wire.literal import ANNOUNCEMENT, Literal, literal_at_end
 from pillarbox.model import names
 from pillarbox.model.errors import PeerSyntax
@@ -256,6 +256,8 @@ class Reader:
             raw = found[0]
         else:
             raw = self.string("A mailbox pattern")
+        if raw.count(b"*") + raw.count(b"%") > LIST_WILDCARDS:
+            raise PeerSyntax(f"More than {LIST_WILDCARDS} wildcards in one pattern")
         return mailbox_name.decode(raw, self.utf8)
 
     def reference(self) -> str:

@@ -1,5 +1,8 @@
+import time
+
 import pytest
 
+from pillarbox.imap.wire.command import parse
 from pillarbox.imap.wire.encode import encode
 from pillarbox.imap.wire.list import (
     List,
@@ -12,6 +15,7 @@ from pillarbox.imap.wire.list import (
     StatusItem,
 )
 from pillarbox.imap.wire.strings import REV1, REV2, UTF8_ACCEPT
+from pillarbox.model import names
 
 SUBSCRIBED, REMOTE = SelectOption.SUBSCRIBED, SelectOption.REMOTE
 RECURSIVE, SPECIAL = SelectOption.RECURSIVEMATCH, SelectOption.SPECIAL_USE
@@ -80,6 +84,7 @@ REFUSED = [
     b'LIST "" "\xc3\xa4"',
     b'LIST "" &AOQ*-',
     b'LIST "" (' + b" ".join([b"x"] * 101) + b")",
+    b'LIST "" ' + b"*a" * 21,
     b'LSUB "" (x)',
     b'LSUB () "" x',
     b"STATUS x",
@@ -138,3 +143,11 @@ def test_refused(refuses, written):
 @pytest.mark.parametrize(("response", "kind", "spelled"), RESPONSES)
 def test_responses(response, kind, spelled):
     assert encode(response, kind) == spelled
+
+
+@pytest.mark.parametrize("hostile", ["*a" * 10 + "*b", "%a" * 19 + "%b", "*a%b" * 10, "*a%a" * 9 + "*b"])
+def test_matching_a_hostile_pattern_is_cheap(hostile):
+    command = parse([b'a LIST "" "%b"' % hostile.encode()]).command
+    started = time.process_time()
+    assert not names.pattern(command.patterns[0]).fullmatch("a" * 2_000)
+    assert time.process_time() - started < 0.5
