@@ -88,9 +88,9 @@ class Staging:
     def abandon(self) -> None:
         self._pieces = []
         self._held = 0
-        if self._spool is not None:
-            self._spool.close()
-            self._spool = None
+        # Not closed by hand: a thread may still be writing to it, and its number could mean another file
+        # by then. It closes with the last reference.
+        self._spool = None
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
