@@ -82,7 +82,18 @@ class Delivery:
 class Incoming:
     """One message on its way in."""
 
-    __slots__ = ("_begun", "_distinct", "_ends", "_envelope", "_head", "_in", "_staging", "failure", "size")
+    __slots__ = (
+        "_begun",
+        "_distinct",
+        "_ends",
+        "_envelope",
+        "_head",
+        "_in",
+        "_one_copy",
+        "_staging",
+        "failure",
+        "size",
+    )
 
     def __init__(self, delivery: Delivery, envelope: Envelope) -> None:
         self._in = delivery
@@ -92,6 +103,7 @@ class Incoming:
         self._ends = LineEnds()
         self._head = _Head()
         self._begun = False
+        self._one_copy = asyncio.Lock()
         self.failure: Outcome | None = None
         self.size = 0
 
@@ -148,7 +160,8 @@ class Incoming:
     async def _staged(self, to: Addressed) -> Staged:
         if len(self._distinct) == 1:
             return await self._staging.finish()
-        return await self._staging.with_prefix(self._fields(to))
+        async with self._one_copy:  # a staging does one thing at a time
+            return await self._staging.with_prefix(self._fields(to))
 
     # One recipient
 
