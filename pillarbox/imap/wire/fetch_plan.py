@@ -164,13 +164,6 @@ def render(plan: Plan, numbers: Sequence[int], columns: Sequence[Sequence[Any]],
     return (plan.template * len(numbers)) % tuple(chain.from_iterable(zip(*values)))
 
 
-def render_rows(
-    plan: Plan, numbers: Sequence[int], rows: Sequence[tuple[Any, ...]], flags_of: FlagsOf
-) -> bytes:
-    """`render` for rows as the store reads them."""
-    return render(plan, numbers, tuple(zip(*rows)), flags_of) if rows else b""
-
-
 def heads(
     plan: Plan, numbers: Sequence[int], rows: Sequence[tuple[Any, ...]], flags_of: FlagsOf
 ) -> list[bytes]:

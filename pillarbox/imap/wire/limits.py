@@ -14,8 +14,6 @@ LITERAL_BEFORE_LOGIN = 4 * 1024
 LITERALS = 64 * 1024
 # All octets of one command outside APPEND's messages, so that many small literals cannot bypass LINE.
 COMMAND = 128 * 1024
-# RFC 7888 5: a LITERAL- client never sends a larger non-synchronizing literal.
-LITERAL_MINUS = 4096
 
 NUMBER = 2**32 - 1  # RFC 9051 9: number, nz-number
 NUMBER64 = 2**63 - 1  # RFC 9051 9: number64

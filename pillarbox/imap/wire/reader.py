@@ -210,9 +210,6 @@ class Reader:
 
     # Numbers.
 
-    def number(self, what: str = "A number") -> int:
-        return self._number(what, 0, NUMBER)
-
     def nz_number(self, what: str = "A non-zero number") -> int:
         return self._number(what, 1, NUMBER)
 

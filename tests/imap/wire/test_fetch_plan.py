@@ -4,7 +4,7 @@ import pytest
 from imapclient import response_parser
 
 from pillarbox.imap.wire.command import parse
-from pillarbox.imap.wire.fetch_plan import Plan, Stream, heads, message, pieces, plan, render, render_rows
+from pillarbox.imap.wire.fetch_plan import Plan, Stream, heads, message, pieces, plan, render
 from pillarbox.imap.wire.strings import REV1, REV2
 from pillarbox.model import ids
 
@@ -15,6 +15,10 @@ ENVELOPE = b'("Tue" "100% x" NIL NIL NIL NIL NIL NIL NIL {3}\r\na\rb)'
 
 def planned(items: bytes, kind=REV1, **more) -> Plan:
     return plan(parse([b"a FETCH 1 " + items]).command.items, kind, **more)
+
+
+def render_rows(plan: Plan, numbers, rows, flags_of) -> bytes:
+    return render(plan, numbers, list(zip(*rows)), flags_of)
 
 
 def row(plan: Plan, **values):
@@ -82,7 +86,6 @@ def test_a_batch_from_arrays():
         b"* 6 FETCH (UID 4294967295 FLAGS (\\Seen))\r\n"
     )
     assert render(that, [], (array("I"), array("H")), FLAGS) == b""
-    assert render_rows(that, [], [], FLAGS) == b""
 
 
 def test_uid_and_flags_are_added_when_the_command_needs_them():
