@@ -13,7 +13,7 @@ handler knows the session's answers as bytes.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -193,22 +193,14 @@ class Session:
 
     # Flag sets: the store speaks in numbers.
 
-    async def learn(self, numbers: Iterable[int] | None = None) -> dict[int, FlagSet]:
-        """Get to know what these numbers mean, or all that the account has; a meaning never changes."""
-        if numbers is None:
-            fresh = await self.store.read(self.account, flags.flag_sets)
-            fresh = {number: named for number, named in fresh.items() if number not in self._meanings}
-        else:
-            fresh = {}
-            for number in numbers:
-                if number not in self._meanings:
-                    fresh[number] = await self.store.read(self.account, flags.flag_set, number)
+    def learn(self, meanings: Mapping[int, FlagSet]) -> None:
+        """What flag-set numbers mean; a meaning never changes."""
         plain, recent = self._spelled
-        for number, named in fresh.items():
-            self._meanings[number] = named
-            plain[number] = encode_flags(named)
-            recent[number] = encode_flags((*named, RECENT))
-        return self._meanings
+        for number, named in meanings.items():
+            if number not in plain:
+                self._meanings[number] = named
+                plain[number] = encode_flags(named)
+                recent[number] = encode_flags((*named, RECENT))
 
     @property
     def meanings(self) -> dict[int, FlagSet]:
@@ -458,11 +450,11 @@ class Session:
             if delta.modseq == columns.modseq:
                 return columns, delta
 
-    async def _keyword_news(self, numbers: Iterable[int]) -> bytes:
+    async def _keyword_news(self, numbers: Collection[int]) -> bytes:
         """FLAGS, where a keyword has come into the mailbox (RFC 9051 7.3.5)."""
-        unknown = [number for number in numbers if number not in self._meanings]
-        if unknown:
-            await self.learn(unknown)
+        for number in numbers:
+            if number not in self._meanings:
+                self.learn({number: await self.store.read(self.account, flags.flag_set, number)})
         if all(self.keywords.issuperset(self._meanings[number]) for number in numbers):
             return b""
         self.keywords = self.keywords.union(*[self._meanings[number] for number in numbers])

@@ -21,12 +21,14 @@ from pillarbox.imap.wire.response import (
 )
 from pillarbox.model import ids, names
 from pillarbox.model.errors import PeerSyntax
-from pillarbox.model.flags import SEEN, SYSTEM
-from pillarbox.store import mailboxes, messages
+from pillarbox.model.flags import SEEN, SYSTEM, FlagSet
+from pillarbox.store import flags, mailboxes, messages
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
+    from pillarbox.model.actors import Actor
     from pillarbox.store.mailboxes import Selected
+    from pillarbox.store.tx import Tx
 
 
 async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
@@ -38,9 +40,17 @@ async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
         # divides what is said about the one mailbox from what is said about the other.
         session.leave()
         data.append(ok(None, "The previous mailbox is closed", Mark.CLOSED))
-    found = await _read(session, command)
+    known = session.store.modseq(session.account)
+    found, meanings = await session.store.read(session.account, _look, session.actor, command.mailbox)
+    if found.status.recent and not command.read_only and not session.kind.rev2:
+        # RFC 3501 2.3.2: the next session is not told that these are recent.
+        found = await session.store.write(
+            session.account, mailboxes.select, session.actor, found.row.id, True, durable=False
+        )
     columns = await session.store.columns(session.account, session.actor, found.row.id)
-    await session.learn()  # after the columns, so that no number in them is unknown
+    if columns.modseq != known:
+        meanings = await session.store.read(session.account, flags.flag_sets)
+    session.learn(meanings)  # no number in the columns is unknown
     keywords = [flag for flag in found.flags if flag not in SYSTEM]
     rev2 = session.kind.rev2
     session.enter(
@@ -51,8 +61,8 @@ async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
         ),
         {*SYSTEM, *keywords},
     )
-    flags = (*SYSTEM, *keywords)
-    data += (wire.Flags(flags), wire.Exists(len(columns.uids)))
+    defined = (*SYSTEM, *keywords)
+    data += (wire.Flags(defined), wire.Exists(len(columns.uids)))
     if not rev2:
         data.append(wire.Recent(session.selected.recent))
         if number := _first_unseen(session):
@@ -64,7 +74,7 @@ async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
         ok(None, "The mailbox", MailboxId(ids.spell(ids.Kind.MAILBOX, found.row.id))),
     )
     # RFC 9051 7.1: an empty list where nothing can be changed.
-    permanent = () if command.read_only else (*flags, "\\*")
+    permanent = () if command.read_only else (*defined, "\\*")
     data.append(ok(None, "Flags are kept", PermanentFlags(permanent)))
     if rev2:
         data.append(Listed(found.row.path, separator=names.SEPARATOR))  # RFC 9051 6.3.2
@@ -73,14 +83,9 @@ async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
     return Done(f"{word} completed", code, tuple(data))
 
 
-async def _read(session: Session, command: wire.Select) -> Selected:
-    store, account, actor = session.store, session.account, session.actor
-    row = await store.read(account, mailboxes.require, actor, command.mailbox)
-    found = await store.read(account, mailboxes.select, actor, row.id, False)
-    if found.status.recent and not command.read_only and not session.kind.rev2:
-        # RFC 3501 2.3.2: the next session is not told that these are recent.
-        found = await store.write(account, mailboxes.select, actor, row.id, True, durable=False)
-    return found
+def _look(tx: Tx, actor: Actor, path: str) -> tuple[Selected, dict[int, FlagSet]]:
+    row = mailboxes.require(tx, actor, path)
+    return mailboxes.select(tx, actor, row.id, False), flags.flag_sets(tx)
 
 
 def _first_unseen(session: Session) -> int:
