@@ -40,6 +40,7 @@ mail_location = {location}
 mail_max_userip_connections = 20000
 disable_plaintext_auth = no
 auth_mechanisms = plain login
+auth_failure_delay = 0
 auth_username_format = %Lu
 ssl = yes
 ssl_cert = <{folder}/cert.pem
