@@ -14,7 +14,6 @@ from pillarbox.smtp.profile import LMTP
 from pillarbox.smtp.session import Service, Session
 from tests.delivery.office import HOST, Office, office
 
-
 END = b"504 5.5.4 There is no such command\r\n"
 
 
