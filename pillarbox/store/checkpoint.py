@@ -14,16 +14,19 @@ import apsw
 
 from pillarbox.store.engine.sqlite import FILE
 
-# Pages of the log. From PASSIVE on it is copied whenever it has grown by so much, which disturbs nobody;
-# under load that never catches up, so from FORCED on writers are held off until it has.
-PASSIVE = 1000
-FORCED = 16_000
+# Pages of the log after which it is copied and begun anew. Written over from its start it is synced twice
+# as fast as when it grows: appending a file's blocks costs the file system a commit of its own.
+DUE = 1000
 
-FORCED_WAIT = 1000  # milliseconds to wait for a moment without writers and readers
+# Beyond this many pages somebody has been in the way for long, and others may wait for once.
+OVERDUE = 16_000
+
+WAIT, LONG_WAIT = 20, 1000  # milliseconds that writers may be held off until no reader uses the log
 
 
-def checkpoint(folder: Path, *, truncate: bool) -> bool:
-    """Copy the log into the database; `truncate` also empties it, so that `mail.db` alone is complete.
+def checkpoint(folder: Path, *, truncate: bool, wait: int = WAIT) -> bool:
+    """Copy the log into the database, so that the next write begins it anew; `truncate` also gives back its
+    space, so that `mail.db` alone is all.
 
     False when somebody was in the way and something is left to do; that is no error.
     """
@@ -34,11 +37,12 @@ def checkpoint(folder: Path, *, truncate: bool) -> bool:
         # a log, and a checkpoint silently does nothing.
         for pragma in ("synchronous=FULL", "wal_autocheckpoint=0", "user_version"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
-        in_log, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        if truncate:
-            # Most pages have been copied above, while writers went on; this holds them off only briefly.
-            connection.set_busy_timeout(FORCED_WAIT)
-            in_log, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        # Most pages are copied while writers go on; then they are held off, briefly, for the rest. Without
+        # that a busy log would never be copied to its end, and never begin anew.
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        connection.set_busy_timeout(wait)
+        mode = apsw.SQLITE_CHECKPOINT_TRUNCATE if truncate else apsw.SQLITE_CHECKPOINT_RESTART
+        in_log, copied = connection.wal_checkpoint(mode=mode)
         return in_log == copied
     except apsw.BusyError:
         return False

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -29,7 +30,7 @@ PATIENCE = 0.002  # seconds that a lock is waited for on the event loop
 class Handle:
     """One open account."""
 
-    __slots__ = ("account", "checked", "checkpointing", "database", "log", "pages", "queue", "used")
+    __slots__ = ("account", "checked", "checkpointing", "database", "log", "pages", "queue", "rooted", "used")
 
     log: Log
 
@@ -40,6 +41,7 @@ class Handle:
         self.pages = 0  # in the log since it was last begun
         self.checked = 0  # `pages` at the last checkpoint
         self.checkpointing = False
+        self.rooted = False  # whether this boot's id is known to be on disk
         self.used = 0.0
 
     def written(self, connection: apsw.Connection, database: str, pages: int) -> int:
@@ -141,13 +143,11 @@ class Handles:
 
     def suspect(self, account: int) -> bool:
         """Whether a sync of its log has failed, so that `mend` must succeed before any durable write."""
-        handle = self._open.get(account)
-        return account in self._suspect or (handle is not None and handle.log.failed)
+        return account in self._suspect
 
     async def mend(self, account: int) -> bool:
         """Copy the log into the database and begin it anew: past a hole in it nothing would be found."""
-        self.get(account)
-        if await self._checkpoint(account, truncate=True):
+        if await self._begin(self.get(account), truncate=True, wait=checkpoint.LONG_WAIT):
             self._suspect.discard(account)
         return account not in self._suspect
 
@@ -160,34 +160,30 @@ class Handles:
 
     def after_commit(self, handle: Handle) -> None:
         """Look whether the log has grown enough to be copied."""
-        grown = handle.pages - handle.checked
-        if grown >= checkpoint.PASSIVE and not handle.checkpointing:
+        if handle.pages - handle.checked >= checkpoint.DUE and not handle.checkpointing:
             handle.checked = handle.pages
-            self._begin(handle, truncate=handle.pages >= checkpoint.FORCED)
+            overdue = handle.pages >= checkpoint.OVERDUE
+            self._begin(handle, truncate=False, wait=checkpoint.LONG_WAIT if overdue else checkpoint.WAIT)
 
-    def _begin(self, handle: Handle, *, truncate: bool) -> asyncio.Future[bool]:
-        task = asyncio.ensure_future(self._run(handle, truncate))
+    def _begin(self, handle: Handle, *, truncate: bool, wait: int) -> asyncio.Future[bool]:
+        task = asyncio.ensure_future(self._run(handle, truncate, wait))
         self._checkpoints.add(task)
         task.add_done_callback(self._checkpoints.discard)
         return task
 
-    async def _checkpoint(self, account: int, *, truncate: bool) -> bool:
-        return await self._begin(self.get(account), truncate=truncate)
-
-    async def _run(self, handle: Handle, truncate: bool) -> bool:
+    async def _run(self, handle: Handle, truncate: bool, wait: int) -> bool:
         handle.checkpointing = True
+        # The lock will be held for longer than it makes sense to wait for on the loop.
+        handle.database.patience = 0.0
+        folder = files.account_folder(self._data, handle.account)
+        copy = partial(checkpoint.checkpoint, folder, truncate=truncate, wait=wait)
         try:
-            folder = files.account_folder(self._data, handle.account)
-            done = await asyncio.get_running_loop().run_in_executor(
-                self._executor, lambda: checkpoint.checkpoint(folder, truncate=truncate)
-            )
+            return await asyncio.get_running_loop().run_in_executor(self._executor, copy)
         except apsw.Error:
-            return False  # a full or broken disk: tried again when the log has grown or at the next rest
+            return False  # a full or broken disk: tried again when the log has grown, or at the next rest
         finally:
             handle.checkpointing = False
-        if done and truncate:
-            handle.pages = handle.checked = 0
-        return done
+            handle.database.patience = PATIENCE
 
     def _tend(self) -> None:
         """Accounts at rest: their log goes into the database, then the handle is closed."""
@@ -201,7 +197,7 @@ class Handles:
                 continue
             if handle.pages:
                 handle.pages = handle.checked = 0
-                self._begin(handle, truncate=True)
+                self._begin(handle, truncate=True, wait=checkpoint.WAIT)
             else:
                 del self._open[account]
                 _close(handle)

@@ -98,9 +98,13 @@ class Store:
         patience = _Patience()
         while True:
             try:
-                if durable and self._handles.suspect(account):
-                    await self._mend(account)
                 handle = self._handles.get(account)
+                if (durable or not handle.rooted) and self._handles.suspect(account):
+                    await self._mend(account)
+                    continue
+                if not handle.rooted:
+                    await self._root(handle)
+                    continue
                 if durable and (handle.log.busy or handle.queue):
                     call = Call(verb, args, kwargs, asyncio.get_running_loop().create_future())
                     handle.queue.append(call)
@@ -121,6 +125,15 @@ class Store:
         elif moved:
             self._doorbell.ring(account, moved)
         return result
+
+    async def _root(self, handle: Handle) -> None:
+        """Have the gap that a new boot leaves (`store.incarnation`) on disk before anything comes after it.
+        Were it lost in a power cut together with the first mod-sequences after it, the next boot would
+        leave the same gap and give them out again."""
+        with handle.database.transaction(write=True):
+            pass
+        await handle.log.durable(0)
+        handle.rooted = True
 
     def _run_group(self, handle: Handle) -> None:
         """A sync has ended: run the verbs that have come meanwhile (`store.group`)."""

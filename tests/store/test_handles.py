@@ -85,8 +85,7 @@ def test_at_rest_the_database_alone_is_complete(
 
 
 def test_the_log_does_not_grow_for_ever(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "PASSIVE", 50)
-    monkeypatch.setattr(checkpoint, "FORCED", 200)
+    monkeypatch.setattr(checkpoint, "DUE", 50)
 
     async def story(store: Store) -> None:
         sizes = []
@@ -115,8 +114,7 @@ def test_a_checkpoint_moves_the_log_into_the_database(empty_folder: Path) -> Non
     database.close()
 
 
-def test_a_reader_in_the_way_is_no_error(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "FORCED_WAIT", 5)
+def test_a_reader_in_the_way_is_no_error(empty_folder: Path) -> None:
     reader, writer = sqlite.open_account(empty_folder), sqlite.open_account(empty_folder)
     with writer.transaction(write=True) as tx:
         fill(tx, 1)
@@ -124,7 +122,7 @@ def test_a_reader_in_the_way_is_no_error(empty_folder: Path, monkeypatch: pytest
         tx.rows("SELECT 1 FROM account")
         with writer.transaction(write=True) as other:
             fill(other, 2)
-        assert not checkpoint.checkpoint(empty_folder, truncate=True)
+        assert not checkpoint.checkpoint(empty_folder, truncate=True, wait=5)
     assert checkpoint.checkpoint(empty_folder, truncate=True)
     reader.close()
     writer.close()
