@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from pillarbox.message.limits import MAX_ADDRESSES, MAX_FIELD
+from pillarbox.message.limits import MAX_ADDRESSES, MAX_FIELD, MEMO_ENTRIES, MEMO_KEY
 from pillarbox.message.spelling import for_humans, nstring
 
 MISSING_MAILBOX = b"MISSING_MAILBOX"
@@ -226,9 +226,9 @@ def _spell(value: bytes) -> bytes:
     return b"(" + b"".join([b"(" + b" ".join(map(nstring, address)) + b")" for address in found]) + b")"
 
 
-_remembered = lru_cache(maxsize=4096)(_spell)
+_remembered = lru_cache(maxsize=MEMO_ENTRIES)(_spell)
 
 
 def spelled(value: bytes) -> bytes:
     """An address list as ENVELOPE has it; NIL when there is none."""
-    return _remembered(value) if len(value) <= 512 else _spell(value)
+    return _remembered(value) if len(value) <= MEMO_KEY else _spell(value)

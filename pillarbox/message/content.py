@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pillarbox.message.limits import MAX_FIELD, MAX_PARAMETERS
+from pillarbox.message.limits import MAX_FIELD, MAX_PARAMETERS, MEMO_ENTRIES, MEMO_KEY
 from pillarbox.message.spelling import string
 
 Parameters = tuple[tuple[bytes, bytes], ...]
@@ -88,7 +88,7 @@ MESSAGE_RFC822 = _content_type(b"message", b"rfc822", ())
 
 def content_type(value: bytes) -> ContentType:
     """RFC 2045 5.2: what cannot be read is text/plain in US-ASCII."""
-    return _remembered_type(value) if len(value) <= 512 else _read_type(value)
+    return _remembered_type(value) if len(value) <= MEMO_KEY else _read_type(value)
 
 
 def _read_type(value: bytes) -> ContentType:
@@ -98,7 +98,7 @@ def _read_type(value: bytes) -> ContentType:
     return _content_type(match[1], match[2], parameters(value[match.end() :]))
 
 
-_remembered_type = lru_cache(maxsize=2048)(_read_type)
+_remembered_type = lru_cache(maxsize=MEMO_ENTRIES)(_read_type)
 
 
 def token(value: bytes) -> bytes:

@@ -65,9 +65,12 @@ def charset_decode(data: bytes, charset: str) -> str:
     if codec is None or codec == "ascii":
         return guess(data)
     try:
-        return data.decode(codec, "replace")
+        text = data.decode(codec, "replace")
     except (UnicodeError, ValueError):  # a UTF-7 or ISO-2022 state error is raised in spite of "replace"
         return guess(data)
+    if codec == "utf_7":  # it lets half surrogate pairs through, which are no text
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 _NOT_BASE64 = bytes(

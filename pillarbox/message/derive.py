@@ -8,6 +8,7 @@ from pillarbox.message import dates, parts
 from pillarbox.message.decode import header_text
 from pillarbox.message.envelope import envelope
 from pillarbox.message.header import Buffer, raw_of
+from pillarbox.message.limits import MEMO_ENTRIES, MEMO_KEY
 from pillarbox.message.preview import preview
 from pillarbox.message.references import message_id, references
 from pillarbox.message.searchable import fold_text
@@ -71,8 +72,8 @@ def _fold(value: bytes) -> str:
     return fold_text(header_text(value))
 
 
-_remembered = lru_cache(maxsize=2048)(_fold)
+_remembered = lru_cache(maxsize=MEMO_ENTRIES)(_fold)
 
 
 def _folded(value: bytes) -> str:
-    return _remembered(value) if len(value) <= 512 else _fold(value)
+    return _remembered(value) if len(value) <= MEMO_KEY else _fold(value)

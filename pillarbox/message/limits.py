@@ -4,6 +4,7 @@ FETCH, BINARY, SEARCH and JMAP, so a change needs a new `DERIVED_VERSION`."""
 MAX_DEPTH = 100  # levels of multipart and message/rfc822; deeper ones are opaque leaves
 MAX_PARTS = 10_000  # the last part that is counted swallows the rest of the message
 MAX_FIELDS = 10_000  # header fields of one header that count; later ones are only served as bytes
+MAX_HEADER = 1 << 23  # octets of one header that are parsed
 MAX_FIELD = 1 << 18  # octets of one field value that are parsed; some 8,000 addresses
 MAX_ADDRESSES = 10_000  # of one field, groups' marks counted
 MAX_FALSE_DELIMITERS = 1_000_000  # lines that begin like a delimiter and are none; then none are sought
@@ -11,3 +12,8 @@ MAX_BOUNDARY = 1_000  # RFC 2046 5.1.1 says 70
 MAX_PARAMETERS = 1_000  # of one Content-Type or Content-Disposition
 MAX_PREVIEW_SOURCE = 1 << 16  # octets of a body that PREVIEW looks at
 MAX_REFERENCES = 100  # kept ids of a References field
+
+# Values that come again and again (the same correspondents, types, threads) are parsed once. Their memory
+# is bounded: no key is longer, and no memo holds more.
+MEMO_ENTRIES = 2_048
+MEMO_KEY = 256

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from pillarbox.message.limits import MAX_FIELD, MAX_REFERENCES
+from pillarbox.message.limits import MAX_FIELD, MAX_REFERENCES, MEMO_ENTRIES, MEMO_KEY
 
 _ID = re.compile(rb'<((?:[^<>"\s]++|"(?:[^"\\<>]++|\\.)*+"|[ \t]++)++)>')
 _SPACE = re.compile(rb"[ \t\r\n]+")
@@ -29,7 +29,7 @@ def message_id(value: bytes) -> bytes:
     return _normalised(found[1]) if found else b""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=MEMO_ENTRIES)
 def _remembered(value: bytes) -> tuple[bytes, ...]:
     return _distinct(message_ids(value))
 
@@ -45,7 +45,7 @@ def _distinct(ids: list[bytes]) -> tuple[bytes, ...]:
 def references(refs: bytes | None, in_reply_to: bytes | None) -> tuple[bytes, ...]:
     """RFC 5256 5 (REFERENCES, step 1): the ids of References; without any, the first of In-Reply-To."""
     if refs:
-        found = _remembered(refs) if len(refs) <= 512 else _distinct(message_ids(refs))
+        found = _remembered(refs) if len(refs) <= MEMO_KEY else _distinct(message_ids(refs))
         if found:
             return found
     return tuple(message_ids(in_reply_to)[:1]) if in_reply_to else ()

@@ -11,29 +11,30 @@ from contextlib import suppress
 from pillarbox.message import html
 from pillarbox.message.decode import UnknownEncoding, charset_decode, header_text, transfer_decode
 from pillarbox.message.header import Buffer, Raw, fields, header_end, raw_of
+from pillarbox.message.limits import MAX_HEADER
 from pillarbox.message.walk import Kind, Node, walk
 
 
-class _Titlecase(dict[int, str]):
-    """Simple titlecase of each character (RFC 5051 2), found when first met; at most one entry a
-    character."""
+class _Casemap(dict[int, str]):
+    """What each character becomes, found when it is first met; at most one entry a character."""
 
     def __missing__(self, code: int) -> str:
+        # RFC 5051 2: (a) the simple titlecase, (b) decomposed to the end, each character for itself.
+        # A title of several characters comes from SpecialCasing.txt, which is not asked.
         title = chr(code).title()
-        # A longer result is the full mapping of SpecialCasing.txt; the simple one is the character.
-        self[code] = folded = title if len(title) == 1 else chr(code)
+        self[code] = folded = unicodedata.normalize("NFKD", title if len(title) == 1 else chr(code))
         return folded
 
 
-_TITLECASE = _Titlecase()
+_CASEMAP = _Casemap()
 
 
 def fold_text(text: str) -> str:
-    """i;unicode-casemap (RFC 5051 2: titlecase, then NFKD), with each run of white space as one space."""
+    """i;unicode-casemap (RFC 5051 2), with each run of white space as one space."""
     if text.isascii():
         folded = text.upper()
     else:
-        folded = unicodedata.normalize("NFKD", text.translate(_TITLECASE))
+        folded = text.translate(_CASEMAP)
     joined = " ".join(folded.split())
     if not joined:
         return " " if folded else ""
@@ -44,10 +45,11 @@ def fold_text(text: str) -> str:
 def searchable_header(buffer: Buffer) -> list[tuple[str, str]]:
     """(lower-case name, folded text) of each field of the message's header."""
     raw = raw_of(buffer)
-    return _header(raw[: header_end(raw)])
+    return _header(raw, 0, header_end(raw))
 
 
-def _header(header: bytes) -> list[tuple[str, str]]:
+def _header(raw: Raw, start: int, end: int) -> list[tuple[str, str]]:
+    header = raw[start : min(end, start + MAX_HEADER)]
     return [(name.decode("latin-1"), fold_text(header_text(value))) for name, value in fields(header)]
 
 
@@ -60,7 +62,7 @@ def searchable_body(buffer: Buffer) -> Iterator[str]:
         pending += reversed(node.children)
         if node.kind is Kind.MESSAGE:
             inner = node.children[0]
-            for name, text in _header(raw[inner.start : inner.body]):
+            for name, text in _header(raw, inner.start, inner.body):
                 yield fold_text(name) + ": " + text
         elif node.kind is Kind.LEAF and node.content.type == "text":
             yield fold_text(text_of(raw, node, node.end))

@@ -15,7 +15,14 @@ from pillarbox.message.content import ContentType
 from pillarbox.message.envelope import ADDRESS_FIELDS
 from pillarbox.message.envelope import FIELDS as ENVELOPE_FIELDS
 from pillarbox.message.header import Raw, fields, header_end
-from pillarbox.message.limits import MAX_BOUNDARY, MAX_DEPTH, MAX_FALSE_DELIMITERS, MAX_FIELD, MAX_PARTS
+from pillarbox.message.limits import (
+    MAX_BOUNDARY,
+    MAX_DEPTH,
+    MAX_FALSE_DELIMITERS,
+    MAX_FIELD,
+    MAX_HEADER,
+    MAX_PARTS,
+)
 
 _WANTED = frozenset(
     (
@@ -60,7 +67,7 @@ class Node:
 def walk(raw: Raw) -> Node:
     """The tree of the message's parts."""
     body = header_end(raw)
-    found = _read(raw[:body])
+    found = _read(raw, 0, body)
     root = _node(0, body, len(raw), found, content.TEXT_PLAIN)
     if root.kind is Kind.LEAF:
         root.lines = _count(raw, body, len(raw))
@@ -69,10 +76,10 @@ def walk(raw: Raw) -> Node:
     return root
 
 
-def _read(header: bytes) -> dict[bytes, bytes]:
+def _read(raw: Raw, start: int, end: int) -> dict[bytes, bytes]:
     """The fields we want: the first of each name; of addresses all, as one list."""
     found: dict[bytes, bytes] = {}
-    for name, value in fields(header):
+    for name, value in fields(raw[start : min(end, start + MAX_HEADER)]):
         if name in _WANTED:
             if name not in found:
                 found[name] = value[:MAX_FIELD]
@@ -146,7 +153,7 @@ class _Walk:
         line = self.delimiter(at, body)
         if line is not None:  # the header has no end of its own
             body = line[0]
-        node = _node(at, body, body, _read(self.raw[at:body]), default)
+        node = _node(at, body, body, _read(self.raw, at, body), default)
         parent.children.append(node)
         self.parts += 1
         return self.push(node, body)
