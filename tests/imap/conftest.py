@@ -20,6 +20,7 @@ from pillarbox.model.errors import Code, Refused
 from pillarbox.net import memory
 from pillarbox.net.memory import Client
 from pillarbox.net.session import Peer
+from pillarbox.store import buried
 from pillarbox.store.check import check
 from pillarbox.store.files import account_folder
 from pillarbox.store.store import Store
@@ -98,12 +99,18 @@ class World:
 
     store: Store
     settings: Settings
+    clock: list[float]
     bugs: list[BaseException] = field(default_factory=list)
     expected_bugs: int = 0
 
     def report(self, error: BaseException) -> str:
         self.bugs.append(error)
         return f"trace{len(self.bugs)}"
+
+    async def erase(self) -> None:
+        """Let the time pass after which expunged messages are gone for good."""
+        self.clock[0] += 2 * buried.RETENTION
+        await self.store.write(ACCOUNT, buried.erase)
 
     def connect(self, *, tls: bool = False, peer: Peer | None = None) -> Imap:
         session = Session(Services(self.store, login, self.settings, self.report))
@@ -118,10 +125,11 @@ class World:
 
 @asynccontextmanager
 async def world(folder: Path, settings: Settings) -> AsyncIterator[World]:
-    store = Store(folder, clock=lambda: NOW, sync=lambda fd: None)
+    clock = [float(NOW)]
+    store = Store(folder, clock=lambda: clock[0], sync=lambda fd: None)
     await store.open()
     await store.create_account(ACCOUNT)
-    made = World(store, settings)
+    made = World(store, settings, clock)
     try:
         yield made
     finally:
