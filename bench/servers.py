@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 import signal
 import socket
@@ -86,7 +88,11 @@ class PillarboxServer:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> PillarboxServer:
-        with (self.folder / "output").open("wb") as output:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        with (self.folder / "output").open("ab") as output:
             self.process = subprocess.Popen(
                 [*_pillarbox(), "--config", str(self.config), "serve"], stdout=output, stderr=output
             )
@@ -94,7 +100,7 @@ class PillarboxServer:
         while True:
             try:
                 socket.create_connection((HOST, self.imap_port), 1).close()
-                return self
+                return
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     said = (self.folder / "output").read_text(errors="replace")
@@ -102,7 +108,8 @@ class PillarboxServer:
                     raise RuntimeError(f"pillarbox did not start: {said}") from None
                 time.sleep(0.05)
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
+        """As an operator would: it drains."""
         process, self.process = self.process, None
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGTERM)
@@ -111,6 +118,22 @@ class PillarboxServer:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def kill(self) -> None:
+        """kill -9, all its processes, without a word before."""
+        process, self.process = self.process, None
+        assert process is not None
+        for pid in _family(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+
+    def check(self) -> subprocess.CompletedProcess[bytes]:
+        """`pillarbox check` on its data."""
+        return subprocess.run([*_pillarbox(), "--config", str(self.config), "check"], capture_output=True)
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def ensure(self, users: list[str]) -> None:
