@@ -52,6 +52,7 @@ class Common:
     on_error: Callable[[BaseException, Peer], None]  # a session raised: our bug, never the peer's
     upgrade: Callable[[asyncio.Transport, "Driver"], Awaitable[asyncio.Transport]]  # TLS, or OSError
     implicit_tls: bool = False
+    came: Callable[["Driver"], None] = lambda driver: None
     gone: Callable[["Driver"], None] = lambda driver: None
 
 
@@ -162,6 +163,7 @@ class Driver(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self.peer = peer_of(transport)
         self._heard = self._common.wheel.now()
+        self._common.came(self)
         if self._common.implicit_tls:
             self._upgrade()
         else:

@@ -44,6 +44,7 @@ class Listening:
         self._servers: list[asyncio.AbstractServer] = []
         self._drivers: set[Driver] = set()
         self._empty = asyncio.Event()
+        self._stopping = False
 
     @property
     def connections(self) -> int:
@@ -55,6 +56,10 @@ class Listening:
             raise ValueError(f"{listener.address} needs a certificate")
         own: set[Driver] = set()
 
+        def came(driver: Driver) -> None:
+            own.add(driver)
+            self._came(driver)
+
         def gone(driver: Driver) -> None:
             own.discard(driver)
             self._gone(driver)
@@ -64,16 +69,14 @@ class Listening:
             self._on_error,
             upgrading(listener.context if listener.tls != "none" else None),
             implicit_tls=listener.tls == "implicit",
+            came=came,
             gone=gone,
         )
 
         def accept() -> asyncio.Protocol:
             if len(own) >= listener.limit:
                 return _Refusal(b"" if listener.tls == "implicit" else listener.refusal)
-            driver = Driver(listener.session(), common)
-            own.add(driver)
-            self._drivers.add(driver)
-            return driver
+            return Driver(listener.session(), common)
 
         loop = asyncio.get_running_loop()
         for sock in sockets:
@@ -86,6 +89,7 @@ class Listening:
 
     async def stop(self, grace: float) -> None:
         """Accept nothing more, let every session end in its own time, and after `grace` seconds end it."""
+        self._stopping = True
         for server in self._servers:
             server.close()
         self._servers.clear()
@@ -104,6 +108,11 @@ class Listening:
                     await self._empty.wait()
             except TimeoutError:
                 return
+
+    def _came(self, driver: Driver) -> None:
+        self._drivers.add(driver)
+        if self._stopping:  # accepted just before
+            asyncio.get_running_loop().call_soon(driver.drain)
 
     def _gone(self, driver: Driver) -> None:
         self._drivers.discard(driver)

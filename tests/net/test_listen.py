@@ -13,9 +13,11 @@ import pytest
 from cryptography import x509
 
 from pillarbox.net.address import bind, release, spell
+from pillarbox.net.driver import Common, Driver
 from pillarbox.net.listen import Listener, Listening
+from pillarbox.net.memory import MemoryTransport
 from pillarbox.net.session import Peer
-from pillarbox.net.tls import reload, self_signed, server_context, write_self_signed
+from pillarbox.net.tls import reload, self_signed, server_context, upgrading, write_self_signed
 from pillarbox.net.wheel import Wheel
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -43,8 +45,11 @@ class Server:
         self.told = told
         self.sessions: list[Any] = []
         self.errors: list[BaseException] = []
-        self.listening = Listening(Wheel(), lambda error, peer: self.errors.append(error))
+        self.listening = Listening(Wheel(), self.failed)
         self.address = ""
+
+    def failed(self, error: BaseException, peer: Peer) -> None:
+        self.errors.append(error)
 
     def session(self) -> Any:
         self.sessions.append(self.told())
@@ -307,6 +312,22 @@ def test_stopping_drains_sessions_and_ends_those_that_do_not_end(run: Run, told:
             assert server.listening.connections == 0
             assert [session.log[-1] for session in server.sessions] == ["closed", "closed"]
             await hang_up(busy[1])
+
+    run(scene())
+
+
+def test_a_connection_that_comes_in_while_stopping_is_drained_too(run: Run, told: Any) -> None:
+    async def scene() -> None:
+        server = Server(told)
+        await server.listening.stop(grace=0)
+        common = Common(Wheel(), server.failed, upgrading(None), came=server.listening._came)
+        session = server.session()
+        driver, transport = Driver(session, common), MemoryTransport(Peer("127.0.0.1"))
+        transport.driver = driver
+        driver.connection_made(transport)
+        await until(lambda: driver.lost)
+        assert bytes(transport.delivered) == b"hello\r\nstopping\r\n"
+        assert session.log == ["opened", "draining", "closed"]
 
     run(scene())
 
