@@ -10,8 +10,10 @@ On disk, under the data folder:
 
 From the bottom: `engine/` opens a file and runs transactions on it; `tx` is what verbs see of that;
 `mailboxes messages flags emails changes quota search` are the verbs; `store.Store` is the async facade
-that all other rooms hold. `files staging compress blobs` carry message bytes, `commit` makes writes
-durable without holding up the event loop, `doorbell` tells others that an account moved.
+that all other rooms hold. `staging compress spool objects blobs` carry message bytes, `handles` keeps some
+accounts open, `commit` and `group` make writes durable without holding up the event loop, `checkpoint`
+moves logs into databases, `doorbell` tells others that an account moved, `columns` are mailboxes in memory,
+`upkeep` erases what is long gone, `check` looks whether all of it is true.
 
 Rules of the place:
 - One write door. UIDs are given out in `messages`, mod-sequences in `changes`, under the account's lock.

@@ -6,6 +6,7 @@ checkpoints alone go to a thread.
 """
 
 import asyncio
+import ctypes
 import time
 from collections import deque
 from collections.abc import Callable
@@ -190,6 +191,7 @@ class Handles:
         self._tending = asyncio.get_running_loop().call_later(TEND, self._tend)
         self._close_dropped()
         before = time.monotonic() - IDLE
+        closed = False
         for account, handle in list(self._open.items()):
             if handle.used > before:
                 break
@@ -201,6 +203,9 @@ class Handles:
             else:
                 del self._open[account]
                 _close(handle)
+                closed = True
+        if closed:
+            _return_memory()
 
     def _close_dropped(self) -> None:
         for handle in [handle for handle in self._dropped if handle.resting]:
@@ -212,6 +217,13 @@ def _close(handle: Handle) -> None:
     # In this order: a log without a connection could be replaced, and a sync of the old file mean nothing.
     handle.log.close()
     handle.database.close()
+
+
+def _return_memory() -> None:
+    """The C library keeps what closed connections have freed, unless it is told that it may not."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _stopping() -> Refused:
