@@ -24,12 +24,14 @@ from pillarbox.model.numbers import MAX_NUMBER, Runs, contains, runs_of
 from pillarbox.store import buried, changes, emails, flags, mailboxes, messages, quota
 from pillarbox.store.flags import Mode
 from pillarbox.store.messages import Incoming
+from pillarbox.store.staged import Staged
 from pillarbox.testing.verbs import Verbs, account, staged
 
 MAILS = [
     staged(f"Message-ID: <{n}@x>\r\nSubject: {'Re: ' * n}s\r\n\r\n{'x' * n}\r\n".encode()) for n in range(4)
 ]
-PATHS = st.sampled_from(["a", "b", "a/b", "b/a", "a/b/c", "INBOX", "INBOX/a", "Sent", "Sent/b"])
+PATHS = st.sampled_from(["a", "b", "a/b", "b/a", "INBOX", "INBOX/a", "Sent"])
+SOMEWHERE = st.integers(0, 99)  # one of the mailboxes there are
 FLAGS = st.lists(st.sampled_from(["\\Seen", "\\Deleted", "\\Flagged", "k", "l"]), max_size=3).map(canonical)
 RUNS = st.lists(st.integers(1, 14), max_size=8).map(lambda some: runs_of(sorted(set(some)))) | st.just(
     ((1, MAX_NUMBER),)
@@ -65,10 +67,14 @@ class StoreMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.opened = account(self.folder)
         self.verbs: Verbs = self.opened.__enter__()
-        self.model: dict[str, Mailbox] = {path: Mailbox() for path, _ in INITIAL_MAILBOXES}
-        self.model["INBOX"] = Mailbox()
+        for path, _ in INITIAL_MAILBOXES:
+            self.verbs.write(mailboxes.delete, path)
+        self.model: dict[str, Mailbox] = {"INBOX": Mailbox()}
         self.kept: list[tuple[int, int, dict[int, FlagSet], str]] = []  # what a client has seen, and when
         self.validities: dict[str, int] = {}
+        self.create("a")
+        for path in ("INBOX", "a"):
+            self.file(path, [Incoming(MAILS[n % 4], ("\\Deleted",) if n % 3 else ()) for n in range(7)])
 
     # The model's own arithmetic
 
@@ -79,6 +85,9 @@ class StoreMachine(RuleBasedStateMachine):
     def number(self, path: str) -> int:
         row = self.verbs.read(mailboxes.find, path)
         return row.id if row else 1
+
+    def somewhere(self, at: int) -> str:
+        return sorted(self.model)[at % len(self.model)]
 
     def children(self, path: str) -> list[str]:
         return [other for other in self.model if other.startswith(path + "/")]
@@ -134,24 +143,27 @@ class StoreMachine(RuleBasedStateMachine):
         for path in [old, *self.children(old)]:
             self.model[new + path[len(old) :]] = self.model.pop(path)
 
-    @rule(path=PATHS, batch=st.lists(st.tuples(st.sampled_from(MAILS), FLAGS), min_size=1, max_size=4))
-    def append(self, path: str, batch: list[tuple[object, FlagSet]]) -> None:
+    @rule(at=SOMEWHERE, batch=st.lists(st.tuples(st.sampled_from(MAILS), FLAGS), min_size=1, max_size=4))
+    def append(self, at: int, batch: list[tuple[Staged, FlagSet]]) -> None:
+        self.file(self.somewhere(at), [Incoming(mail, given) for mail, given in batch])
+
+    def file(self, path: str, items: list[Incoming]) -> None:
         box = self.box(path)
-        items = [Incoming(mail, given) for mail, given in batch]  # type: ignore[arg-type]
         if box is None:
             assert self.refused(messages.append_many, self.number(path), items)
             return
         for done, item in zip(self.verbs.write(messages.append_many, self.number(path), items), items):
             assert done.uid == box.add(Message(done.email, item.flags, item.staged.size))
 
-    @rule(source=PATHS, into=PATHS, runs=RUNS, moves=st.booleans())
-    def copy_or_move(self, source: str, into: str, runs: Runs, moves: bool) -> None:
+    @rule(source=SOMEWHERE, into=SOMEWHERE, runs=RUNS, moves=st.booleans())
+    def copy_or_move(self, source: int, into: int, runs: Runs, moves: bool) -> None:
+        origin, target = self.somewhere(source), self.somewhere(into)
         verb = messages.move if moves else messages.copy
-        here, there = self.box(source), self.box(into)
+        here, there = self.box(origin), self.box(target)
         if here is None or there is None:
-            assert self.refused(verb, self.number(source), runs, self.number(into))
+            assert self.refused(verb, self.number(origin), runs, self.number(target))
             return
-        done = self.verbs.write(verb, self.number(source), runs, self.number(into))
+        done = self.verbs.write(verb, self.number(origin), runs, self.number(target))
         uids = here.named(runs)
         assert done.source == runs_of(uids)
         copies = [there.add(Message(m.email, m.flags, m.size)) for m in (here.messages[uid] for uid in uids)]
@@ -160,8 +172,9 @@ class StoreMachine(RuleBasedStateMachine):
             for uid in uids:
                 del here.messages[uid]
 
-    @rule(path=PATHS, runs=RUNS, given=FLAGS, mode=st.sampled_from(["replace", "add", "remove"]))
-    def store(self, path: str, runs: Runs, given: FlagSet, mode: Mode) -> None:
+    @rule(at=SOMEWHERE, runs=RUNS, given=FLAGS, mode=st.sampled_from(["replace", "add", "remove"]))
+    def store(self, at: int, runs: Runs, given: FlagSet, mode: Mode) -> None:
+        path = self.somewhere(at)
         box = self.box(path)
         if box is None:
             assert self.refused(flags.store_flags, self.number(path), runs, mode, given)
@@ -179,8 +192,9 @@ class StoreMachine(RuleBasedStateMachine):
         done = self.verbs.write(flags.store_flags, self.number(path), runs, mode, given)
         assert self.spelled(done.uids, done.flag_sets) == moved
 
-    @rule(path=PATHS, runs=st.none() | RUNS)
-    def expunge(self, path: str, runs: Runs | None) -> None:
+    @rule(at=SOMEWHERE, runs=st.none() | RUNS)
+    def expunge(self, at: int, runs: Runs | None) -> None:
+        path = self.somewhere(at)
         box = self.box(path)
         if box is None:
             assert self.refused(messages.expunge, self.number(path), runs)
@@ -194,9 +208,10 @@ class StoreMachine(RuleBasedStateMachine):
         for uid in gone:
             del box.messages[uid]
 
-    @rule(path=PATHS)
-    def remember(self, path: str) -> None:
+    @rule(at=SOMEWHERE)
+    def remember(self, at: int) -> None:
         """A client opens a mailbox and goes away: later it must be told exactly what it missed."""
+        path = self.somewhere(at)
         if (box := self.box(path)) is not None:
             seen = {uid: message.flags for uid, message in box.messages.items()}
             self.kept.append((self.number(path), self.verbs.modseq(), seen, path))
@@ -279,5 +294,5 @@ def merging_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "MAX_RUNS", 2)
 
 
-StoreMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=40)
+StoreMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=50)
 TestStore = StoreMachine.TestCase
