@@ -53,7 +53,7 @@ class Store:
         sync: Callable[[int], None] = to_disk,
     ) -> None:
         self.data = data
-        self._clock = clock
+        self.clock = clock
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
         self._doorbell = Doorbell(data / "run", self._log_of)
         self._handles = Handles(data, clock, sync, self._executor, self._doorbell.ring, self._run_group)
@@ -207,7 +207,7 @@ class Store:
 
     async def create_account(self, account: int) -> None:
         """A new account with its first mailboxes. Refused when there is one of that number."""
-        now = int(self._clock())
+        now = int(self.clock())
         create = partial(files.create_account, self.data, account, now, mailboxes.create_initial)
         await asyncio.get_running_loop().run_in_executor(self._executor, create)
 

@@ -7,7 +7,6 @@ taken up again where it was left.
 
 import asyncio
 import shutil
-import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -18,8 +17,6 @@ from pillarbox.store.check import ABANDONED
 from pillarbox.store.staged import Place
 from pillarbox.store.store import Store
 from pillarbox.store.tx import Tx
-
-# Ages of files are told by the system's clock, as their time stamps are.
 
 FIRST = 600.0  # seconds after the start: not while everybody comes back
 EVERY = 6 * 3600.0
@@ -42,7 +39,7 @@ async def _for_ever(store: Store) -> None:
     await asyncio.sleep(FIRST)
     while True:
         with suppress(OSError):
-            await asyncio.to_thread(_clear, store.data, time.time() - ABANDONED)
+            await asyncio.to_thread(_clear, store.data, store.clock() - ABANDONED)
         for account in await asyncio.to_thread(files.accounts, store.data):
             with suppress(Refused, OSError):  # damaged, just erased, or on a full disk: the others come first
                 await tidy(store, account)
@@ -83,7 +80,7 @@ def _forget_changes(tx: Tx) -> None:
 async def _unlink_abandoned(store: Store, account: int) -> None:
     """Files that a process placed and then did not live to store."""
     folder = files.account_folder(store.data, account)
-    old = await asyncio.to_thread(_old_files, folder, time.time() - ABANDONED)
+    old = await asyncio.to_thread(_old_files, folder, store.clock() - ABANDONED)
     if old:
         known = await store.read(account, _large_blobs)
         await asyncio.to_thread(_unlink, [path for path in old if path.name not in known])
