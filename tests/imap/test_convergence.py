@@ -109,9 +109,8 @@ async def act(mirror: Mirror, action: str, at: int, more: int, flag: bytes) -> N
     elif action == "store":
         await mirror.do(b"STORE %d:%d +FLAGS (%b)" % (at, end, flag), expunges=False)
     elif action == "silent":
-        chosen = [message for message in mirror.messages[at - 1 : end] if message[1] is not None]
-        if len(chosen) == end - at + 1:
-            for message in chosen:
+        for message in mirror.messages[at - 1 : end]:
+            if message[1] is not None:
                 message[1] = message[1] - {flag}  # type: ignore[operator]
         await mirror.do(b"STORE %d:%d -FLAGS.SILENT (%b)" % (at, end, flag), expunges=False)
     elif action == "uid":
