@@ -50,9 +50,8 @@ class State(Enum):
 
 def next_modseq(tx: Tx, *states: State) -> int:
     """The account's next mod-sequence; the `states` named are as of it."""
-    (modseq,) = tx.rows(_take(states), tx.account)[0]
-    last = tx.row("SELECT at FROM clock WHERE account = ? ORDER BY modseq DESC LIMIT 1", tx.account)
-    if last is None or tx.now - last[0] >= CLOCK_STEP:
+    modseq, told = tx.rows(_take(states), tx.account)[0]
+    if told is None or tx.now - told >= CLOCK_STEP:
         tx.run("INSERT INTO clock VALUES (?, ?, ?)", tx.account, modseq, tx.now)
     if modseq % MERGE_EVERY == 0:
         _merge(tx, modseq - 2 * MERGE_EVERY, modseq - MERGE_EVERY)
@@ -62,7 +61,10 @@ def next_modseq(tx: Tx, *states: State) -> int:
 @lru_cache(maxsize=64)
 def _take(states: tuple[State, ...]) -> str:
     also = "".join(f", {state.value} = modseq + 1" for state in states)
-    return f"UPDATE account SET modseq = modseq + 1{also} WHERE account = ? RETURNING modseq"
+    return (
+        f"UPDATE account SET modseq = modseq + 1{also} WHERE account = ? RETURNING modseq,"
+        " (SELECT at FROM clock c WHERE c.account = account.account ORDER BY c.modseq DESC LIMIT 1)"
+    )
 
 
 def record(tx: Tx, modseq: int, mailbox: int, kind: ChangeKind, runs: Runs, reader: int = 0) -> None:

@@ -95,6 +95,7 @@ def intern(tx: Tx, flags: FlagSet) -> int:
     return int(number)
 
 
+@lru_cache(maxsize=4096)
 def _encoded(flags: FlagSet) -> bytes:
     keywords = [flag for flag in flags if not model.is_system(flag)]
     if len(keywords) > model.MAX_KEYWORDS:
@@ -125,20 +126,23 @@ def _enter_keywords(tx: Tx, keywords: list[str]) -> None:
 
 def count(tx: Tx, mailbox: int, moved: Iterable[tuple[int, int, int]]) -> None:
     """Change a mailbox's counters by (flag set, messages, octets) each."""
-    emptied = False
     for number, messages, octets in moved:
-        emptied |= messages < 0
-        tx.run(
-            "INSERT INTO mailbox_flags VALUES (?, ?, ?, ?, ?) ON CONFLICT (account, mailbox, flag_set)"
-            " DO UPDATE SET n = mailbox_flags.n + excluded.n, bytes = mailbox_flags.bytes + excluded.bytes",
-            tx.account,
-            mailbox,
-            number,
-            messages,
-            octets,
+        key = (tx.account, mailbox, number)
+        if messages > 0:
+            tx.run(
+                "INSERT INTO mailbox_flags VALUES (?, ?, ?, ?, ?) ON CONFLICT (account, mailbox, flag_set)"
+                " DO UPDATE SET n = mailbox_flags.n + excluded.n,"
+                " bytes = mailbox_flags.bytes + excluded.bytes",
+                *(*key, messages, octets),
+            )
+            continue
+        left = tx.row(
+            "UPDATE mailbox_flags SET n = n + ?, bytes = bytes + ?"
+            " WHERE account = ? AND mailbox = ? AND flag_set = ? RETURNING n",
+            *(messages, octets, *key),
         )
-    if emptied:
-        tx.run("DELETE FROM mailbox_flags WHERE account = ? AND mailbox = ? AND n = 0", tx.account, mailbox)
+        if left == (0,):
+            tx.run("DELETE FROM mailbox_flags WHERE account = ? AND mailbox = ? AND flag_set = ?", *key)
 
 
 def counts(tx: Tx, mailbox: int) -> list[tuple[int, FlagSet, int, int]]:
@@ -156,6 +160,8 @@ def counts(tx: Tx, mailbox: int) -> list[tuple[int, FlagSet, int, int]]:
 
 def permitted(flags: Iterable[str], held: str) -> FlagSet:
     """Those of `flags` that an actor with the rights `held` may set or clear (RFC 4314 4)."""
+    if held == rights.ALL:
+        return tuple(flags)
     return tuple(flag for flag in flags if _right(flag) in held)
 
 

@@ -92,9 +92,10 @@ def by_flag_set(
             end,
             PAGE,
         )
-        named = frozenset(_within([row[0] for row in page], runs))
+        uids = [row[0] for row in page]
+        named = uids if len(runs) == 1 else frozenset(_within(uids, runs))
         for uid, flag_set, size, modseq in page:
-            if flag_set in wanted and modseq <= most_modseq and uid in named:
+            if flag_set in wanted and modseq <= most_modseq and (named is uids or uid in named):
                 group = groups.get(flag_set)
                 if group is None:
                     group = groups[flag_set] = Group(array("I"))
@@ -102,7 +103,7 @@ def by_flag_set(
                 group.octets += size
         if len(page) < PAGE:
             return groups
-        last = page[-1][0]
+        last = uids[-1]
 
 
 def _collected(
