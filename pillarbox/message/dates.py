@@ -22,12 +22,15 @@ _ZONES = {
     b"pdt": -420,
 }
 
-_TIME = rb"(?P<hour>\d{1,2})[:.](?P<minute>\d{1,2})(?:[:.](?P<second>\d{1,2}))?(?:[.,]\d+)?"
+# The white space around the colons is RFC 5322 4.3; the dots are no RFC.
+_COLON = rb"(?:[ \t]*:[ \t]*|\.)"
+_SECOND = rb"(?:" + _COLON + rb"(?P<second>\d{1,2}))?(?:[.,]\d+)?"
+_TIME = rb"(?P<hour>\d{1,2})" + _COLON + rb"(?P<minute>\d{1,2})" + _SECOND
 _ZONE = rb"(?P<zone>[+-]\d\d:?\d\d|[A-Za-z]{1,5})"
 _FORMS = (
     # Thu, 22 Aug 2002 18:26:25 +0700
     re.compile(
-        rb"(?:[A-Za-z]++[,.]?[ \t]*+)?(?P<day>\d{1,2})(?:[ \t.]+|-)(?P<month>[A-Za-z]{3})[A-Za-z.]*+"
+        rb"(?:[A-Za-z]++[ \t]*+[,.]?[ \t]*+)?(?P<day>\d{1,2})(?:[ \t.]+|-)(?P<month>[A-Za-z]{3})[A-Za-z.]*+"
         rb"(?:[ \t]+|-)(?P<year>\d{2,4})(?:,?[ \t]+" + _TIME + rb"(?:[ \t]*" + _ZONE + rb")?)?"
     ),
     # Thu Aug 22 18:26:25 [EDT] 2002, August 22, 2002 18:26

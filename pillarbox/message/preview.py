@@ -19,13 +19,24 @@ def preview(raw: Raw, root: Node) -> bytes:
     if node is None:
         return b""
     if node.content.subtype == "html":
-        words = _html_words(source_of(raw, node, min(node.end, node.body + MAX_PREVIEW_SOURCE)))
+        words = _html_words(_beginning(raw, node, MAX_PREVIEW_SOURCE))
     else:
-        words = _plain_words(source_of(raw, node, min(node.end, node.body + _PLAIN_SOURCE)))
+        words = _plain_words(_beginning(raw, node, _PLAIN_SOURCE))
     text = " ".join(words)
     if not text.isprintable():
         text = text.translate(_CONTROLS)
     return text[:_LENGTH].rstrip().encode("utf-8", "replace")
+
+
+def _beginning(raw: Raw, node: Node, octets: int) -> str:
+    """The part's text up to about `octets`. Cut between words, because half a character would make
+    unlabelled UTF-8 look like something else."""
+    end = node.body + octets
+    if end >= node.end:
+        return source_of(raw, node, node.end)
+    piece = raw[node.body : end]
+    cut = max(piece.rfind(b"\n"), piece.rfind(b" "))
+    return source_of(raw, node, node.body + cut if cut > 0 else end)
 
 
 def _first_text(root: Node) -> Node | None:

@@ -45,12 +45,13 @@ def fold_text(text: str) -> str:
 def searchable_header(buffer: Buffer) -> list[tuple[str, str]]:
     """(lower-case name, folded text) of each field of the message's header."""
     raw = raw_of(buffer)
-    return _header(raw, 0, header_end(raw))
+    return [(name, fold_text(text)) for name, text in _header(raw, 0, header_end(raw))]
 
 
-def _header(raw: Raw, start: int, end: int) -> list[tuple[str, str]]:
-    header = raw[start : min(end, start + MAX_HEADER)]
-    return [(name.decode("latin-1"), fold_text(header_text(value))) for name, value in fields(header)]
+def _header(raw: Raw, start: int, end: int) -> Iterator[tuple[str, str]]:
+    """(lower-case name, text) of each field."""
+    for name, value in fields(raw[start : min(end, start + MAX_HEADER)]):
+        yield name.decode("latin-1"), header_text(value)
 
 
 def searchable_body(buffer: Buffer) -> Iterator[str]:
@@ -63,7 +64,7 @@ def searchable_body(buffer: Buffer) -> Iterator[str]:
         if node.kind is Kind.MESSAGE:
             inner = node.children[0]
             for name, text in _header(raw, inner.start, inner.body):
-                yield fold_text(name) + ": " + text
+                yield fold_text(f"{name}: {text}")
         elif node.kind is Kind.LEAF and node.content.type == "text":
             yield fold_text(text_of(raw, node, node.end))
 

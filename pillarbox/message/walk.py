@@ -179,7 +179,8 @@ class _Walk:
         """Ends the entities inside the open one at `place`."""
         while len(self.open) > place + 1:
             node = self.open.pop()
-            node.end = max(end, node.body)
+            # After an empty header the line end before the delimiter is the header's blank line.
+            node.end = end = max(end, node.body)
             if node.kind is Kind.MULTIPART:
                 self.depth -= 1
                 if not node.children:
