@@ -29,6 +29,7 @@ from pillarbox.store.changes import State
 from pillarbox.store.tx import Tx
 
 MAX_SETS = 32_767  # an account: numbers fit two bytes wherever columns of them are held
+MANY_SETS = 8_192  # an account: from here on looking for unused ones is worth a pass over its mail
 MAX_NUMBER = 65_535  # of a set, as numbers are not used again
 MAX_ACCOUNT_KEYWORDS = 8_192  # an account: every SELECT may have to list them
 ATOM = re.compile(r"""[!#$&'+-\[^-z|}~]+""")
@@ -251,10 +252,13 @@ def _aligned(placed: list[tuple[array[int], int]]) -> tuple[array[int], array[in
 
 
 def sweep(tx: Tx) -> int:
-    """Drop sets that no message has, live or retained; how many.
+    """Where there are many, drop sets that no message has, live or retained; how many.
 
     The set with the greatest number stays, so that its number is not given out again.
     """
+    (count,) = tx.rows("SELECT count(*) FROM flag_set WHERE account = ?", tx.account)[0]
+    if count < MANY_SETS:
+        return 0
     return tx.run(
         "DELETE FROM flag_set WHERE account = ? AND id < (SELECT max(id) FROM flag_set WHERE account = ?)"
         " AND id NOT IN (SELECT flag_set FROM message WHERE account = ?)"

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from pillarbox.model.errors import Refused
-from pillarbox.store import buried, changes, files, objects, remembered
+from pillarbox.store import buried, changes, files, flags, objects, remembered, threads
 from pillarbox.store.check import ABANDONED
 from pillarbox.store.staged import Place
 from pillarbox.store.store import Store
@@ -51,15 +51,27 @@ async def tidy(store: Store, account: int) -> None:
     """Do everything that is due in one account."""
     while await store.write(account, buried.sweep):
         pass
+    erased_any = False
     while (erased := await store.write(account, buried.erase)).messages:
+        erased_any = True
         folder = files.account_folder(store.data, account)
         # After the commit: a file without a row is clutter, a row without a file a lost message. Who is
         # just reading one of them has it open.
         await asyncio.to_thread(_unlink, [objects.path(folder, blob) for blob in erased.files])
+    if erased_any:
+        await _sweep_keys(store, account)
+    await store.write(account, flags.sweep)
     await store.write(account, _forget_changes)
     while await store.write(account, remembered.forget):
         pass
     await _unlink_abandoned(store, account)
+
+
+async def _sweep_keys(store: Store, account: int) -> None:
+    """Threads of which everything is erased are joined by nobody any more."""
+    place: threads.Position | None = threads.START
+    while place is not None:
+        place = await store.write(account, threads.sweep, place)
 
 
 def _clear(data: Path, before: float) -> None:

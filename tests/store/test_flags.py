@@ -133,7 +133,9 @@ def test_an_account_has_so_many_sets_and_keywords(verbs: Verbs, monkeypatch: pyt
     assert refused.value.code is Code.LIMIT
 
 
-def test_unused_sets_are_swept_and_numbers_not_given_again(verbs: Verbs) -> None:
+def test_unused_sets_are_swept_and_numbers_not_given_again(
+    verbs: Verbs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(verbs, ("a",), ("b",))
     verbs.write(flags.store_flags, verbs.inbox, EVERYTHING, "replace", ("c",))
     verbs.write(flags.store_flags, verbs.inbox, ((1, 1),), "add", ("\\Deleted",))
@@ -142,6 +144,8 @@ def test_unused_sets_are_swept_and_numbers_not_given_again(verbs: Verbs) -> None
     verbs.write(flags.store_flags, verbs.inbox, EVERYTHING, "replace", ("d",))
     newest = number_of(verbs, ("d",))
     verbs.write(flags.store_flags, verbs.inbox, EVERYTHING, "replace", ("c",))
+    assert verbs.write(lambda tx, _: flags.sweep(tx)) == 0, "not worth it for so few"
+    monkeypatch.setattr(flags, "MANY_SETS", 2)
     assert verbs.write(lambda tx, _: flags.sweep(tx)) == 2
     sets = verbs.read(lambda tx, _: flags.flag_sets(tx))
     assert sets.keys() == {last - 1, last, newest}, "in use, buried, and the greatest"

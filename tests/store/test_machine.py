@@ -292,6 +292,7 @@ class StoreMachine(RuleBasedStateMachine):
 def merging_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "MERGE_EVERY", 8)
     monkeypatch.setattr(changes, "MAX_RUNS", 2)
+    monkeypatch.setattr(flags, "MANY_SETS", 3)
 
 
 StoreMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=50)

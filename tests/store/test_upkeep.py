@@ -108,3 +108,30 @@ def test_it_runs_beside_a_server_and_ends_with_it(play: Play, monkeypatch: pytes
         assert seen == [ACCOUNT] * count
 
     play(story)
+
+
+def test_threads_of_erased_mail_are_forgotten(tmp_path: Path) -> None:
+    now = NOW
+
+    async def told() -> list[int]:
+        nonlocal now
+        store = Store(tmp_path, clock=lambda: now)
+        await store.open()
+        await store.create_account(ACCOUNT)
+        mailbox = await inbox(store)
+        for number in range(2):
+            staging = store.staging()
+            await staging.write(b"Message-ID: <%d@x>\r\n\r\n" % number)
+            await store.write(
+                ACCOUNT, messages.append, SERVER, mailbox, await staging.finish(), ("\\Deleted",)
+            )
+        await store.write(ACCOUNT, messages.expunge, SERVER, mailbox, ((1, 1),))
+        left = []
+        for _ in range(2):
+            await upkeep.tidy(store, ACCOUNT)
+            left += [await store.read(ACCOUNT, lambda tx: len(tx.rows("SELECT 1 FROM thread_key")))]
+            now += buried.RETENTION + 1
+        await store.close()
+        return left
+
+    assert asyncio.run(told()) == [2, 1]
