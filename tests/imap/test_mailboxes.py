@@ -137,6 +137,21 @@ def test_special_uses_are_given_once(play: Play) -> None:
     play(script)
 
 
+def test_names_are_kept_in_one_spelling(play: Play) -> None:
+    async def script(world: World) -> None:
+        user = await world.user(b"IMAP4rev2")
+        apart, whole = "e\u0301te\u0301".encode(), "\u00e9t\u00e9".encode()
+        told = b'* LIST () "/" "%b" ("OLDNAME" ("%b"))' % (whole, apart)
+        assert await user.ok(b'CREATE "%b"' % apart) == [told]
+        assert await user.ok(b'CREATE "%b"' % whole.replace(b"t", b"d")) == []
+        assert told in await user.ok(b'SELECT "%b"' % apart)
+        assert (await user.status(b'CREATE "%b"' % whole)).startswith(b"NO [ALREADYEXISTS] ")
+        await user.ok(b'RENAME "%b" x' % whole)
+        assert await user.ok(b'RENAME x "%b"' % apart) == [told]
+
+    play(script)
+
+
 def test_status_numbers(play: Play) -> None:
     async def script(world: World) -> None:
         user = await world.user()

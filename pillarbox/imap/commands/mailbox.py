@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.wire import mailbox as wire
+from pillarbox.imap.wire.encode import Response
+from pillarbox.imap.wire.list import Listed
 from pillarbox.imap.wire.response import MailboxId, Mark, ok
 from pillarbox.model import ids
 from pillarbox.model.names import Role
 from pillarbox.store import mailboxes, subscriptions
+from pillarbox.store.mailboxes import MailboxRow
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
@@ -28,7 +31,15 @@ async def create(session: Session, tag: bytes, command: wire.Create) -> Outcome:
             return Done("The special use cannot be given", Mark.USEATTR, condition="NO")
     row = await session.store.write(session.account, mailboxes.create, session.actor, command.mailbox, role)
     # RFC 8474 4.1
-    return Done("CREATE completed", MailboxId(ids.spell(ids.Kind.MAILBOX, row.id)))
+    code = MailboxId(ids.spell(ids.Kind.MAILBOX, row.id))
+    return Done("CREATE completed", code, _renamed(session, row, command.old_name))
+
+
+def _renamed(session: Session, row: MailboxRow, old_name: str | None) -> tuple[Response, ...]:
+    """RFC 9051 6.3.9.7: a client that spelled the name otherwise than it is kept is told."""
+    if old_name is None or not session.kind.rev2:
+        return ()
+    return (Listed(row.path, old_name=old_name),)
 
 
 async def delete(session: Session, tag: bytes, command: wire.Delete) -> Outcome:
@@ -42,10 +53,10 @@ async def delete(session: Session, tag: bytes, command: wire.Delete) -> Outcome:
 
 
 async def rename(session: Session, tag: bytes, command: wire.Rename) -> Outcome:
-    await session.store.write(
+    row = await session.store.write(
         session.account, mailboxes.rename, session.actor, command.source, command.target
     )
-    return Done("RENAME completed")
+    return Done("RENAME completed", data=_renamed(session, row, command.old_name))
 
 
 async def subscribe(session: Session, tag: bytes, command: wire.Subscribe) -> Outcome:

@@ -19,7 +19,7 @@ from pillarbox.imap.wire.response import (
     Unseen,
     ok,
 )
-from pillarbox.model import ids, names
+from pillarbox.model import ids
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.flags import SEEN, SYSTEM, FlagSet
 from pillarbox.store import flags, mailboxes, messages
@@ -77,7 +77,7 @@ async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
     permanent = () if command.read_only else (*defined, "\\*")
     data.append(ok(None, "Flags are kept", PermanentFlags(permanent)))
     if rev2:
-        data.append(Listed(found.row.path, separator=names.SEPARATOR))  # RFC 9051 6.3.2
+        data.append(Listed(found.row.path, old_name=command.old_name))  # RFC 9051 6.3.2
     word = "EXAMINE" if command.read_only else "SELECT"
     code = Mark.READ_ONLY if command.read_only else Mark.READ_WRITE
     return Done(f"{word} completed", code, tuple(data))

@@ -9,10 +9,11 @@ from pillarbox.imap.wire.reader import Reader
 @dataclass(frozen=True, slots=True)
 class Create:
     """`uses`: the attributes of `(USE (...))` as the client spelled them; one that the server does not
-    know is refused with [USEATTR], not a syntax error (RFC 6154 3)."""
+    know is refused with [USEATTR], not a syntax error (RFC 6154 3). `old_name`: see `Reader`."""
 
     mailbox: str
     uses: tuple[str, ...] = ()
+    old_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Delete:
 class Rename:
     source: str
     target: str
+    old_name: str | None = None  # of the target
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,16 @@ class Unsubscribe:
 def parse_create(reader: Reader) -> Create:
     """create = "CREATE" SP mailbox [SP "(" "USE" SP "(" [use-attr *(SP use-attr)] ")" ")"]   (RFC 6154 6)"""
     reader.space()
-    mailbox = reader.mailbox()
+    mailbox, old_name = reader.mailbox_and_old_name()
     if not reader.maybe(b" "):
-        return Create(mailbox)
+        return Create(mailbox, (), old_name)
     reader.expect(b"(")
     if reader.word("USE") != "USE":
         reader.fail("USE")
     reader.space()
     uses = () if reader.maybe(b"()") else tuple(reader.listed(lambda: _use(reader), MAX_USES, "special uses"))
     reader.expect(b")")
-    return Create(mailbox, uses)
+    return Create(mailbox, uses, old_name)
 
 
 def _use(reader: Reader) -> str:
@@ -66,7 +68,7 @@ def parse_rename(reader: Reader) -> Rename:
     reader.space()
     source = reader.mailbox()
     reader.space()
-    return Rename(source, reader.mailbox())
+    return Rename(source, *reader.mailbox_and_old_name())
 
 
 def parse_subscribe(reader: Reader) -> Subscribe:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NoReturn, TypeVar
+from unicodedata import is_normalized
 
 from pillarbox.imap.wire import mailbox_name
 from pillarbox.imap.wire.limits import LIST_WILDCARDS, NUMBER, NUMBER64
@@ -242,8 +243,12 @@ class Reader:
     # Names, flags, dates.
 
     def mailbox(self) -> str:
-        raw = self.astring("A mailbox name")
-        return names.normalise(mailbox_name.decode(raw, self.utf8))
+        return self.mailbox_and_old_name()[0]
+
+    def mailbox_and_old_name(self) -> tuple[str, str | None]:
+        """The name, and how the client spelled it where that is not NFC (RFC 9051 6.3.9.7, OLDNAME)."""
+        written = mailbox_name.decode(self.astring("A mailbox name"), self.utf8)
+        return names.normalise(written), None if is_normalized("NFC", written) else written
 
     def pattern(self) -> str:
         """list-mailbox: a mailbox name that may hold wildcards, not normalised (`names.pattern` does)."""

@@ -27,6 +27,7 @@ class Select:
     read_only: bool = False
     condstore: bool = False
     qresync: Qresync | None = None
+    old_name: str | None = None  # see `Reader`
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,9 @@ class Recent:
 def parse_select(reader: Reader, *, read_only: bool = False) -> Select:
     """select = "SELECT" SP mailbox [SP "(" select-param *(SP select-param) ")"]   (RFC 4466 2.4)"""
     reader.space()
-    mailbox = reader.mailbox()
+    mailbox, old_name = reader.mailbox_and_old_name()
     if not reader.maybe(b" "):
-        return Select(mailbox, read_only)
+        return Select(mailbox, read_only, old_name=old_name)
     given: dict[str, Qresync | None] = {}
 
     def parameter() -> None:
@@ -78,7 +79,7 @@ def parse_select(reader: Reader, *, read_only: bool = False) -> Select:
         given[name] = _qresync(reader) if name == "QRESYNC" else None
 
     reader.listed(parameter, 2, "select parameters")
-    return Select(mailbox, read_only, "CONDSTORE" in given, given.get("QRESYNC"))
+    return Select(mailbox, read_only, "CONDSTORE" in given, given.get("QRESYNC"), old_name)
 
 
 def _qresync(reader: Reader) -> Qresync:
