@@ -40,10 +40,11 @@ def unfolded(header: bytes) -> bytes:
     return header.replace(b"\r\n", b"\n").replace(b"\n ", b" ").replace(b"\n\t", b"\t")
 
 
-def fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(lower-case name, unfolded value without outer white space) of each field, in order."""
-    lines = unfolded(header).split(b"\n", MAX_FIELDS)
-    for line in islice(lines, MAX_FIELDS):
+def fields(header: bytes, wanted: frozenset[bytes] | None = None) -> Iterator[tuple[bytes, bytes]]:
+    """(lower-case name, unfolded value without outer white space) of each field, in order; only those of
+    `wanted` names when given."""
+    for line in islice(unfolded(header).split(b"\n", MAX_FIELDS), MAX_FIELDS):
         name, colon, value = line.partition(b":")
-        if colon:
-            yield name.rstrip(b" \t").lower(), value.strip(b" \t\r")
+        name = name.rstrip(b" \t").lower()
+        if colon and (wanted is None or name in wanted):
+            yield name, value.strip(b" \t\r")

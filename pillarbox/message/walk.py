@@ -79,12 +79,12 @@ def walk(raw: Raw) -> Node:
 def _read(raw: Raw, start: int, end: int) -> dict[bytes, bytes]:
     """The fields we want: the first of each name; of addresses all, as one list."""
     found: dict[bytes, bytes] = {}
-    for name, value in fields(raw[start : min(end, start + MAX_HEADER)]):
-        if name in _WANTED:
-            if name not in found:
-                found[name] = value[:MAX_FIELD]
-            elif name in ADDRESS_FIELDS and value and len(found[name]) < MAX_FIELD:
-                found[name] = found[name] + b", " + value[:MAX_FIELD] if found[name] else value[:MAX_FIELD]
+    for name, value in fields(raw[start : min(end, start + MAX_HEADER)], _WANTED):
+        value = value[:MAX_FIELD]
+        if name not in found:
+            found[name] = value
+        elif name in ADDRESS_FIELDS and value and len(found[name]) < MAX_FIELD:
+            found[name] = found[name] + b", " + value if found[name] else value
     return found
 
 
