@@ -31,9 +31,10 @@ Lines
     [1 starttls]   connection 1 starts TLS      [1 closed]   the server has closed connection 1
     [1 drop]       the client cuts connection 1
 `{=}` at the end of a line, also as `{=+}` and `~{=}`, stands for the size of the `L` lines that follow;
-the rest of the command or response is the next line of the same side. `\xHH` in C and L lines is that
-octet. `$name` (lower case) is a variable: bound where it is first matched, equal afterwards; `$user`,
-`$password` and `$plain` (the SASL PLAIN response) are known from the start. `$_` matches anything once.
+the rest of the command or response is the next line of the same side. `\xHH` is that octet. `$name`
+(lower case) is a variable: bound where it is first matched, equal afterwards; `$user`, `$password` and
+`$plain` (the SASL PLAIN response) are known from the start. `$_` matches anything once. A status may be
+one of several: `a1 NO|BAD`.
 
 Consecutive S lines of one connection are a block. Untagged data may come in any order, except that
 EXPUNGE keeps its place among everything that counts messages (see `match.now`). Data the block does
@@ -280,11 +281,11 @@ class _Dialogue:
             line, _, connection, _, text = self.entries[at]
             at += 1
             if not _LITERAL.search(text):
-                return out + text.encode(), at
+                return out + _octets(text), at
             literal, after = self._literal(at)
             if after == len(self.entries) or self.entries[after][1:3] != ("S", connection):
                 raise BadTranscript(f"{self.where}:{line}: the response does not go on after its literal")
-            out += _LITERAL.sub(f"{{{len(literal)}}}", text).encode() + b"\r\n" + literal
+            out += _octets(_LITERAL.sub(f"{{{len(literal)}}}", text)) + b"\r\n" + literal
             at = after
 
 

@@ -124,6 +124,7 @@ async def play(scene: Scene, target: Target) -> None:
     finally:
         for connection in opened:
             connection.wire.close()
+        await asyncio.sleep(0)  # so that what was closed is closed before the loop is
 
 
 async def _open(scene: Scene, target: Target, bound: match.Bindings) -> Connection:
