@@ -25,6 +25,7 @@ from pillarbox.net.address import bind, release, spell
 from pillarbox.net.listen import Listener, Listening
 from pillarbox.net.session import Peer
 from pillarbox.net.wheel import Wheel
+from pillarbox.store import upkeep
 
 GRACE = 10.0  # seconds that sessions have to end by themselves when the server stops
 FIRST_NAME = "me"  # the first account's, at the configured host name
@@ -81,7 +82,7 @@ async def serving(config: Config, *, tell: Tell, report: Report, begin: bool = T
     with folder.only_server(config.data_folder):
         certificate = _certificate(config)
         context = _context(certificate)
-        async with core(config) as parts:
+        async with core(config) as parts, upkeep.running(parts.store):
             for prefix in await accounts.finish_deleting(parts.directory, parts.store):
                 tell("account erased", account=f"{prefix:08x}")
             first = await _first_account(config, parts) if begin else None
