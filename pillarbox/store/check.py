@@ -248,7 +248,7 @@ def modseqs_have_been_given(tx: Tx) -> Found:
 def ids_have_been_given(tx: Tx) -> Found:
     """Object ids are the account's, and below its counter, which will not give them out again."""
     prefix, next_id = tx.rows("SELECT prefix, next_id FROM account WHERE account = ?", tx.account)[0]
-    low, high = ids.make(prefix, 1), ids.make(prefix, next_id)
+    low, high = ids.make(prefix, 1), ids.make(prefix, 0) + next_id
     for table, column in (("mailbox", "id"), ("email", "id"), ("blob", "id"), ("sieve_script", "id")):
         for (number,) in tx.rows(
             f"SELECT {column} FROM {table} WHERE account = ? AND ({column} < ? OR {column} >= ?)",
