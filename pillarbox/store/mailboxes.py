@@ -72,7 +72,10 @@ class Selected:
 
 def find(tx: Tx, actor: Actor, path: str) -> MailboxRow | None:
     """The mailbox of that name, if there is one and `actor` may know."""
-    path = names.normalise(path)
+    try:
+        path = names.validated(path)
+    except Refused:
+        return None
     _, _, row = _approach(tx, path)
     if row is None or rights.LOOKUP not in access.effective(tx, actor, row[0]):
         return None

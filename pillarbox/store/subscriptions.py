@@ -41,7 +41,10 @@ def subscribe(tx: Tx, actor: Actor, path: str) -> None:
 def unsubscribe(tx: Tx, actor: Actor, path: str) -> None:
     """RFC 9051 6.3.8: a name that was not subscribed is not an error."""
     _require_owner(actor)
-    path = names.normalise(path)
+    try:
+        path = names.validated(path)
+    except Refused:
+        return
     if _known(tx, path) != 1:
         return
     modseq = changes.next_modseq(tx, State.USER, State.MAILBOX)

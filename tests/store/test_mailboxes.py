@@ -67,6 +67,14 @@ def test_create_refuses_impossible_names(verbs: Verbs, path: str, code: Code) ->
     assert refusal(verbs, mailboxes.create, path) is code
 
 
+@pytest.mark.parametrize("path", ["", "/", "a//b", "\ud800", "INBOX/\udcff", "a\x00b", "*"])
+def test_what_cannot_be_a_name_is_not_there(verbs: Verbs, path: str) -> None:
+    assert verbs.read(mailboxes.find, path) is None
+    assert refusal(verbs, mailboxes.delete, path) is Code.NONEXISTENT
+    assert refusal(verbs, mailboxes.rename, path, "a") is Code.NONEXISTENT
+    verbs.write(subscriptions.unsubscribe, path)
+
+
 def test_a_special_use_belongs_to_one_mailbox(verbs: Verbs) -> None:
     assert refusal(verbs, mailboxes.create, "Other", Role.SENT) is Code.CANNOT
     verbs.write(mailboxes.delete, "Sent")
