@@ -9,13 +9,14 @@ from typing import Literal
 
 from pillarbox.imap.wire.encode import Response
 from pillarbox.imap.wire.response import ResponseCode
+from pillarbox.store.flags import Stored
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """The command is over. NO with a code that has arguments is a `Done` too; without, a `Refused`.
 
-    `own` is the mod-sequence of what the command itself did to flags and answers itself.
+    `own` is what the command itself did to flags and answers itself.
     """
 
     text: str
@@ -23,7 +24,7 @@ class Done:
     data: tuple[Response, ...] = ()
     told: bytes = b""  # FETCH lines, rendered by `wire.fetch_plan` from columns; they come after `data`
     stream: AsyncIterator[bytes] | None = None
-    own: int = 0
+    own: Stored | None = None
     condition: Literal["OK", "NO"] = "OK"
 
 

@@ -58,6 +58,7 @@ from pillarbox.net.session import Answer, Connection, Line, Octets, Wants
 from pillarbox.store import changes, flags
 
 if TYPE_CHECKING:
+    from pillarbox.store.flags import Stored
     from pillarbox.store.store import Store
 
 DROP_FACTOR = (
@@ -417,16 +418,25 @@ class Session:
 
     # What the client is told of its mailbox.
 
-    async def news(self, *, expunge: bool, own: int = 0) -> bytes:
-        """Bring the view up to date and say what changed."""
+    async def news(self, *, expunge: bool, own: Stored | None = None) -> bytes:
+        """Bring the view up to date and say what changed. `own` is what the session itself has just done
+        to flags, and answers itself; unless somebody else wrote at the same time, then all is told."""
         view = self.view
         if view is None:
             return b""
         if self.store.modseq(self.account) == view.modseq and not (expunge and view.gone):
             return b""
-        columns, delta = await self._way_from(view)
-        self.view, news = updates.advance(view, columns, delta, expunge=expunge, own=own)
-        fresh = await self._keyword_news({*columns.flag_sets} if not delta.complete else moved_sets(delta))
+        mine = own.modseq if own is not None and own.modseq == view.modseq + 1 else 0
+        columns = await self.store.columns(self.account, self.actor, view.shown.mailbox)
+        if own is not None and columns.modseq == mine:
+            delta, moved = updates.nothing_since(mine), set(own.flag_sets)
+        else:
+            columns, delta = await self._way_from(view, columns)
+            moved = {*delta.new_flag_sets, *delta.changed_flag_sets}
+            if not delta.complete:
+                moved.update(columns.flag_sets)
+        self.view, news = updates.advance(view, columns, delta, expunge=expunge, own=mine)
+        fresh = await self._keyword_news(moved)
         if news is updates.NOTHING:
             return fresh
         responses: list[Response] = []
@@ -441,14 +451,14 @@ class Session:
             told += self.flag_lines(news.flagged)
         return told
 
-    async def _way_from(self, view: View) -> tuple[Columns, Delta]:
+    async def _way_from(self, view: View, columns: Columns) -> tuple[Columns, Delta]:
         """The mailbox now, and the way there from what the view has taken in."""
         store, account, mailbox = self.store, self.account, view.shown.mailbox
         while True:
-            columns = await store.columns(account, self.actor, mailbox)
             delta = await store.read(account, changes.since, self.actor, mailbox, view.modseq)
             if delta.modseq == columns.modseq:
                 return columns, delta
+            columns = await store.columns(account, self.actor, mailbox)
 
     async def _keyword_news(self, numbers: Collection[int]) -> bytes:
         """FLAGS, where a keyword has come into the mailbox (RFC 9051 7.3.5)."""
@@ -480,7 +490,7 @@ class Session:
                 )
         return lines
 
-    async def news_or_end(self, *, expunge: bool, own: int = 0) -> bytes:
+    async def news_or_end(self, *, expunge: bool, own: Stored | None = None) -> bytes:
         """`news` at the end of a command, which it must not spoil."""
         try:
             return await self.news(expunge=expunge, own=own)
@@ -494,11 +504,6 @@ class Session:
         except Exception as error:
             self.services.report(error)
             return b""
-
-
-def moved_sets(delta: Delta) -> set[int]:
-    """The flag sets that messages have newly got."""
-    return {*delta.new_flag_sets, *delta.changed_flag_sets}
 
 
 def _tag_of(line: bytes) -> bytes | None:

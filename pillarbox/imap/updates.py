@@ -76,6 +76,12 @@ def advance(view: View, columns: Columns, delta: Delta, *, expunge: bool, own: i
     return after, NOTHING if news == NOTHING else news
 
 
+def nothing_since(modseq: int) -> Delta:
+    """Up to `modseq` nothing happened but what the session did itself."""
+    empty, flag_sets, modseqs = array("I"), array("H"), array("Q")
+    return Delta(modseq, empty, flag_sets, modseqs, empty, flag_sets, modseqs, gone=())
+
+
 def _union(known: Runs, more: Runs) -> Runs:
     if not known or not more:
         return known or more

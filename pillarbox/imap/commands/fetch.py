@@ -211,8 +211,7 @@ class Answer:
             if refused.code is not Code.NOPERM:
                 raise
             return b"", frozenset()  # RFC 4314 4: without the "s" right reading leaves no trace
-        own = stored.modseq if stored.modseq == shown.modseq + 1 else 0
-        told = await session.news(expunge=False, own=own)
+        told = await session.news(expunge=False, own=stored)
         return told, frozenset(place + 1 for place in view.indices(living))
 
 

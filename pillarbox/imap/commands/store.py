@@ -27,7 +27,7 @@ async def store(session: Session, tag: bytes, command: wire.Store) -> Outcome:
     chosen = spans(shown, command.numbers, uid=command.uid)
     ghosts = view.ghosts(shown, chosen)
     living = view.without(chosen, ghosts)
-    own = 0
+    stored = None
     if living:
         stored = await session.store.write(
             session.account,
@@ -39,19 +39,16 @@ async def store(session: Session, tag: bytes, command: wire.Store) -> Outcome:
             command.flags,
             durable=False,
         )
-        # RFC 9051 6.4.6: the client knows the outcome of its own STORE, unless somebody else wrote at the
-        # same moment: then what changed is told, SILENT or not.
-        own = stored.modseq if stored.modseq == shown.modseq + 1 else 0
     word = "UID STORE" if command.uid else "STORE"
-    done = Done(f"{word} completed", own=own)
+    done = Done(f"{word} completed", own=stored)
     if ghosts and not command.silent:
         # RFC 2180 4.2.3: the others have been changed all the same.
-        done = Done("Some of the messages have been expunged", Code.EXPUNGEISSUED, own=own, condition="NO")
+        done = Done("Some of the messages have been expunged", Code.EXPUNGEISSUED, own=stored, condition="NO")
     if command.silent or not living:
         return done
     # RFC 9051 6.4.6: the flags of every message named, changed or not, as they are now. Numbers stand
     # still: news of expunges waits for the end of the command.
-    news = await session.news(expunge=False, own=own)
+    news = await session.news(expunge=False, own=stored)
     flagged = _flagged(session.selected, living)
     return replace(done, told=news + session.flag_lines(flagged, uid=command.uid))
 
