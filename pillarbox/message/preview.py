@@ -7,7 +7,7 @@ from pillarbox.message.searchable import source_of
 from pillarbox.message.walk import Kind, Node
 
 _LENGTH = 200  # RFC 8970 3.3: the server SHOULD limit it to 200 preview characters
-_PLAIN_SOURCE = 2_048  # octets of plain text that give 200 characters, quotations passed over
+_FIRST_LOOK, _FIRST_LOOK_HTML = 2_048, 8_192  # octets of a body that are nearly always enough
 _CONTROLS = dict.fromkeys([*range(32), *range(127, 160), 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xAD], None)
 for _white in b"\t\n\r\v\f":
     _CONTROLS.pop(_white)
@@ -18,11 +18,14 @@ def preview(raw: Raw, root: Node) -> bytes:
     node = _first_text(root)
     if node is None:
         return b""
-    if node.content.subtype == "html":
-        words = _html_words(_beginning(raw, node, MAX_PREVIEW_SOURCE))
-    else:
-        words = _plain_words(_beginning(raw, node, _PLAIN_SOURCE))
-    text = " ".join(words)
+    is_html = node.content.subtype == "html"
+    for octets in (_FIRST_LOOK_HTML if is_html else _FIRST_LOOK, MAX_PREVIEW_SOURCE):
+        source = _beginning(raw, node, octets)
+        text = " ".join(_html_words(source) if is_html else _own_words(source))
+        if len(text) >= _LENGTH or node.body + octets >= node.end:
+            break
+    if not text and not is_html:
+        text = " ".join(source.split())  # nothing but quotations
     if not text.isprintable():
         text = text.translate(_CONTROLS)
     return text[:_LENGTH].rstrip().encode("utf-8", "replace")
@@ -58,10 +61,10 @@ def _first_text(root: Node) -> Node | None:
     return html_part
 
 
-def _plain_words(source: str) -> list[str]:
-    """The words without quotations, unless there is nothing else."""
+def _own_words(source: str) -> list[str]:
+    """The words of lines that quote nobody."""
     own = [line for line in source.split("\n") if not line.startswith(">")]
-    return " ".join(own).split() or source.split()
+    return " ".join(own).split()
 
 
 def _html_words(source: str) -> list[str]:

@@ -31,7 +31,9 @@ def _entity(node: Node, out: list[bytes]) -> None:
     else:
         spelled = node.content.spelled
         if node.kind is Kind.OPAQUE:
-            # The grammar has no message or multipart that is not looked into.
+            # Deviates: RFC 9051 7.5.2 has the declared type. A message or multipart that is encoded, or too
+            # deep, or beyond the limit of parts is shown as application/octet-stream: the grammar knows no
+            # message and no multipart that is not looked into.
             spelled = b'"application" "octet-stream" ' + _parameters(node.content.parameters)
         out.append(
             b"(%b %b %b %b %d"

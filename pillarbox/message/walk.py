@@ -160,7 +160,8 @@ class _Walk:
 
     def push(self, node: Node, at: int) -> int:
         self.open.append(node)
-        if node.kind in (Kind.MULTIPART, Kind.MESSAGE) and self.depth == MAX_DEPTH:
+        composite = node.kind in (Kind.MULTIPART, Kind.MESSAGE)
+        if composite and (self.depth == MAX_DEPTH or self.parts >= MAX_PARTS):
             node.kind = Kind.OPAQUE
         if node.kind is Kind.MESSAGE or node.content.type == "text":
             node.lines = self.lines_before(node.body)

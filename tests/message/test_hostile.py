@@ -15,10 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pillarbox.message.derive import Derived, derive
+from pillarbox.message.limits import MAX_FIELDS, MAX_PARTS
 from pillarbox.message.parts import unpack
 from pillarbox.message.searchable import searchable_body, searchable_header
 from pillarbox.message.section import fields
 from pillarbox.message.structure import body_from_structure
+from pillarbox.message.walk import Kind
 from tests.message.grammar import read_body, read_envelope
 
 MIB = 1 << 20
@@ -113,6 +115,22 @@ def test_what_is_kept_of_a_hostile_message_is_bounded() -> None:
         derived = derive(HOSTILE[name])
         kept = len(derived.envelope) + len(derived.structure) + sum(map(len, derived.references))
         assert kept < MIB, name
+
+
+def test_fields_beyond_the_limit_are_only_octets() -> None:
+    many = b"X: y\r\n" * MAX_FIELDS
+    assert derive(many[6:] + b"Subject: seen\r\n\r\n").sort_subject == "SEEN"
+    derived = derive(many + b"Subject: late\r\n\r\n")
+    assert derived.sort_subject == ""
+    assert fields(many + b"Subject: late\r\n\r\n", frozenset([b"subject"]), False) == b"Subject: late\r\n\r\n"
+
+
+def test_messages_at_the_end_of_the_limit_of_parts_are_opaque() -> None:
+    parts = b"--b\r\n\r\nx\r\n" * (MAX_PARTS - 2)
+    raw = MULTIPART + parts + b"--b\r\n" + b"Content-Type: message/rfc822\r\n\r\n" * 50
+    table = unpack(derive(raw).offsets)
+    assert len(table.parts) == MAX_PARTS
+    assert table.parts[-1].kind is Kind.OPAQUE
 
 
 @contextmanager

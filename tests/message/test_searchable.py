@@ -149,6 +149,9 @@ def test_previews() -> None:
     assert preview("Content-Type: text/html\n\n<style>x</style><p>Hello <b>you</b>") == "Hello you"
     assert preview(MAIL.decode().replace("\r\n", "\n")) == "Grün"
     assert preview("Subject: x\n\n" + "wörd " * 1000) == ("wörd " * 40).strip()
+    assert preview("Subject: x\n\n" + "> quoted\n" * 1000 + "own\n") == "own"
+    style = "<style>" + "p { color: red }\n" * 500 + "</style>"
+    assert preview(f"Content-Type: text/html\n\n{style}<p>text") == "text"
     assert preview("Subject: x\n\na\0b\x1b\u200bc") == "abc"
 
 
