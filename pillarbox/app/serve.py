@@ -54,6 +54,7 @@ class Bound:
 
     protocol: str
     address: str
+    socket: socket.socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,50 +86,39 @@ async def serving(config: Config, *, tell: Tell, report: Report, begin: bool = T
         async with core(config) as parts, upkeep.running(parts.store):
             for prefix in await accounts.finish_deleting(parts.directory, parts.store):
                 tell("account erased", account=f"{prefix:08x}")
-            first = await _first_account(config, parts) if begin else None
             listening = Listening(Wheel(), on_error)
-            sockets: list[socket.socket] = []
+            bound: list[Bound] = []
             inbound = delivery(config, parts, report)
             with sessions(config, parts, report) as factories:
                 try:
-                    bound = await _listen(config, listening, factories, context, sockets, tell)
+                    for protocol, address in config.listen.each():
+                        if protocol in PROTOCOLS:
+                            bound += _bind(protocol, address)
+                        else:
+                            tell("this version does not speak", protocol=protocol, address=address)
+                    # Only now, so that nobody's password is made by a start that fails and prints nothing.
+                    first = await _first_account(config, parts) if begin else None
+                    for each in bound:
+                        await listening.start(_listener(each, config, factories, context), [each.socket])
                     yield Server(config, parts, inbound, certificate, context, bound, first)
                 finally:
                     await listening.stop(GRACE)
-                    release(sockets)
+                    release([each.socket for each in bound])
 
 
-async def _listen(
-    config: Config,
-    listening: Listening,
-    factories: Sessions,
-    context: ssl.SSLContext,
-    sockets: list[socket.socket],
-    tell: Tell,
-) -> list[Bound]:
-    """Bind everything first: a server listens everywhere it was told to, or not at all."""
-    wanted: list[tuple[str, list[socket.socket]]] = []
-    for protocol, address in config.listen.each():
-        if protocol not in PROTOCOLS:
-            tell("this version does not speak", protocol=protocol, address=address)
-            continue
-        try:
-            mine = bind(address)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise Refused(f"Cannot listen on {address} for {protocol}: {reason}") from None
-        sockets += mine
-        wanted.append((protocol, mine))
-    bound: list[Bound] = []
-    for protocol, mine in wanted:
-        row = PROTOCOLS[protocol]
-        for sock in mine:
-            bound.append(Bound(protocol, spell(sock)))
-        listener = Listener(
-            bound[-1].address, factories[row.room], row.tls, context, row.refusal(config.hostname)
-        )
-        await listening.start(listener, mine)
-    return bound
+def _bind(protocol: str, address: str) -> list[Bound]:
+    """A server listens everywhere it was told to, or not at all."""
+    try:
+        return [Bound(protocol, spell(sock), sock) for sock in bind(address)]
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise Refused(f"Cannot listen on {address} for {protocol}: {reason}") from None
+
+
+def _listener(bound: Bound, config: Config, factories: Sessions, context: ssl.SSLContext) -> Listener:
+    row = PROTOCOLS[bound.protocol]
+    refusal = row.refusal(config.hostname)
+    return Listener(bound.address, factories[row.room], row.tls, context, refusal)
 
 
 async def _first_account(config: Config, parts: Core) -> FirstAccount | None:

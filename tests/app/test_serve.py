@@ -135,6 +135,10 @@ def test_an_address_that_is_taken(tmp_path: Path) -> None:
         second = subprocess.run(
             command(tmp_path / "other"), capture_output=True, text=True, timeout=20, check=False
         )
+        # A start that failed made no account whose password nobody saw.
+        (tmp_path / "other" / "pillarbox.toml").write_text(CONFIG)
+        with running(tmp_path / "other") as third:
+            assert third.about["account"] is not None
     assert second.returncode == 1
     assert f"pillarbox: Cannot listen on 127.0.0.1:{port} for imap: Address already in use" in second.stderr
 
