@@ -36,18 +36,20 @@ class Figures:
         figures = self.taken.get(row, {}).get(server, [])
         return figures if isinstance(figures, list) else []
 
-    def best(self, row: str, server: str) -> float | None:
-        return min(self.of(row, server), default=None)
-
-    def ratio(self, row: str, ours: str, others: list[str], first: bool = False) -> float | None:
+    def ratio(self, row: Row, ours: str, others: list[str], first: bool = False) -> float | None:
         """Ours to the better of the others: best to best, or the first round, when nothing was cached."""
-        mine = self.of(row, ours)
-        theirs = [self.of(row, other) for other in others if self.of(row, other)]
+        mine = self.of(row.name, ours)
+        theirs = [self.of(row.name, other) for other in others if self.of(row.name, other)]
         if not mine or not theirs:
             return None
         if first:
             return mine[0] / min(figures[0] for figures in theirs)
-        return min(mine) / min(min(figures) for figures in theirs)
+        return counted(row, mine) / min(counted(row, figures) for figures in theirs)
+
+
+def counted(row: Row, figures: list[float]) -> float:
+    """The round that counts."""
+    return max(figures) if row.worst else min(figures)
 
 
 def table(figures: Figures, rows: list[Row], servers: list[Server]) -> Table:
@@ -60,10 +62,10 @@ def table(figures: Figures, rows: list[Row], servers: list[Server]) -> Table:
     for title in ("ratio", "goal", "round 1") if ours else ():
         out.add_column(title, justify="right")
     for row in rows:
-        cells = [_cell(figures.taken.get(row.name, {}).get(server.name), row.unit) for server in servers]
+        cells = [_cell(row, figures.taken.get(row.name, {}).get(server.name)) for server in servers]
         if ours:
-            ratio = figures.ratio(row.name, ours[0], others)
-            first = figures.ratio(row.name, ours[0], others, first=True)
+            ratio = figures.ratio(row, ours[0], others)
+            first = figures.ratio(row, ours[0], others, first=True)
             missed = ratio is not None and row.goal is not None and ratio > row.goal
             colour = "red" if missed else "green"
             cells += [
@@ -75,15 +77,13 @@ def table(figures: Figures, rows: list[Row], servers: list[Server]) -> Table:
     return out
 
 
-def _cell(figures: list[float] | str | None, unit: str) -> str:
+def _cell(row: Row, figures: list[float] | str | None) -> str:
     if figures is None:
         return ""
     if isinstance(figures, str):
         return f"[dim]{figures}"
-    shown = [
-        figure if unit != "s" else figure * 1000 for figure in (min(figures), statistics.median(figures))
-    ]
-    return f"{shown[0]:.4g} ({shown[1]:.4g}) {'ms' if unit == 's' else unit}"
+    factor, unit = (1000, "ms") if row.unit == "s" else (1, row.unit)
+    return f"{counted(row, figures) * factor:.4g} ({statistics.median(figures) * factor:.4g}) {unit}"
 
 
 def write(figures: Figures, rows: list[Row], servers: list[Server], rounds: int) -> Path:
