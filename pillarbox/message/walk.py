@@ -149,16 +149,18 @@ class _Walk:
 
     def start(self, at: int, parent: Node, default: ContentType) -> int:
         """Opens the entity whose header is at `at`; says where to look for the next delimiter."""
-        body = self.blank(at)
+        body = seek = self.blank(at)
         line = self.delimiter(at, body)
         if line is not None:  # the header has no end of its own
-            body = line[0]
+            seek = line[0]
+            body = max(at, self.before_line_end(seek))
         node = _node(at, body, body, _read(self.raw, at, body), default)
         parent.children.append(node)
         self.parts += 1
-        return self.push(node, body)
+        return self.push(node, seek)
 
-    def push(self, node: Node, at: int) -> int:
+    def push(self, node: Node, seek: int) -> int:
+        """Makes `node` the innermost open entity, and opens what begins with its body."""
         self.open.append(node)
         composite = node.kind in (Kind.MULTIPART, Kind.MESSAGE)
         if composite and (self.depth == MAX_DEPTH or self.parts >= MAX_PARTS):
@@ -173,8 +175,10 @@ class _Walk:
                 self.narrow()
         elif node.kind is Kind.MESSAGE:
             self.depth += 1
-            return self.start(at, node, content.TEXT_PLAIN)
-        return at
+            if seek == node.body:
+                return self.start(seek, node, content.TEXT_PLAIN)
+            self.give_only_child(node, node.body)  # it ended within its own header
+        return seek
 
     def close_above(self, place: int, end: int) -> None:
         """Ends the entities inside the open one at `place`."""
@@ -195,14 +199,14 @@ class _Walk:
                 self.boundaries.pop()
             self.narrow()
 
-    def give_only_child(self, multipart: Node, end: int) -> None:
-        """A multipart without a single delimiter: its text, so that it can be read and the body
-        structure stays within the grammar (body-type-mpart has at least one body)."""
-        body = multipart.body
+    def give_only_child(self, node: Node, end: int) -> None:
+        """A multipart without a single delimiter gets its text as its one part, so that it can be read
+        and the body structure stays within the grammar (body-type-mpart has at least one body); a message
+        without anything gets an empty text."""
+        body = node.body
         end = max(body, end)
         lines = self.lines_before(end) - self.lines_before(body)
-        child = Node(body, body, end, {}, content.TEXT_PLAIN, "7bit", Kind.LEAF, lines)
-        multipart.children.append(child)
+        node.children.append(Node(body, body, end, {}, content.TEXT_PLAIN, "7bit", Kind.LEAF, lines))
         self.parts += 1
 
     def narrow(self) -> None:

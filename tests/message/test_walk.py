@@ -167,7 +167,7 @@ def test_a_multipart_without_parts_shows_its_text() -> None:
 def test_empty_parts() -> None:
     raw = crlf("Content-Type: multipart/mixed; boundary=b\n\n--b\n--b\n\n--b\nX: y\n--b\n\nz\n--b--\n")
     parts = table(raw)
-    assert [raw[part.start : part.body] for part in parts.parts[1:]] == [b"", b"\r\n", b"X: y\r\n", b"\r\n"]
+    assert [raw[part.start : part.body] for part in parts.parts[1:]] == [b"", b"\r\n", b"X: y", b"\r\n"]
     assert [raw[part.body : part.end] for part in parts.parts[1:]] == [b"", b"", b"", b"z"]
 
 
@@ -185,8 +185,19 @@ def test_a_delimiter_in_a_header_ends_the_part() -> None:
     )
     assert shown(raw, 1) == b""
     assert shown(raw, 1, what="HEADER") == b""
+    assert shown(raw, 1, 1) == b""
     assert shown(raw, 2, 1) == b""
     assert shown(raw, 3) == b"last"
+
+
+def test_a_message_of_headers_alone() -> None:
+    # RFC 2046 5.1.1: the line end before the delimiter is the delimiter's.
+    raw = crlf(
+        "Content-Type: multipart/mixed; boundary=b\n\n"
+        "--b\nContent-Type: message/rfc822\n\nSubject: x\n--b--\n"
+    )
+    assert shown(raw, 1) == shown(raw, 1, what="HEADER") == b"Subject: x"
+    assert shown(raw, 1, what="TEXT") == b""
 
 
 def test_digests_hold_messages_unless_told_otherwise() -> None:
