@@ -1,7 +1,7 @@
 """The octets that BODY[...], BINARY[...] and BINARY.SIZE[...] mean, out of one message.
 
 Small ones as `bytes`; a stretch of the message as it is that is large, as a `Stream` that reads it in
-pieces. What must be decoded is decoded whole, on a thread where that takes long.
+pieces. A part that must be decoded is decoded whole, on a thread where that takes long.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ interpreter, so a search costs no Python object for each message. Byte 0 is mess
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import compress
 
 from pillarbox.imap.view import Spans
@@ -60,15 +60,13 @@ def size(mask: Mask) -> int:
     return mask.bit_count()
 
 
-def spans(mask: Mask, count: int) -> Spans:
-    """The mask as half-open index ranges."""
+def spans(mask: Mask, count: int) -> Iterator[tuple[int, int]]:
+    """The mask as half-open index ranges, made as they are asked for: there may be half a million."""
     octets = mask.to_bytes(count, "little")
-    out: Spans = []
     start = octets.find(1)
     while start >= 0:
         stop = octets.find(0, start)
         if stop < 0:
             stop = count
-        out.append((start, stop))
+        yield start, stop
         start = octets.find(1, stop)
-    return out

@@ -16,7 +16,7 @@ Rules of the place:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pillarbox.imap import masks, view
@@ -196,9 +196,8 @@ class Matcher:
             self._until = now() + SLICE
 
 
-def _batches(spans: view.Spans, size: int) -> list[view.Spans]:
+def _batches(spans: Iterable[tuple[int, int]], size: int) -> Iterator[view.Spans]:
     """The same places in portions of at most `size`."""
-    out: list[view.Spans] = []
     batch: view.Spans = []
     room = size
     for start, stop in spans:
@@ -208,11 +207,10 @@ def _batches(spans: view.Spans, size: int) -> list[view.Spans]:
             room -= end - start
             start = end
             if not room or len(batch) == SPANS:
-                out.append(batch)
+                yield batch
                 batch, room = [], size
     if batch:
-        out.append(batch)
-    return out
+        yield batch
 
 
 def _of_row(key: search.Key) -> tuple[tuple[str, ...], Callable[[Sequence[Any]], bool]]:

@@ -12,59 +12,47 @@ handler knows the session's answers as bytes.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pillarbox.identity.authenticate import Login
 from pillarbox.identity.sasl import Credentials
-from pillarbox.imap import updates
+from pillarbox.imap import telling
 from pillarbox.imap.assembly import Assembly, Fault
 from pillarbox.imap.capability import capabilities
 from pillarbox.imap.commands import HANDLERS
 from pillarbox.imap.commands.append import Upload, maybe_upload
 from pillarbox.imap.commands.search import refused_unparsed
+from pillarbox.imap.flag_sets import FlagSets
 from pillarbox.imap.outcome import Begun, Done, Outcome, Torn
 from pillarbox.imap.settings import MAX_BAD, MAX_BAD_BEFORE_LOGIN, Settings
 from pillarbox.imap.table import TABLE, Row, State
-from pillarbox.imap.updates import Flagged
 from pillarbox.imap.view import View
 from pillarbox.imap.wire import limits
 from pillarbox.imap.wire.command import parse, split
-from pillarbox.imap.wire.encode import Response, encode
-from pillarbox.imap.wire.expunge import Expunged
-from pillarbox.imap.wire.fetch import FetchItems, Item
-from pillarbox.imap.wire.fetch_plan import FlagsOf, Plan, plan, render
+from pillarbox.imap.wire.encode import encode
 from pillarbox.imap.wire.literal import literal_at_end
 from pillarbox.imap.wire.response import (
     CapabilityCode,
     Continue,
-    PermanentFlags,
     StatusResponse,
     bad,
     bye,
     no,
     ok,
 )
-from pillarbox.imap.wire.select import Exists, Flags, Recent
 from pillarbox.imap.wire.strings import REV1, Kind
-from pillarbox.model.actors import SERVER, Actor
-from pillarbox.model.changes import Columns, Delta
+from pillarbox.model.actors import Actor
 from pillarbox.model.errors import Code, PeerSyntax, Refused
-from pillarbox.model.flags import RECENT, SYSTEM, FlagSet
-from pillarbox.model.flags import encode as encode_flags
 from pillarbox.net.session import Answer, Connection, Line, Octets, Wants
-from pillarbox.store import changes, flags
 
 if TYPE_CHECKING:
-    from pillarbox.store.flags import Stored
     from pillarbox.store.store import Store
 
-DROP_FACTOR = (
-    2  # a message up to so many times the limit is read and dropped, a larger one ends the connection
-)
-FLAGS_ITEM = FetchItems((Item("FLAGS", b"FLAGS"),))
+# A message of up to so many times the limit is read and dropped, a larger one ends the connection.
+DROP_FACTOR = 2
+NOBODY = Actor(reader=0, owner=False)
 
 
 class Dialogue(Protocol):
@@ -99,15 +87,14 @@ class Session:
         "_assembly",
         "_bad",
         "_draining",
-        "_meanings",
         "_rows",
-        "_spelled",
         "account",
         "actor",
         "connection",
         "dialogue",
         "enabled",
         "failed_logins",
+        "flag_sets",
         "gone",
         "keywords",
         "kind",
@@ -124,18 +111,17 @@ class Session:
         self.services = services
         self.store = services.store
         self.account = -1
-        self.actor: Actor = SERVER
+        self.actor = NOBODY
         self.kind: Kind = REV1
         self.enabled: set[str] = set()
         self.view: View | None = None
         self.keywords: set[str] = set()  # told of by FLAGS for the selected mailbox
+        self.flag_sets = FlagSets()
         self.dialogue: Dialogue | None = None
         self.failed_logins = 0
         self.wants: Wants = Line(limits.LINE_BEFORE_LOGIN)
         self.timeout = services.settings.login_timeout
         self._rows = _ROWS[State.NOT_AUTHENTICATED]
-        self._meanings: dict[int, FlagSet] = {}  # of every flag set that the view has
-        self._spelled: tuple[dict[int, bytes], dict[int, bytes]] = ({}, {})  # without and with \Recent
         self._assembly: Assembly | None = None
         self._bad = 0  # in a row
         self._draining = False
@@ -191,27 +177,6 @@ class Session:
     def require_writable(self) -> None:
         if self.selected.read_only:
             raise Refused("The mailbox was opened read-only", Code.CANNOT)
-
-    # Flag sets: the store speaks in numbers.
-
-    def learn(self, meanings: Mapping[int, FlagSet]) -> None:
-        """What flag-set numbers mean; a meaning never changes."""
-        plain, recent = self._spelled
-        for number, named in meanings.items():
-            if number not in plain:
-                self._meanings[number] = named
-                plain[number] = encode_flags(named)
-                recent[number] = encode_flags((*named, RECENT))
-
-    @property
-    def meanings(self) -> dict[int, FlagSet]:
-        return self._meanings
-
-    def spelled(self, recent: bool) -> FlagsOf:
-        return self._spelled[recent]
-
-    def flag_sets_without(self, flag: str) -> frozenset[int]:
-        return frozenset(number for number, named in self._meanings.items() if flag not in named)
 
     # Events (net.session.Session).
 
@@ -345,7 +310,7 @@ class Session:
         before = b""
         if row.sync:
             try:
-                before = await self.news(expunge=False)
+                before = await telling.news(self, expunge=False)
             except Exception as error:
                 work.close()
                 return await self._failed(tag, row, error)
@@ -379,7 +344,9 @@ class Session:
             yield await self._end(tag, row, done)
 
     async def _end(self, tag: bytes, row: Row, done: Done) -> bytes:
-        news = b"" if self.view is None else await self.news_or_end(expunge=row.expunge, own=done.own)
+        news = (
+            b"" if self.view is None else await telling.news_or_end(self, expunge=row.expunge, own=done.own)
+        )
         return self._tagged(news, StatusResponse(tag, done.condition, done.text, done.code))
 
     async def _failed(self, tag: bytes, row: Row, error: Exception) -> bytes:
@@ -392,7 +359,7 @@ class Session:
         else:
             trace = self.services.report(error)
             response = no(tag, f"This is a fault of the server, logged as {trace}", Code.SERVERBUG)
-        news = b"" if self.view is None else await self.news_or_end(expunge=row.expunge)
+        news = b"" if self.view is None else await telling.news_or_end(self, expunge=row.expunge)
         return self._tagged(news, response)
 
     def _tagged(self, news: bytes, response: StatusResponse) -> bytes:
@@ -415,95 +382,6 @@ class Session:
     def bye(self, text: str, code: Code | None = None) -> bytes:
         self.connection.close()
         return encode(bye(text, code), self.kind)
-
-    # What the client is told of its mailbox.
-
-    async def news(self, *, expunge: bool, own: Stored | None = None) -> bytes:
-        """Bring the view up to date and say what changed. `own` is what the session itself has just done
-        to flags, and answers itself; unless somebody else wrote at the same time, then all is told."""
-        view = self.view
-        if view is None:
-            return b""
-        if self.store.modseq(self.account) == view.modseq and not (expunge and view.gone):
-            return b""
-        mine = own.modseq if own is not None and own.modseq == view.modseq + 1 else 0
-        columns = await self.store.columns(self.account, self.actor, view.shown.mailbox)
-        if own is not None and columns.modseq == mine:
-            delta, moved = updates.nothing_since(mine), set(own.flag_sets)
-        else:
-            columns, delta = await self._way_from(view, columns)
-            moved = {*delta.new_flag_sets, *delta.changed_flag_sets}
-            if not delta.complete:
-                moved.update(columns.flag_sets)
-        self.view, news = updates.advance(view, columns, delta, expunge=expunge, own=mine)
-        fresh = await self._keyword_news(moved)
-        if news is updates.NOTHING:
-            return fresh
-        responses: list[Response] = []
-        if news.expunged:
-            responses.append(Expunged(news.expunged))
-        if news.exists is not None:
-            responses.append(Exists(news.exists))
-        if news.recent is not None and not self.kind.rev2:
-            responses.append(Recent(news.recent))
-        told = b"".join([encode(one, self.kind) for one in responses]) + fresh
-        if news.flagged is not None:
-            told += self.flag_lines(news.flagged)
-        return told
-
-    async def _way_from(self, view: View, columns: Columns) -> tuple[Columns, Delta]:
-        """The mailbox now, and the way there from what the view has taken in."""
-        store, account, mailbox = self.store, self.account, view.shown.mailbox
-        while True:
-            delta = await store.read(account, changes.since, self.actor, mailbox, view.modseq)
-            if delta.modseq == columns.modseq:
-                return columns, delta
-            columns = await store.columns(account, self.actor, mailbox)
-
-    async def _keyword_news(self, numbers: Collection[int]) -> bytes:
-        """FLAGS, where a keyword has come into the mailbox (RFC 9051 7.3.5)."""
-        for number in numbers:
-            if number not in self._meanings:
-                self.learn({number: await self.store.read(self.account, flags.flag_set, number)})
-        if all(self.keywords.issuperset(self._meanings[number]) for number in numbers):
-            return b""
-        self.keywords = self.keywords.union(*[self._meanings[number] for number in numbers])
-        told = (*SYSTEM, *sorted(self.keywords.difference(SYSTEM), key=str.lower))
-        news = encode(Flags(told), self.kind)
-        if not self.selected.read_only:
-            news += encode(ok(None, "Flags are kept", PermanentFlags((*told, "\\*"))), self.kind)
-        return news
-
-    def flag_lines(self, flagged: Flagged, *, uid: bool = False) -> bytes:
-        """`* n FETCH (FLAGS (...))` of each message."""
-        told: Plan = plan(FLAGS_ITEM, self.kind, uid=uid)
-        border = bisect_left(flagged.uids, self.selected.recent_from)
-        lines = b""
-        for start, stop, recent in ((0, border, False), (border, len(flagged.uids), True)):
-            if start < stop:
-                columns = {"uid": flagged.uids[start:stop], "flag_set": flagged.flag_sets[start:stop]}
-                lines += render(
-                    told,
-                    flagged.numbers[start:stop],
-                    [columns[name] for name in told.columns],
-                    self.spelled(recent),
-                )
-        return lines
-
-    async def news_or_end(self, *, expunge: bool, own: Stored | None = None) -> bytes:
-        """`news` at the end of a command, which it must not spoil."""
-        try:
-            return await self.news(expunge=expunge, own=own)
-        except Refused as refused:
-            if refused.code not in (Code.NONEXISTENT, Code.NOPERM):
-                return b""  # a store that cannot answer now; the next command asks again
-            # RFC 2180 3.3: somebody deleted it, or took the right to read away.
-            self.leave()
-            self.gone = True
-            return encode(bye("The selected mailbox is no longer there"), self.kind)
-        except Exception as error:
-            self.services.report(error)
-            return b""
 
 
 def _tag_of(line: bytes) -> bytes | None:

@@ -20,7 +20,7 @@ def test_masks_are_sets(a: set[int], b: set[int], count: int) -> None:
     assert set(masks.selected(places, mask_a | mask_b)) == a | b
     assert set(masks.selected(places, everything ^ mask_a)) == set(places) - a
     assert masks.size(mask_a) == len(a)
-    assert masks.of_spans(masks.spans(mask_a, count), count) == mask_a
+    assert masks.of_spans(list(masks.spans(mask_a, count)), count) == mask_a
 
 
 @given(st.lists(st.integers(0, 700), max_size=50), st.sets(st.integers(0, 700)))

@@ -106,6 +106,8 @@ class Upload:
         await coming.staging.write(piece)
         if not last:
             return
+        # Deviates: RFC 6855 4 and RFC 9755 3 have 8-bit header fields refused until UTF8=ACCEPT is enabled.
+        # Real mail has them, and refusing would make clients that file or migrate it lose it.
         staged = await coming.staging.finish()
         self._held += len(staged.data or b"") + len(staged.derived.structure) + len(staged.derived.offsets)
         if self._held > self._session.services.settings.append_memory:

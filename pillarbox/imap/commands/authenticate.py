@@ -48,7 +48,6 @@ async def starttls(session: Session, tag: bytes, command: wire.StartTls) -> Outc
 
 
 async def logout(session: Session, tag: bytes, command: wire.Logout) -> Outcome:
-    session.leave()
     session.connection.close()
     return Done("Until next time", data=(bye("Logging out"),))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pillarbox
 from pillarbox.imap.capability import ENABLEABLE
 from pillarbox.imap.outcome import Done, Outcome
+from pillarbox.imap.view import NEVER_RECENT
 from pillarbox.imap.wire import capability as wire
 from pillarbox.imap.wire.strings import REV2, UTF8_ACCEPT
 
@@ -31,6 +33,8 @@ async def enable(session: Session, tag: bytes, command: wire.Enable) -> Outcome:
     session.enabled.update(names)
     if "IMAP4rev2" in session.enabled:
         session.kind = REV2
+        if session.view is not None:
+            session.view = replace(session.view, recent_from=NEVER_RECENT)
     elif "UTF8=ACCEPT" in session.enabled:
         session.kind = UTF8_ACCEPT
     return Done("ENABLE completed", data=(wire.Enabled(names),))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pillarbox.imap import view
+from pillarbox.imap import telling, view
 from pillarbox.imap.commands.numbers import spans
 from pillarbox.imap.contents import contents
 from pillarbox.imap.outcome import Done, Outcome, Torn
@@ -96,7 +96,9 @@ class Answer:
 
     async def _from_view(self, batch: Batch) -> AsyncIterator[bytes]:
         columns = [batch.column(_of_view(self._session.selected, name)) for name in self._plan.columns]
-        yield fetch_plan.render(self._plan, batch.numbers(), columns, self._session.spelled(batch.recent))
+        yield fetch_plan.render(
+            self._plan, batch.numbers(), columns, self._session.flag_sets.spelled(batch.recent)
+        )
 
     async def _metadata(self, batch: Batch) -> AsyncIterator[bytes]:
         session = self._session
@@ -111,7 +113,7 @@ class Answer:
         )
         numbers, columns = self._aligned(batch, rows)
         if numbers:
-            yield fetch_plan.render(self._plan, numbers, columns, session.spelled(batch.recent))
+            yield fetch_plan.render(self._plan, numbers, columns, session.flag_sets.spelled(batch.recent))
 
     def _aligned(
         self, batch: Batch, rows: list[tuple[Any, ...]]
@@ -161,7 +163,7 @@ class Answer:
         numbers, columns = self._aligned(batch, [row for row, blob in opened if blob is not None])
         if not numbers:
             return
-        flags_of = session.spelled(batch.recent)
+        flags_of = session.flag_sets.spelled(batch.recent)
         with_flags = self._plan
         if news:
             # RFC 9051 6.4.5: the flags that this FETCH itself has changed are part of its response.
@@ -190,7 +192,7 @@ class Answer:
         """Set \\Seen where it is not set; what must be told before, and the numbers that are \\Seen now."""
         session = self._session
         shown = session.selected
-        unseen = session.flag_sets_without(SEEN)
+        unseen = session.flag_sets.without(SEEN)
         flag_sets = shown.shown.flag_sets
         places = [place for place in view.indices(batch.places) if flag_sets[place] in unseen]
         living = view.without(view.spans_of(places), view.ghosts(shown, view.spans_of(places)))
@@ -211,7 +213,7 @@ class Answer:
             if refused.code is not Code.NOPERM:
                 raise
             return b"", frozenset()  # RFC 4314 4: without the "s" right reading leaves no trace
-        told = await session.news(expunge=False, own=stored)
+        told = await telling.news(session, expunge=False, own=stored)
         return told, frozenset(place + 1 for place in view.indices(living))
 
 

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pillarbox.imap import telling
 from pillarbox.imap.outcome import Begun, Done, Outcome
 from pillarbox.imap.table import TABLE
 from pillarbox.imap.wire import idle as wire
@@ -48,7 +49,7 @@ class Idling:
         try:
             while self._woken and session.connection.writable and not session.gone:
                 self._woken = False
-                if news := await session.news_or_end(expunge=TABLE["IDLE"].expunge):
+                if news := await telling.news_or_end(session, expunge=TABLE["IDLE"].expunge):
                     session.connection.push(news)
             if session.gone:
                 session.connection.close()

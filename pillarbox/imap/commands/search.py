@@ -26,7 +26,7 @@ _SAVES = re.compile(rb" RETURN \([^)]*\bSAVE\b", re.IGNORECASE)
 async def search(session: Session, tag: bytes, command: wire.Search) -> Outcome:
     shown = session.selected
     try:
-        matcher = Matcher(session, shown, session.meanings)
+        matcher = Matcher(session, shown, session.flag_sets.meanings)
         found = await matcher.among(command.key, matcher.living)
     except Refused:
         if command.returns and ReturnOption.SAVE in command.returns:

@@ -50,7 +50,7 @@ async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
     columns = await session.store.columns(session.account, session.actor, found.row.id)
     if columns.modseq != known:
         meanings = await session.store.read(session.account, flags.flag_sets)
-    session.learn(meanings)  # no number in the columns is unknown
+    session.flag_sets.learn(meanings)  # no number in the columns is unknown
     keywords = [flag for flag in found.flags if flag not in SYSTEM]
     rev2 = session.kind.rev2
     session.enter(
@@ -90,7 +90,7 @@ def _look(tx: Tx, actor: Actor, path: str) -> tuple[Selected, dict[int, FlagSet]
 
 def _first_unseen(session: Session) -> int:
     """RFC 3501 6.3.1; 0 when every message has been seen."""
-    mask = masks.of_flag_sets(session.selected.shown.flag_sets, session.flag_sets_without(SEEN))
+    mask = masks.of_flag_sets(session.selected.shown.flag_sets, session.flag_sets.without(SEEN))
     # One octet a message, so the lowest bit set tells where the first one is.
     return ((mask & -mask).bit_length() + 7) // 8
 

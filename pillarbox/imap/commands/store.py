@@ -6,7 +6,7 @@ from array import array
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import view
+from pillarbox.imap import telling, view
 from pillarbox.imap.commands.numbers import spans
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.updates import Flagged
@@ -48,9 +48,9 @@ async def store(session: Session, tag: bytes, command: wire.Store) -> Outcome:
         return done
     # RFC 9051 6.4.6: the flags of every message named, changed or not, as they are now. Numbers stand
     # still: news of expunges waits for the end of the command.
-    news = await session.news(expunge=False, own=stored)
+    news = await telling.news(session, expunge=False, own=stored)
     flagged = _flagged(session.selected, living)
-    return replace(done, told=news + session.flag_lines(flagged, uid=command.uid))
+    return replace(done, told=news + telling.flag_lines(session, flagged, uid=command.uid))
 
 
 def _flagged(shown: View, chosen: Spans) -> Flagged:
