@@ -3,7 +3,7 @@
 untagged data, stream, what the client must be told of its mailbox, tagged response
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,7 +23,7 @@ class Done:
     code: ResponseCode | None = None
     data: tuple[Response, ...] = ()
     told: bytes = b""  # FETCH lines, rendered by `wire.fetch_plan` from columns; they come after `data`
-    stream: AsyncIterator[bytes] | None = None
+    stream: AsyncGenerator[bytes, None] | None = None
     own: Stored | None = None
     condition: Literal["OK", "NO"] = "OK"
 

@@ -12,7 +12,8 @@ handler knows the session's answers as bytes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -329,13 +330,14 @@ class Session:
         return data + await self._end(tag, row, outcome)
 
     async def _streamed(
-        self, tag: bytes, row: Row, data: bytes, done: Done, stream: AsyncIterator[bytes]
+        self, tag: bytes, row: Row, data: bytes, done: Done, stream: AsyncGenerator[bytes, None]
     ) -> AsyncIterator[bytes]:
         if data:
             yield data
         try:
-            async for piece in stream:
-                yield piece
+            async with aclosing(stream) as pieces:
+                async for piece in pieces:
+                    yield piece
         except Torn:
             raise
         except Exception as error:
@@ -344,9 +346,9 @@ class Session:
             yield await self._end(tag, row, done)
 
     async def _end(self, tag: bytes, row: Row, done: Done) -> bytes:
-        news = (
-            b"" if self.view is None else await telling.news_or_end(self, expunge=row.expunge, own=done.own)
-        )
+        news = b""
+        if self.view is not None:
+            news = await telling.news_or_end(self, expunge=row.expunge, own=done.own)
         return self._tagged(news, StatusResponse(tag, done.condition, done.text, done.code))
 
     async def _failed(self, tag: bytes, row: Row, error: Exception) -> bytes:
@@ -376,8 +378,8 @@ class Session:
         self._bad += 1
         answer = encode(bad(_tag_of(line), fault.text, fault.code), self.kind)
         if self._bad >= (MAX_BAD if self.logged_in else MAX_BAD_BEFORE_LOGIN):
-            answer += self.bye("Too many bad commands", Code.CLIENTBUG)
-        return answer
+            return answer + self.bye("Too many bad commands", Code.CLIENTBUG)
+        return answer + self.bye("The server stops") if self._draining else answer
 
     def bye(self, text: str, code: Code | None = None) -> bytes:
         self.connection.close()

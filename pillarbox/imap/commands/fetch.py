@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ class Answer:
         self._plan = fetch_plan.plan(command.items, session.kind, uid=command.uid)
         self._missing = False  # some message has been erased
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
         plan = self._plan
         if plan.bodies:
             size, render = BODIES, self._bodies
@@ -88,19 +89,20 @@ class Answer:
         else:
             size, render = ROWS, self._metadata
         for batch in _batches(self._session.selected, self._chosen, size):
-            async for piece in render(batch):
-                yield piece
+            async with aclosing(render(batch)) as lines:
+                async for piece in lines:
+                    yield piece
         if self._missing:
             # RFC 9051 7.1 (EXPUNGEISSUED), RFC 2180 4.1.3: those that are still there have been sent.
             raise Refused("Some of the messages have been erased", Code.EXPUNGEISSUED)
 
-    async def _from_view(self, batch: Batch) -> AsyncIterator[bytes]:
+    async def _from_view(self, batch: Batch) -> AsyncGenerator[bytes, None]:
         columns = [batch.column(_of_view(self._session.selected, name)) for name in self._plan.columns]
         yield fetch_plan.render(
             self._plan, batch.numbers(), columns, self._session.flag_sets.spelled(batch.recent)
         )
 
-    async def _metadata(self, batch: Batch) -> AsyncIterator[bytes]:
+    async def _metadata(self, batch: Batch) -> AsyncGenerator[bytes, None]:
         session = self._session
         rows = await session.store.read(
             session.account,
@@ -143,7 +145,7 @@ class Answer:
         self._missing |= len(picked) < len(number_of)
         return picked, [number_of[row[0]] for row in picked]
 
-    async def _bodies(self, batch: Batch) -> AsyncIterator[bytes]:
+    async def _bodies(self, batch: Batch) -> AsyncGenerator[bytes, None]:
         session, command = self._session, self._command
         told, news = b"", frozenset[int]()
         if self._plan.sets_seen and not session.selected.read_only:
