@@ -7,7 +7,6 @@ iterator that the driver pulls as the client reads, so it costs the same memory 
 
 from __future__ import annotations
 
-import asyncio
 from array import array
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
@@ -22,7 +21,7 @@ from pillarbox.imap.outcome import Done, Outcome, Torn
 from pillarbox.imap.view import Spans, View
 from pillarbox.imap.wire import fetch as wire
 from pillarbox.imap.wire import fetch_plan
-from pillarbox.imap.wire.fetch_plan import Stream
+from pillarbox.imap.wire.fetch_plan import Plan, Stream
 from pillarbox.model.errors import Code, PeerSyntax, Refused
 from pillarbox.model.flags import SEEN
 from pillarbox.store import blobs, emails, flags
@@ -31,6 +30,7 @@ from pillarbox.store.blobs import Blob
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
     from pillarbox.model.actors import Actor
+    from pillarbox.model.column import Column
     from pillarbox.model.numbers import Runs
     from pillarbox.store.tx import Tx
 
@@ -56,7 +56,7 @@ class Batch:
     places: Spans
     recent: bool
 
-    def column(self, values: array[int]) -> array[int]:
+    def column(self, values: Column) -> array[int]:
         (start, stop), *more = self.places
         out = values[start:stop]
         for start, stop in more:
@@ -113,12 +113,12 @@ class Answer:
             self._plan.columns,
             with_buried=bool(session.selected.gone),
         )
-        numbers, columns = self._aligned(batch, rows)
+        numbers, columns = self._aligned(self._plan, batch, rows)
         if numbers:
             yield fetch_plan.render(self._plan, numbers, columns, session.flag_sets.spelled(batch.recent))
 
     def _aligned(
-        self, batch: Batch, rows: list[tuple[Any, ...]]
+        self, plan: Plan, batch: Batch, rows: list[tuple[Any, ...]]
     ) -> tuple[Sequence[int], list[Sequence[Any]]]:
         """Message numbers and columns of the rows. What the view knows is taken from the view: the client
         hears of flags in the order in which they changed, and one and the same thing from all commands."""
@@ -129,7 +129,7 @@ class Answer:
             rows, numbers = self._picked(rows, uids, numbers)
         columns: list[Sequence[Any]] = list(zip(*rows))
         complete = len(numbers) == count_of(batch)
-        for at, name in enumerate(self._plan.columns):
+        for at, name in enumerate(plan.columns if rows else ()):
             if name in ("flag_set", "modseq"):
                 values = _of_view(shown, name)
                 columns[at] = batch.column(values) if complete else [values[number - 1] for number in numbers]
@@ -146,52 +146,38 @@ class Answer:
         return picked, [number_of[row[0]] for row in picked]
 
     async def _bodies(self, batch: Batch) -> AsyncGenerator[bytes, None]:
-        session, command = self._session, self._command
-        told, news = b"", frozenset[int]()
-        if self._plan.sets_seen and not session.selected.read_only:
-            told, news = await self._see(batch)
-        if told:
-            yield told
+        session, plan = self._session, self._plan
+        if plan.sets_seen and not session.selected.read_only:
+            told, changed = await self._see(batch)
+            if told:
+                yield told
+            if changed:
+                # RFC 9051 6.4.5: flags that this FETCH itself has changed are part of its response.
+                command = self._command
+                plan = fetch_plan.plan(command.items, session.kind, uid=command.uid, flags=True)
         opened = await session.store.read(
             session.account,
             _open,
             session.actor,
             session.selected.shown.mailbox,
             view.uid_runs(session.selected, batch.places),
-            self._plan.columns,
+            plan.columns,
             bool(session.selected.gone),
         )
-        by_uid = {row[0]: blob for row, blob in opened}
-        numbers, columns = self._aligned(batch, [row for row, blob in opened if blob is not None])
-        if not numbers:
-            return
-        flags_of = session.flag_sets.spelled(batch.recent)
-        with_flags = self._plan
-        if news:
-            # RFC 9051 6.4.5: the flags that this FETCH itself has changed are part of its response.
-            with_flags = fetch_plan.plan(command.items, session.kind, uid=command.uid, flags=True)
-        names = self._plan.columns
-        flag_sets = session.selected.shown.flag_sets
-        for number, row in zip(numbers, zip(*columns)):
-            plan = self._plan
-            values: tuple[Any, ...] = row
-            if number in news:
-                plan = with_flags
-                known = {**dict(zip(names, row)), "flag_set": flag_sets[number - 1]}
-                values = tuple(known[name] for name in plan.columns)
-            blob = by_uid[row[0]]
-            assert blob is not None
-            [head] = fetch_plan.heads(plan, [number], [values], flags_of)
-            parts = await contents(plan.bodies, dict(zip(plan.columns, values)), blob)
+        blob_of = {row[0]: blob for row, blob in opened if blob is not None}
+        numbers, columns = self._aligned(plan, batch, [row for row, blob in opened if blob is not None])
+        rows = list(zip(*columns))
+        heads = fetch_plan.heads(plan, numbers, rows, session.flag_sets.spelled(batch.recent))
+        for head, row in zip(heads, rows):
+            parts = await contents(plan.bodies, dict(zip(plan.columns, row)), blob_of[row[0]])
             if any(isinstance(part, Stream) for part in parts):
                 for piece in _untorn(fetch_plan.pieces(plan, head, parts)):
                     yield piece
-                    await asyncio.sleep(0)
             else:
                 yield fetch_plan.message(plan, head, parts)  # type: ignore[arg-type]
 
-    async def _see(self, batch: Batch) -> tuple[bytes, frozenset[int]]:
-        """Set \\Seen where it is not set; what must be told before, and the numbers that are \\Seen now."""
+    async def _see(self, batch: Batch) -> tuple[bytes, bool]:
+        """Set \\Seen where it is not set; what must be told first, and whether any flags have changed."""
         session = self._session
         shown = session.selected
         unseen = session.flag_sets.without(SEEN)
@@ -199,7 +185,7 @@ class Answer:
         places = [place for place in view.indices(batch.places) if flag_sets[place] in unseen]
         living = view.without(view.spans_of(places), view.ghosts(shown, view.spans_of(places)))
         if not living:
-            return b"", frozenset()
+            return b"", False
         try:
             stored = await session.store.write(
                 session.account,
@@ -214,16 +200,16 @@ class Answer:
         except Refused as refused:
             if refused.code is not Code.NOPERM:
                 raise
-            return b"", frozenset()  # RFC 4314 4: without the "s" right reading leaves no trace
+            return b"", False  # RFC 4314 4: without the "s" right reading leaves no trace
         told = await telling.news(session, expunge=False, own=stored)
-        return told, frozenset(place + 1 for place in view.indices(living))
+        return told, bool(stored.uids)
 
 
 def count_of(batch: Batch) -> int:
     return view.count(batch.places)
 
 
-def _of_view(shown: View, name: str) -> array[int]:
+def _of_view(shown: View, name: str) -> Column:
     if name == "uid":
         return shown.shown.uids
     return shown.shown.flag_sets if name == "flag_set" else shown.shown.modseqs
