@@ -9,6 +9,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -24,6 +25,9 @@ Addresses = str | tuple[str, ...]
 _ADDRESS = re.compile(
     r"(?:\[[0-9A-Fa-f:.%\w]+\]|[^\s:\[\]/]+):(?P<port>\d{1,5})|unix:(?P<path>.+)", re.DOTALL
 )
+
+# Keys, or tables of them, that SIGHUP changes in a running server; the others need a restart.
+RELOADABLE = ("tls", "auth")
 
 
 class ConfigError(Exception):
@@ -119,6 +123,17 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
     if (config.tls.certificate is None) != (config.tls.key is None):
         raise _error(file, text, "tls", "certificate and key belong together; one of them is missing")
     return config
+
+
+def reloaded(running: Config, wanted: Config) -> tuple[Config, list[str]]:
+    """`running` with what may change taken from `wanted`, and the keys that differ but may not."""
+    changed = {name: getattr(wanted, name) for name in RELOADABLE}
+    taken = msgspec.structs.replace(running, **changed)
+    return taken, [key for key in _keys(Config, "") if _value(taken, key) != _value(wanted, key)]
+
+
+def _value(config: Config, key: str) -> object:
+    return reduce(getattr, key.split("."), config)
 
 
 def is_address(text: str) -> bool:

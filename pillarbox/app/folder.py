@@ -36,8 +36,9 @@ def require(folder: Path) -> None:
 
 
 @contextmanager
-def only_server(folder: Path) -> Iterator[None]:
-    """Holds the lock. The kernel lets go of it when the process ends, however it ends."""
+def only_server(folder: Path) -> Iterator[int]:
+    """Holds the lock, by the descriptor it yields. The kernel lets go of it when the last process that has
+    it open ends, however it ends."""
     descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
@@ -47,6 +48,6 @@ def only_server(folder: Path) -> Iterator[None]:
             raise Refused(f"Another server (process {owner}) is using {folder}") from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)

@@ -10,13 +10,18 @@ import sys
 from typing import Literal, TextIO
 
 import structlog
+from structlog.typing import EventDict, Processor
 
 Form = Literal["text", "json"]
 
 
-def configure(form: Form = "text", stream: TextIO | None = None) -> None:
-    """To be called once, before the first event."""
-    renderer: structlog.typing.Processor
+def configure(form: Form = "text", stream: TextIO | None = None, **always: object) -> None:
+    """To be called once, before the first event. `always` are fields of every event of this process."""
+
+    def with_always(logger: object, method: str, event: EventDict) -> EventDict:
+        return {**always, **event}
+
+    renderer: Processor
     if form == "json":
         renderer = structlog.processors.JSONRenderer()
     else:
@@ -24,6 +29,7 @@ def configure(form: Form = "text", stream: TextIO | None = None) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            with_always,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -38,3 +44,10 @@ def configure(form: Form = "text", stream: TextIO | None = None) -> None:
 def trace_id() -> str:
     """Ten characters that join an answer to a client and a line of the log."""
     return secrets.token_hex(5)
+
+
+def fault(error: BaseException, peer: str | None = None) -> str:
+    """An error of ours becomes a line with its traceback; its trace id."""
+    trace = trace_id()
+    structlog.get_logger().error("fault", trace=trace, peer=peer, exc_info=error)
+    return trace

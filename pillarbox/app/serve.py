@@ -1,33 +1,30 @@
 """The running server: from a configuration to listeners, and back.
 
-`serving` is a context: inside it the server runs, leaving it drains and stops. The command `serve` and
-`pillarbox.testing` both enter it. A first start makes the data folder, a certificate and one account;
-every later start finds them and keeps them.
+`serving` is a context: inside it the server runs in this process, leaving it drains and stops. The command
+`serve` and `pillarbox.testing` enter it, or `workers.several`, which does the same with several processes.
+A first start makes the data folder, a certificate and one account; every later start finds them and keeps
+them.
 """
 
+import os
 import secrets
 import socket
-import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pillarbox.app import accounts, folder
 from pillarbox.app.config import Config, ConfigError
-from pillarbox.app.wiring import PROTOCOLS, Core, Report, Sessions, core, delivery, sessions
-from pillarbox.delivery.deliver import Delivery
+from pillarbox.app.wiring import PROTOCOLS, Core, Report
+from pillarbox.app.working import Working, working
 from pillarbox.identity.passwords import generate, hash_password
 from pillarbox.model.errors import Refused
 from pillarbox.net import tls
 from pillarbox.net.address import bind, release, spell
-from pillarbox.net.listen import Listener, Listening
-from pillarbox.net.session import Peer
-from pillarbox.net.wheel import Wheel
 from pillarbox.store import upkeep
 
-GRACE = 10.0  # seconds that sessions have to end by themselves when the server stops
 FIRST_NAME = "me"  # the first account's, at the configured host name
 
 Tell = Callable[..., object]  # tell("event", field=value, ...): a line of the log
@@ -38,6 +35,14 @@ class Certificate:
     certificate: Path
     key: Path
     self_signed: bool
+
+    def read(self) -> tls.Pair:
+        """What the files hold now. ConfigError when they are no good."""
+        try:
+            return tls.read_pair(self.certificate, self.key)
+        except OSError as error:  # ssl.SSLError is one
+            reason = error.strerror or str(error)
+            raise ConfigError(f"tls: {self.certificate} and {self.key} cannot be used: {reason}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,70 +63,92 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    config: Config
-    core: Core
-    delivery: Delivery
-    certificate: Certificate
-    context: ssl.SSLContext
-    bound: list[Bound]
-    first_account: FirstAccount | None
+class Foundation:
+    """What there is of a server before it serves: the data folder, which is its own, and open sockets.
+    `lock` is the descriptor that keeps the folder."""
 
-    def reload_certificate(self) -> None:
-        """Use the files as they are now. OSError when they are no good, and then nothing has changed."""
-        tls.reload(self.context, self.certificate.certificate, self.certificate.key)
+    certificate: Certificate
+    pair: tls.Pair
+    bound: list[Bound]
+    lock: int
+
+    def release(self) -> None:
+        """Let go of the addresses: who comes now is refused by the kernel, and nobody waits in vain."""
+        release([each.socket for each in self.bound if each.socket.fileno() >= 0])
+
+
+class Server:
+    """A server that runs in this process. `config` is the one in force."""
+
+    def __init__(
+        self, config: Config, foundation: Foundation, me: Working, first: FirstAccount | None
+    ) -> None:
+        self.config = config
+        self.foundation = foundation
+        self.first_account = first
+        self.parts = me.parts
+        self._me = me
+
+    async def adopt(self, config: Config, pair: tls.Pair) -> None:
+        """Serve new connections with this, which has been found good."""
+        self._me.adopt(config, pair)
+        self.config = config
+
+    def hurry(self) -> None:
+        """Give up waiting for sessions, while the server stops."""
+        self._me.hurry()
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @asynccontextmanager
 async def serving(config: Config, *, tell: Tell, report: Report, begin: bool = True) -> AsyncIterator[Server]:
     """A server on the running loop until the context is left; `begin`: an empty one gets an account."""
+    with foundation(config, tell) as ready:
+        sockets = [(each.protocol, each.socket) for each in ready.bound]
+        async with working(config, ready.pair, sockets, report) as me:
+            try:
+                async with keeping(me.parts, tell):
+                    first = await first_account(config, me.parts) if begin else None
+                    yield Server(config, ready, me, first)
+            finally:
+                ready.release()
 
-    def on_error(error: BaseException, peer: Peer) -> None:
-        report(error, peer)
 
+@contextmanager
+def foundation(config: Config, tell: Tell) -> Iterator[Foundation]:
+    """The data folder, locked, the certificate, and every address bound: a server listens everywhere it
+    was told to, or not at all."""
     folder.make(config.data_folder)
-    with folder.only_server(config.data_folder):
-        certificate = _certificate(config)
-        context = _context(certificate)
-        async with core(config) as parts, upkeep.running(parts.store):
-            for prefix in await accounts.finish_deleting(parts.directory, parts.store):
-                tell("account erased", account=f"{prefix:08x}")
-            listening = Listening(Wheel(), on_error)
-            bound: list[Bound] = []
-            inbound = delivery(config, parts, report)
-            with sessions(config, parts, report) as factories:
-                try:
-                    for protocol, address in config.listen.each():
-                        if protocol in PROTOCOLS:
-                            bound += _bind(protocol, address)
-                        else:
-                            tell("this version does not speak", protocol=protocol, address=address)
-                    # Only now, so that nobody's password is made by a start that fails and prints nothing.
-                    first = await _first_account(config, parts) if begin else None
-                    for each in bound:
-                        await listening.start(_listener(each, config, factories, context), [each.socket])
-                    yield Server(config, parts, inbound, certificate, context, bound, first)
-                finally:
-                    await listening.stop(GRACE)
-                    release([each.socket for each in bound])
+    with folder.only_server(config.data_folder) as lock:
+        certificate = certificate_of(config)
+        ready = Foundation(certificate, certificate.read(), [], lock)
+        try:
+            for protocol, address in config.listen.each():
+                if protocol in PROTOCOLS:
+                    ready.bound.extend(_bind(protocol, address))
+                else:
+                    tell("this version does not speak", protocol=protocol, address=address)
+            yield ready
+        finally:
+            ready.release()
 
 
-def _bind(protocol: str, address: str) -> list[Bound]:
-    """A server listens everywhere it was told to, or not at all."""
-    try:
-        return [Bound(protocol, spell(sock), sock) for sock in bind(address)]
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise Refused(f"Cannot listen on {address} for {protocol}: {reason}") from None
+@asynccontextmanager
+async def keeping(parts: Core, tell: Tell) -> AsyncIterator[None]:
+    """What one process of a server does for all: accounts are kept tidy while the context lasts."""
+    for prefix in await accounts.finish_deleting(parts.directory, parts.store):
+        tell("account erased", account=f"{prefix:08x}")
+    async with upkeep.running(parts.store):
+        yield
 
 
-def _listener(bound: Bound, config: Config, factories: Sessions, context: ssl.SSLContext) -> Listener:
-    row = PROTOCOLS[bound.protocol]
-    refusal = row.refusal(config.hostname)
-    return Listener(bound.address, factories[row.room], row.tls, context, refusal)
-
-
-async def _first_account(config: Config, parts: Core) -> FirstAccount | None:
+async def first_account(config: Config, parts: Core) -> FirstAccount | None:
+    """The account of an empty server. To be called when it serves, so that nobody's password is made by a
+    start that fails and prints nothing."""
     if not parts.directory.is_empty():
         return None
     password = generate(secrets.randbelow)
@@ -130,7 +157,7 @@ async def _first_account(config: Config, parts: Core) -> FirstAccount | None:
     return FirstAccount(address, password)
 
 
-def _certificate(config: Config) -> Certificate:
+def certificate_of(config: Config) -> Certificate:
     """The configured one, else the one in the data folder, made now if it is missing."""
     if config.tls.certificate is not None and config.tls.key is not None:
         return Certificate(Path(config.tls.certificate), Path(config.tls.key), False)
@@ -142,11 +169,9 @@ def _certificate(config: Config) -> Certificate:
     return made
 
 
-def _context(certificate: Certificate) -> ssl.SSLContext:
+def _bind(protocol: str, address: str) -> list[Bound]:
     try:
-        return tls.server_context(certificate.certificate, certificate.key)
-    except OSError as error:  # ssl.SSLError is one
+        return [Bound(protocol, spell(sock), sock) for sock in bind(address)]
+    except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigError(
-            f"tls: {certificate.certificate} and {certificate.key} cannot be used: {reason}"
-        ) from None
+        raise Refused(f"Cannot listen on {address} for {protocol}: {reason}") from None

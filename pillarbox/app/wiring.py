@@ -7,7 +7,7 @@ enter here and nowhere below.
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +30,6 @@ from pillarbox.net.session import Peer, Session
 from pillarbox.smtp import session as lmtp
 from pillarbox.smtp.profile import LMTP
 from pillarbox.store.store import Store
-
-Sessions = Mapping[str, Callable[[], Session]]
 
 
 class Report(TypingProtocol):
@@ -104,21 +102,44 @@ def delivery(config: Config, parts: Core, report: Report) -> Delivery:
     )
 
 
+class Sessions:
+    """For each room what a listener calls for a new connection. After `configure` those that come are
+    served with another configuration."""
+
+    def __init__(self, config: Config, parts: Core, report: Report) -> None:
+        self._pool = PasswordPool(processes=config.workers or 1)
+        key = secrets.token_bytes(KEY_OCTETS)
+        self._authenticator = Authenticator(parts.directory, self._pool, clock=time.monotonic, key=key)
+        self._parts = parts
+        self._report = report
+        self._make: dict[str, Callable[[], Session]] = {}
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        parts, report = self._parts, self._report
+        settings = Settings(config.hostname, config.auth.cleartext)
+        imap_services = imap.Services(parts.store, self._authenticator.login, settings, report)
+        inbound = delivery(config, parts, report)
+        lmtp_service = lmtp.Service(LMTP, config.hostname, inbound, report, trace_id, starttls=True)
+        self._make = {
+            "imap": lambda: imap.Session(imap_services),
+            "lmtp": lambda: lmtp.Session(lmtp_service),
+        }
+
+    def __getitem__(self, room: str) -> Callable[[], Session]:
+        return lambda: self._make[room]()
+
+    def close(self) -> None:
+        self._pool.close()
+
+
 @contextmanager
 def sessions(config: Config, parts: Core, report: Report) -> Iterator[Sessions]:
-    """For each room what a listener calls for a new connection."""
-    pool = PasswordPool()
-    key = secrets.token_bytes(KEY_OCTETS)
-    authenticator = Authenticator(parts.directory, pool, clock=time.monotonic, key=key)
-    settings = Settings(config.hostname, config.auth.cleartext)
-    imap_services = imap.Services(parts.store, authenticator.login, settings, report)
-    lmtp_service = lmtp.Service(
-        LMTP, config.hostname, delivery(config, parts, report), report, trace_id, starttls=True
-    )
+    made = Sessions(config, parts, report)
     try:
-        yield {"imap": lambda: imap.Session(imap_services), "lmtp": lambda: lmtp.Session(lmtp_service)}
+        yield made
     finally:
-        pool.close()
+        made.close()
 
 
 @contextmanager

@@ -66,10 +66,10 @@ def generate(pick: Callable[[int], int]) -> str:
 
 
 class PasswordPool:
-    """Runs `verify` on as many threads as there are cores, four at most."""
+    """Runs `verify` on as many threads as there are cores, four at most; `processes` share that bound."""
 
-    def __init__(self, threads: int | None = None) -> None:
-        count = threads or min(4, os.cpu_count() or 1)
+    def __init__(self, threads: int | None = None, *, processes: int = 1) -> None:
+        count = threads or max(1, min(4, os.cpu_count() or 1) // processes)
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="password")
 
     async def verify(self, stored: str | None, password: str) -> bool:

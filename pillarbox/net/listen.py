@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from pillarbox.net.address import BACKLOG
 from pillarbox.net.driver import Common, Driver
 from pillarbox.net.session import Peer, Session
 from pillarbox.net.tls import upgrading
@@ -83,9 +84,9 @@ class Listening:
             shared = sock.dup()  # closing the server must not close what the caller has bound
             shared.setblocking(False)
             if sock.family == getattr(socket, "AF_UNIX", None):
-                self._servers.append(await loop.create_unix_server(accept, sock=shared))
+                self._servers.append(await loop.create_unix_server(accept, sock=shared, backlog=BACKLOG))
             else:
-                self._servers.append(await loop.create_server(accept, sock=shared))
+                self._servers.append(await loop.create_server(accept, sock=shared, backlog=BACKLOG))
 
     async def stop(self, grace: float) -> None:
         """Accept nothing more, let every session end in its own time, and after `grace` seconds end it."""
@@ -96,9 +97,13 @@ class Listening:
         for driver in tuple(self._drivers):
             driver.drain()
         await self._emptied(grace)
+        self.abort()
+        await self._emptied(1.0)
+
+    def abort(self) -> None:
+        """End every connection as it is; `stop` then has nothing to wait for."""
         for driver in tuple(self._drivers):
             driver.abort()
-        await self._emptied(1.0)
 
     async def _emptied(self, seconds: float) -> None:
         self._empty.clear()

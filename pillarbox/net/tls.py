@@ -5,7 +5,11 @@ import datetime
 import ipaddress
 import os
 import ssl
-from collections.abc import Awaitable, Callable
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
@@ -18,7 +22,23 @@ WRITE_HIGH = 64 * 1024  # as on a plain transport; uvloop's own is 512 KiB a con
 VALIDITY = datetime.timedelta(days=825)  # Apple's clients refuse server certificates that live longer
 
 
-def server_context(certificate: Path, key: Path, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A certificate, with those that vouch for it, and its key, both PEM: read once, so that all who use
+    them use the same."""
+
+    certificate: bytes
+    key: bytes
+
+
+def read_pair(certificate: Path, key: Path) -> Pair:
+    """OSError when they cannot be read, or do not make a certificate and its key."""
+    pair = Pair(certificate.read_bytes(), key.read_bytes())
+    server_context(pair)
+    return pair
+
+
+def server_context(pair: Pair, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
     """RFC 8314 4.1, RFC 9051 11.1: TLS 1.2 or later. A client that offers other ALPN names only is not
     turned away."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -28,14 +48,36 @@ def server_context(certificate: Path, key: Path, alpn: tuple[str, ...] = ()) -> 
     context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     if alpn:
         context.set_alpn_protocols(list(alpn))
-    context.load_cert_chain(certificate, key)
+    _load(context, pair)
     return context
 
 
-def reload(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
-    """Use these files for every handshake from now on; if they are no good, nothing changes."""
-    server_context(certificate, key)
-    context.load_cert_chain(certificate, key)
+def reload(context: ssl.SSLContext, pair: Pair) -> None:
+    """Use this pair for every handshake from now on; OSError if it is no good, and then nothing changes."""
+    server_context(pair)
+    _load(context, pair)
+
+
+def _load(context: ssl.SSLContext, pair: Pair) -> None:
+    with _path(pair.certificate) as certificate, _path(pair.key) as key:
+        # A key under a passphrase is no good here; without this OpenSSL asks for it on the terminal.
+        context.load_cert_chain(certificate, key, password="")
+
+
+@contextmanager
+def _path(octets: bytes) -> Iterator[str]:
+    """OpenSSL is given files only. Where it can be, this one is in memory: a key is copied to no disk, and
+    a full disk is no obstacle."""
+    if sys.platform == "linux":
+        with os.fdopen(os.memfd_create("pem"), "wb") as file:
+            file.write(octets)
+            file.flush()
+            yield f"/proc/self/fd/{file.fileno()}"
+    else:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(octets)
+            file.flush()
+            yield file.name
 
 
 def upgrading(

@@ -8,10 +8,13 @@ connection must not stay unseen.
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 import threading
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -23,8 +26,9 @@ from pillarbox.app import accounts
 from pillarbox.app.checking import check_all
 from pillarbox.app.config import Config, Listen
 from pillarbox.app.deliver import deliver
-from pillarbox.app.serve import Server, serving
-from pillarbox.app.wiring import existing
+from pillarbox.app.serve import Foundation, serving
+from pillarbox.app.wiring import Core, core, delivery, existing
+from pillarbox.app.workers import Several, several
 from pillarbox.identity.passwords import hash_password
 from pillarbox.net.session import Peer
 
@@ -33,18 +37,33 @@ T = TypeVar("T")
 _FREE = "127.0.0.1:0"
 
 
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """What the thread of the server has for the others."""
+
+    foundation: Foundation
+    parts: Core
+    several: Several | None
+    loop: asyncio.AbstractEventLoop
+    stop: asyncio.Event
+
+
 class MailServer:
-    """A context manager. `config` is what the server would read from its file, but for data and ports."""
+    """A context manager. `config` is what the server would read from its file, but for data and ports.
+
+    With more than one worker these are processes of their own, as with `pillarbox serve`.
+    """
 
     host = "127.0.0.1"
 
-    def __init__(self, config: Config | None = None) -> None:
+    def __init__(self, config: Config | None = None, *, workers: int = 1) -> None:
         self._wanted = config or Config()
+        self._workers = workers
         self._folder = tempfile.TemporaryDirectory(prefix="pillarbox-", ignore_cleanup_errors=True)
         self.errors: list[BaseException] = []
         self.log: list[tuple[str, dict[str, Any]]] = []
         self._thread: threading.Thread | None = None
-        self._started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+        self._started: Future[_Started] = Future()
 
     # Where it is
 
@@ -64,28 +83,36 @@ class MailServer:
     @property
     def certificate(self) -> Path:
         """The self-signed certificate, PEM: what a client has to trust for `localhost` and 127.0.0.1."""
-        return self._server.certificate.certificate
+        return self._server.foundation.certificate.certificate
 
     @property
     def data(self) -> Path:
         """The data folder."""
         return self._config.data_folder
 
+    @property
+    def workers(self) -> dict[int, int]:
+        """The process ids of the workers that run now, by number; empty when there is only one."""
+        server = self._server.several
+        return {} if server is None else server.workers
+
     # What to do with it
 
     def add_account(self, address: str, password: str) -> None:
         hashed = hash_password(password)
-        core = self._server.core
-        self._run(accounts.add(core.directory, core.store, address, hashed))
+        parts = self._server.parts
+        self._run(accounts.add(parts.directory, parts.store, address, hashed))
 
     def deliver(self, address: str, message: bytes) -> None:
         """File a message as if it had come by LMTP; bare LF becomes CRLF. It is durable when this returns."""
-        self._run(deliver(self._server.delivery, address, [message]))
+        inbound = delivery(self._config, self._server.parts, self._report)
+        self._run(deliver(inbound, address, [message]))
 
     def check(self) -> None:
         """AssertionError unless no session failed so far and the store is as it should be."""
-        if self.errors:
-            raise AssertionError(f"{len(self.errors)} sessions failed") from self.errors[0]
+        errors = [*self.errors, *self._faults()]
+        if errors:
+            raise AssertionError(f"{len(errors)} sessions failed") from errors[0]
         with existing(self._config) as directory:
             _, problems = check_all(self.data, directory)
         if problems:
@@ -107,8 +134,7 @@ class MailServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _, loop, stop = self._started.result()
-        loop.call_soon_threadsafe(stop.set)
+        self._server.loop.call_soon_threadsafe(self._server.stop.set)
         assert self._thread is not None
         self._thread.join()
         self._folder.cleanup()
@@ -124,10 +150,26 @@ class MailServer:
                 self._started.set_exception(error)
 
     async def _until_stopped(self) -> None:
-        stop = asyncio.Event()
+        async with self._serving() if self._workers == 1 else self._several() as started:
+            self._started.set_result(started)
+            await started.stop.wait()
+
+    @asynccontextmanager
+    async def _serving(self) -> AsyncIterator[_Started]:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
         async with serving(self._config, tell=self._tell, report=self._report, begin=False) as server:
-            self._started.set_result((server, asyncio.get_running_loop(), stop))
-            await stop.wait()
+            yield _Started(server.foundation, server.parts, None, loop, stop)
+
+    @asynccontextmanager
+    async def _several(self) -> AsyncIterator[_Started]:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        with self._output.open("wb") as output:
+            running = several(
+                self._config, self._workers, tell=self._tell, begin=False, form="json", output=output
+            )
+            # The parent has no account open: what this object does itself is done beside the server.
+            async with running as server, core(self._config) as parts:
+                yield _Started(server.foundation, parts, server, loop, stop)
 
     def _tell(self, event: str, **fields: Any) -> None:
         self.log.append((event, fields))
@@ -136,23 +178,32 @@ class MailServer:
         self.errors.append(error)
         return f"test-{len(self.errors)}"
 
+    def _faults(self) -> Iterator[BaseException]:
+        """What workers have logged that no server should."""
+        for line in self._output.read_text("utf-8").splitlines() if self._output.exists() else ():
+            if not line.startswith("{") or json.loads(line)["event"] == "fault":
+                yield RuntimeError(line)
+
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        _, loop, _ = self._started.result()
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+        return asyncio.run_coroutine_threadsafe(coroutine, self._server.loop).result()
 
     def _port(self, protocol: str) -> int:
-        address = next(each.address for each in self._server.bound if each.protocol == protocol)
-        return int(address.rpartition(":")[2])
+        bound = self._server.foundation.bound
+        return int(next(each.address for each in bound if each.protocol == protocol).rpartition(":")[2])
 
     @property
-    def _server(self) -> Server:
-        return self._started.result()[0]
+    def _server(self) -> _Started:
+        return self._started.result()
+
+    @property
+    def _output(self) -> Path:
+        return Path(self._folder.name) / "log"
 
     @property
     def _config(self) -> Config:
         return msgspec.structs.replace(
             self._wanted,
             data=str(Path(self._folder.name) / "var"),
-            workers=1,
+            workers=self._workers,
             listen=Listen(imap=_FREE, imaps=_FREE, lmtp=_FREE),
         )

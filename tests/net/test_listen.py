@@ -17,7 +17,15 @@ from pillarbox.net.driver import Common, Driver
 from pillarbox.net.listen import Listener, Listening
 from pillarbox.net.memory import MemoryTransport
 from pillarbox.net.session import Peer
-from pillarbox.net.tls import reload, self_signed, server_context, upgrading, write_self_signed
+from pillarbox.net.tls import (
+    Pair,
+    read_pair,
+    reload,
+    self_signed,
+    server_context,
+    upgrading,
+    write_self_signed,
+)
 from pillarbox.net.wheel import Wheel
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -35,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def context(folder: Path) -> ssl.SSLContext:
-    return server_context(folder / "cert.pem", folder / "key.pem", alpn=("imap",))
+    return server_context(read_pair(folder / "cert.pem", folder / "key.pem"), alpn=("imap",))
 
 
 class Server:
@@ -350,8 +358,6 @@ def test_reloading_takes_effect_and_a_bad_file_changes_nothing(
 ) -> None:
     new = tmp_path / "cert.pem", tmp_path / "key.pem"
     write_self_signed(*new, "new.example.test", datetime.datetime.now(datetime.UTC))
-    bad = tmp_path / "bad.pem"
-    bad.write_text("nonsense")
 
     async def presented(server: Server) -> str:
         client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -366,9 +372,9 @@ def test_reloading_takes_effect_and_a_bad_file_changes_nothing(
         async with serving(told, tls="implicit", context=context) as server:
             assert await presented(server) == "CN=mail.example.test"
             with pytest.raises(ssl.SSLError):
-                reload(context, bad, bad)
+                reload(context, Pair(b"nonsense", b"nonsense"))
             assert await presented(server) == "CN=mail.example.test"
-            reload(context, *new)
+            reload(context, read_pair(*new))
             assert await presented(server) == "CN=new.example.test"
 
     run(scene())

@@ -13,7 +13,7 @@ import uvloop
 
 from pillarbox.net.address import bind, release, spell
 from pillarbox.net.listen import Listener, Listening
-from pillarbox.net.tls import server_context, write_self_signed
+from pillarbox.net.tls import read_pair, server_context, write_self_signed
 from pillarbox.net.wheel import Wheel
 from pillarbox.smtp.profile import LMTP
 from pillarbox.smtp.session import Service, Session
@@ -25,7 +25,7 @@ MESSAGE = b"Subject: hello\r\n\r\n.one\r\ntwo\r\n"
 def serve(folder: Path, address: str, talk: Callable[[str], Any], look: Callable[[Office], Any]) -> None:
     """Run `talk(address)` in a thread beside a server, then `look` at what was filed."""
     write_self_signed(folder / "cert.pem", folder / "key.pem", HOST, datetime.datetime.now(datetime.UTC))
-    context = server_context(folder / "cert.pem", folder / "key.pem")
+    context = server_context(read_pair(folder / "cert.pem", folder / "key.pem"))
 
     async def scene() -> None:
         async with office(folder / "data") as here:

@@ -3,8 +3,11 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from json import dumps
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 import typer
@@ -15,52 +18,78 @@ from pillarbox import __version__
 from pillarbox.app import log
 from pillarbox.app.config import Config, load
 from pillarbox.app.output import Json, table
-from pillarbox.app.serve import Server, serving
+from pillarbox.app.reload import reload
+from pillarbox.app.serve import FirstAccount, Foundation, cores, serving
 from pillarbox.app.wiring import PROTOCOLS
+from pillarbox.app.workers import several
 from pillarbox.net.session import Peer
+from pillarbox.net.tls import Pair
+
+
+class Running(Protocol):
+    """A server, of one process or of several."""
+
+    config: Config
+    foundation: Foundation
+    first_account: FirstAccount | None
+
+    async def adopt(self, config: Config, pair: Pair) -> None: ...
+
+    def hurry(self) -> None: ...
 
 
 def serve(context: typer.Context, json: Json = False) -> None:
-    """Run the server. SIGTERM stops it, SIGHUP reloads the certificate."""
-    config = load(context.obj)
+    """Run the server. SIGTERM stops it, SIGHUP reloads certificate and configuration."""
+    read = partial(load, context.obj)
+    config = read()
     log.configure("json" if json else "text")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(config, json))
+        runner.run(_serve(config, read, json))
 
 
-async def _serve(config: Config, as_json: bool) -> None:
+async def _serve(config: Config, read: Callable[[], Config], as_json: bool) -> None:
     events = structlog.get_logger()
-    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    stop, hang_up = asyncio.Event(), asyncio.Event()
+    hurry: Callable[[], None] = stop.set
+
+    def stopping() -> None:
+        hurry() if stop.is_set() else stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stopping)
+    loop.add_signal_handler(signal.SIGHUP, hang_up.set)
 
-    def report(error: BaseException, peer: Peer | None = None) -> str:
-        trace = log.trace_id()
-        events.error("fault", trace=trace, peer=peer.address if peer else None, exc_info=error)
-        return trace
+    async def reloading(server: Running) -> None:
+        while await hang_up.wait():
+            hang_up.clear()
+            await reload(server, read, events.info, events.error)
 
-    async with serving(config, tell=events.info, report=report) as server:
-        loop.add_signal_handler(signal.SIGHUP, _reload, server, events)
-        if (config.workers or 1) > 1:
-            events.info("one worker serves all connections", configured=config.workers)
+    async with _running(config, "json" if as_json else "text") as server:
+        hurry = server.hurry
         _announce(server, as_json)
         events.info("ready", version=__version__, data=config.data)
+        on_hang_up = asyncio.create_task(reloading(server))
         await stop.wait()
+        on_hang_up.cancel()
         events.info("stopping")
     events.info("stopped")
 
 
-def _reload(server: Server, events: Any) -> None:
-    try:
-        server.reload_certificate()
-    except OSError as error:
-        events.error("certificate not reloaded, the old one stays", reason=str(error))
-    else:
-        events.info("certificate reloaded", certificate=str(server.certificate.certificate))
+def _running(config: Config, form: log.Form) -> AbstractAsyncContextManager[Running]:
+    tell = structlog.get_logger().info
+    workers = config.workers or cores()
+    if workers > 1:
+        return several(config, workers, tell=tell, form=form)
+    # One process more would serve nobody any better.
+    return serving(config, tell=tell, report=_report)
 
 
-def _announce(server: Server, as_json: bool) -> None:
+def _report(error: BaseException, peer: Peer | None = None) -> str:
+    return log.fault(error, peer.address if peer else None)
+
+
+def _announce(server: Running, as_json: bool) -> None:
     """The addresses, and at the first start the account, for a person or as one line of JSON."""
     if as_json:
         print(dumps(_plain(server)), flush=True)
@@ -68,24 +97,24 @@ def _announce(server: Server, as_json: bool) -> None:
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     rows = [
         (PROTOCOLS[each.protocol].name, each.address, PROTOCOLS[each.protocol].security)
-        for each in server.bound
+        for each in server.foundation.bound
     ]
     console.print(f"\nPillarbox {__version__} serves {server.config.hostname} from {server.config.data}\n")
     console.print(table(("protocol", "address", "security"), rows))
-    if server.certificate.self_signed:
-        console.print(f"\nThe certificate is self-signed: {server.certificate.certificate}")
+    if server.foundation.certificate.self_signed:
+        console.print(f"\nThe certificate is self-signed: {server.foundation.certificate.certificate}")
     if server.first_account is not None:
         _introduce(server, console)
     console.print("\nStop with Ctrl-C.\n")
 
 
-def _introduce(server: Server, console: Console) -> None:
+def _introduce(server: Running, console: Console) -> None:
     """What to type into a mail client."""
     first = server.first_account
     assert first is not None
-    host, _, port = next((each.address for each in server.bound if each.protocol == "imaps"), "").rpartition(
-        ":"
-    )
+    host, _, port = next(
+        (each.address for each in server.foundation.bound if each.protocol == "imaps"), ""
+    ).rpartition(":")
     console.print("\nYour first account. The password is shown this once; type this into a mail client:\n")
     rows = [("user name", first.address), ("password", first.password)]
     if host:
@@ -98,12 +127,14 @@ def _introduce(server: Server, console: Console) -> None:
     console.print(table(None, rows))
 
 
-def _plain(server: Server) -> dict[str, Any]:
+def _plain(server: Running) -> dict[str, Any]:
     first = server.first_account
     return {
         "hostname": server.config.hostname,
         "data": server.config.data,
-        "listeners": [{"protocol": each.protocol, "address": each.address} for each in server.bound],
-        "certificate": str(server.certificate.certificate),
+        "listeners": [
+            {"protocol": each.protocol, "address": each.address} for each in server.foundation.bound
+        ],
+        "certificate": str(server.foundation.certificate.certificate),
         "account": {"address": first.address, "password": first.password} if first else None,
     }

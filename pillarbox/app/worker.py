@@ -1,0 +1,103 @@
+"""A process of a server of several: a worker, or the keeper. `workers` spawns it.
+
+    python -m pillarbox.app.worker NUMBER DESCRIPTOR FORM
+
+The descriptor is its end of the channel to the parent, which it obeys and does not outlive.
+"""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import structlog
+import uvloop
+
+from pillarbox.app import log
+from pillarbox.app.config import ConfigError
+from pillarbox.app.orders import Adopt, Adopted, Begin, Channel, Failed, Hurry, Ready
+from pillarbox.app.serve import keeping
+from pillarbox.app.wiring import core
+from pillarbox.app.workers import KEEPER, name_of
+from pillarbox.app.working import Working, working
+from pillarbox.model.errors import Refused
+from pillarbox.net import tls
+from pillarbox.net.session import Peer
+
+
+def main() -> None:
+    number, descriptor, form = int(sys.argv[1]), int(sys.argv[2]), cast(log.Form, sys.argv[3])
+    # The parent answers these for all of us. SIGTERM alone ends one worker as it ends a server: in order.
+    for ignored in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    log.configure(form, worker=name_of(number))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(number, socket.socket(fileno=descriptor)))
+
+
+async def _serve(number: int, end: socket.socket) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGHUP, signal.SIGTERM})
+    channel = await Channel.over(end)
+    begin = await channel.order()
+    if not isinstance(begin, Begin):
+        return  # the parent is gone already
+    obeying = None
+    try:
+        async with _keeper(begin) if number == KEEPER else _worker(begin) as working:
+            channel.send(Ready())
+            obeying = asyncio.create_task(_obey(channel, working, stop))
+            await stop.wait()
+    except (Refused, ConfigError, OSError) as error:
+        if obeying is not None:
+            raise
+        channel.send(Failed(error.text if isinstance(error, Refused) else str(error)))
+    channel.close()
+
+
+async def _obey(channel: Channel, working: Working | None, stop: asyncio.Event) -> None:
+    """Until the parent is gone, and also while sessions are being ended."""
+    try:
+        while (order := await channel.order()) is not None:
+            match order:
+                case Adopt(config, certificate, key):
+                    if working is not None:
+                        working.adopt(config, tls.Pair(certificate, key))
+                    channel.send(Adopted())
+                case Hurry():
+                    stop.set()
+                    if working is not None:
+                        working.hurry()
+                case _:
+                    stop.set()
+    except Exception as error:
+        _report(error)  # who cannot follow the others is replaced
+    finally:
+        stop.set()
+
+
+@asynccontextmanager
+async def _worker(begin: Begin) -> AsyncIterator[Working]:
+    sockets = [(protocol, socket.socket(fileno=descriptor)) for protocol, descriptor in begin.sockets]
+    async with working(begin.config, tls.Pair(begin.certificate, begin.key), sockets, _report) as made:
+        for _, sock in sockets:
+            sock.close()
+        yield made
+
+
+@asynccontextmanager
+async def _keeper(begin: Begin) -> AsyncIterator[None]:
+    async with core(begin.config) as parts, keeping(parts, structlog.get_logger().info):
+        yield None
+
+
+def _report(error: BaseException, peer: Peer | None = None) -> str:
+    return log.fault(error, peer.address if peer else None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""The share of one process in serving: its listeners on sockets that are bound already, and what they need.
+
+A server of one process has one of these, a server of several workers one in each.
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from socket import socket
+
+from pillarbox.app.config import Config
+from pillarbox.app.wiring import PROTOCOLS, Core, Report, Sessions, core, sessions
+from pillarbox.net import tls
+from pillarbox.net.address import spell
+from pillarbox.net.listen import Listener, Listening
+from pillarbox.net.session import Peer
+from pillarbox.net.wheel import Wheel
+
+GRACE = 10.0  # seconds that sessions have to end by themselves when the server stops
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    parts: Core
+    sessions: Sessions
+    context: ssl.SSLContext
+    listening: Listening
+
+    def adopt(self, config: Config, pair: tls.Pair) -> None:
+        """Serve new connections with another configuration and certificate; who is here does not notice."""
+        tls.reload(self.context, pair)
+        self.sessions.configure(config)
+
+    def hurry(self) -> None:
+        """End the sessions that are left while `working` is being left."""
+        self.listening.abort()
+
+
+@asynccontextmanager
+async def working(
+    config: Config, pair: tls.Pair, sockets: Iterable[tuple[str, socket]], report: Report
+) -> AsyncIterator[Working]:
+    """Serve `sockets`, each with its protocol, until the context is left; leaving it drains for `GRACE`
+    seconds. The sockets stay the caller's to close, best before leaving."""
+
+    def on_error(error: BaseException, peer: Peer) -> None:
+        report(error, peer)
+
+    context = tls.server_context(pair)
+    listening = Listening(Wheel(), on_error)
+    async with core(config) as parts:
+        with sessions(config, parts, report) as made:
+            try:
+                for protocol, sock in sockets:
+                    await listening.start(_listener(protocol, sock, config, made, context), [sock])
+                yield Working(parts, made, context, listening)
+            finally:
+                await listening.stop(GRACE)
+
+
+def _listener(
+    protocol: str, sock: socket, config: Config, made: Sessions, context: ssl.SSLContext
+) -> Listener:
+    row = PROTOCOLS[protocol]
+    return Listener(spell(sock), made[row.room], row.tls, context, row.refusal(config.hostname))
