@@ -43,6 +43,7 @@ ADVERTISED = (
     Capability("BINARY", "RFC 3516", ("FETCH", "APPEND")),
     Capability("MULTIAPPEND", "RFC 3502", ("APPEND",)),
     Capability("OBJECTID", "RFC 8474", ("FETCH", "SEARCH", "STATUS")),
+    Capability("SAVEDATE", "RFC 8514", ("FETCH", "SEARCH")),
     Capability("UTF8=ACCEPT", "RFC 6855", ("ENABLE", "APPEND")),
 )
 
