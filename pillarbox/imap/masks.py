@@ -6,11 +6,11 @@ interpreter, so a search costs no Python object for each message. Byte 0 is mess
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import compress
 
 from pillarbox.imap.view import Spans
+from pillarbox.model.column import Column
 
 Mask = int
 
@@ -35,7 +35,7 @@ def of_indices(indices: Iterable[int], count: int) -> Mask:
     return int.from_bytes(out, "little")
 
 
-def of_flag_sets(flag_sets: array[int], wanted: Collection[int]) -> Mask:
+def of_flag_sets(flag_sets: Column, wanted: Collection[int]) -> Mask:
     """The messages whose flag set is one of `wanted`."""
     if not wanted or not flag_sets:
         return NONE

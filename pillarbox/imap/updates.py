@@ -8,12 +8,11 @@ messages and new flags may be announced at any time (RFC 9051 7.4.1, 7.5.2).
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 from pillarbox.imap.view import View, difference, merged
 from pillarbox.model.changes import Columns, Delta
-from pillarbox.model.numbers import Runs, runs, runs_of, slices
+from pillarbox.model.numbers import Runs, runs, runs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def advance(view: View, columns: Columns, delta: Delta, *, expunge: bool, own: i
     if not delta.complete:
         delta = difference(view, columns)
     old = view.shown
-    withheld = slices(_union(view.gone, delta.gone), old.uids)
+    withheld = old.uids.slices(_union(view.gone, delta.gone))
     expunged: tuple[tuple[int, int], ...] = ()
     if expunge and withheld:
         expunged = _falling_numbers(withheld)
@@ -110,6 +109,6 @@ def _flagged(shown: Columns, delta: Delta, own: int) -> Flagged | None:
         modseqs = array("Q", [modseqs[index] for index in rest])
     numbers = array("I")
     for low, high in runs_of(uids):
-        first = bisect_left(shown.uids, low) + 1
+        first = shown.uids.place(low) + 1
         numbers.extend(range(first, first + high - low + 1))
     return Flagged(numbers, uids, flag_sets, modseqs)

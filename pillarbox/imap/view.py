@@ -3,9 +3,10 @@
 Rules of the place:
 * A message number is a position in `shown.uids`, plus 1. `shown` holds exactly the messages the client
   has been told of, so it changes only together with what `updates` announces.
-* As long as no expunge is withheld, `shown` is the array object the store shares between all sessions;
-  otherwise it is a private merge of the store's arrays and the ghosts: messages that are expunged in the
+* As long as no expunge is withheld, `shown` is the very object the store shares between all sessions;
+  otherwise it is a private merge of the store's columns and the ghosts: messages that are expunged in the
   store and still have a number here, because an EXPUNGE response was not allowed yet (RFC 9051 7.5.1).
+  Pieces without ghosts are shared even then.
 * Nothing here reads a store or writes bytes.
 """
 
@@ -16,9 +17,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pillarbox.model.changes import Columns, Delta
+from pillarbox.model.changes import Columns, Delta, Rows
 from pillarbox.model.errors import PeerSyntax
-from pillarbox.model.numbers import MAX_NUMBER, Ranges, Runs, runs, slices
+from pillarbox.model.numbers import MAX_NUMBER, Ranges, Runs, runs
 
 Spans = list[tuple[int, int]]  # half-open index ranges into `shown`, ascending and disjoint
 
@@ -51,7 +52,7 @@ class View:
         """The index from which messages are `\\Recent`; UIDs ascend, so they stand together at the end."""
         if self.recent_from == NEVER_RECENT:
             return len(self.shown.uids)
-        return bisect_left(self.shown.uids, self.recent_from)
+        return self.shown.uids.place(self.recent_from)
 
 
 def opened(columns: Columns, *, recent_from: int = NEVER_RECENT, read_only: bool = False) -> View:
@@ -81,11 +82,11 @@ def by_uid(view: View, ranges: Ranges) -> Spans:
     """Where the messages with these UIDs stand. RFC 9051 6.4.9: a UID that is not there is passed over,
     and `*` is the greatest UID there is, so `1000:*` always names the last message."""
     uids = view.shown.uids
-    return slices(runs(ranges, uids[-1]), uids) if uids else []
+    return uids.slices(runs(ranges, uids[-1])) if uids else []
 
 
 def by_saved(view: View) -> Spans:
-    return slices(view.saved, view.shown.uids)
+    return view.shown.uids.slices(view.saved)
 
 
 def uid_runs(view: View, spans: Spans) -> Runs:
@@ -119,7 +120,7 @@ def ghosts(view: View, spans: Spans) -> Spans:
     if not view.gone:
         return []
     out: Spans = []
-    dead = slices(view.gone, view.shown.uids)
+    dead = view.shown.uids.slices(view.gone)
     for start, stop in spans:
         at = bisect_right(dead, (start, 0)) - 1 if dead else 0
         for low, high in dead[max(at, 0) :]:
@@ -153,17 +154,38 @@ def saving(view: View, found: Runs) -> View:
 def merged(shown: Columns, columns: Columns, withheld: Spans) -> Columns:
     """`columns` with the messages of `shown` in `withheld`, put back in their places."""
     uids, flag_sets, modseqs = array("I"), array("H"), array("Q")
-    taken = 0
     for start, stop in withheld:
-        at = bisect_left(columns.uids, shown.uids[start], taken)
-        uids += columns.uids[taken:at] + shown.uids[start:stop]
-        flag_sets += columns.flag_sets[taken:at] + shown.flag_sets[start:stop]
-        modseqs += columns.modseqs[taken:at] + shown.modseqs[start:stop]
-        taken = at
-    uids += columns.uids[taken:]
-    flag_sets += columns.flag_sets[taken:]
-    modseqs += columns.modseqs[taken:]
-    return Columns(columns.mailbox, columns.modseq, uids, flag_sets, modseqs)
+        uids += shown.uids[start:stop]
+        flag_sets += shown.flag_sets[start:stop]
+        modseqs += shown.modseqs[start:stop]
+    back = Rows(uids, flag_sets, modseqs)
+    pieces = columns.uids.pieces
+    if not pieces:
+        return Columns.joined(columns.mailbox, columns.modseq, [back])
+    edits: dict[int, Rows] = {}
+    taken = 0
+    while taken < len(uids):
+        at = max(columns.uids.piece_of(uids[taken]), 0)
+        end = bisect_left(uids, pieces[at + 1][0]) if at + 1 < len(pieces) else len(uids)
+        edits[at] = _woven(columns.piece(at), back.part(taken, end))
+        taken = end
+    return columns.edited(columns.modseq, edits)
+
+
+def _woven(some: Rows, others: Rows) -> Rows:
+    """The messages of both."""
+    uids, flag_sets, modseqs = array("I"), array("H"), array("Q")
+    at = taken = 0
+    while taken < len(others.uids):
+        before = bisect_left(some.uids, others.uids[taken], at)
+        stop = len(others.uids)
+        if before < len(some.uids):
+            stop = bisect_left(others.uids, some.uids[before], taken)
+        uids += some.uids[at:before] + others.uids[taken:stop]
+        flag_sets += some.flag_sets[at:before] + others.flag_sets[taken:stop]
+        modseqs += some.modseqs[at:before] + others.modseqs[taken:stop]
+        at, taken = before, stop
+    return Rows(uids + some.uids[at:], flag_sets + some.flag_sets[at:], modseqs + some.modseqs[at:])
 
 
 def difference(view: View, columns: Columns) -> Delta:
@@ -172,8 +194,7 @@ def difference(view: View, columns: Columns) -> Delta:
     RFC 9051 2.3.1.1: UIDs only ascend, so what is beyond the last one shown is new and nothing else is.
     """
     old = view.shown
-    last = old.uids[-1] if old.uids else 0
-    known = bisect_right(columns.uids, last)
+    known = columns.uids.place(old.uids[-1] + 1) if old.uids else 0
     present = set(columns.uids[:known])
     gone = tuple((uid, uid) for uid in old.uids if uid not in present)
     moved = [index for index in range(known) if columns.modseqs[index] > view.modseq]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from pillarbox.model import column
+from pillarbox.model.column import Column, cut, starts_of
 from pillarbox.model.numbers import Runs
+
+SPARSE = 8  # pieces more than twice as many as could do, before they are packed again
 
 
 class ChangeKind(IntEnum):
@@ -50,12 +55,76 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
-    """A mailbox as of `modseq`: aligned arrays, ascending by UID. Immutable by convention and shared by
-    all sessions of a worker: replace it, never write into it."""
+class Rows:
+    """Aligned columns of some messages, ascending by UID."""
 
-    mailbox: int
-    modseq: int
     uids: array[int]  # typecode I
     flag_sets: array[int]  # typecode H, ids of interned flag sets
     modseqs: array[int]  # typecode Q
+
+    def part(self, start: int, stop: int) -> Rows:
+        return Rows(self.uids[start:stop], self.flag_sets[start:stop], self.modseqs[start:stop])
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A mailbox as of `modseq`: aligned columns, ascending by UID. They never change, and are shared by
+    all sessions of a worker; `edited` makes others."""
+
+    mailbox: int
+    modseq: int
+    uids: Column
+    flag_sets: Column
+    modseqs: Column
+
+    @classmethod
+    def joined(cls, mailbox: int, modseq: int, parts: Iterable[Rows]) -> Columns:
+        """One part after the other; a part of at most `PIECE` messages is not copied."""
+        uids, flag_sets, modseqs = [], [], []
+        for rows in parts:
+            uids += cut(rows.uids)
+            flag_sets += cut(rows.flag_sets)
+            modseqs += cut(rows.modseqs)
+        return cls(mailbox, modseq, *_aligned(uids, flag_sets, modseqs))
+
+    def rows(self, start: int, stop: int) -> Rows:
+        return Rows(self.uids[start:stop], self.flag_sets[start:stop], self.modseqs[start:stop])
+
+    def piece(self, at: int) -> Rows:
+        return Rows(self.uids.pieces[at], self.flag_sets.pieces[at], self.modseqs.pieces[at])
+
+    def edited(self, modseq: int, edits: Mapping[int, Rows]) -> Columns:
+        """Other messages in place of the pieces with these numbers; the number after the last adds some."""
+        if not edits:
+            return replace(self, modseq=modseq)
+        uids, flag_sets, modseqs = (
+            list(self.uids.pieces),
+            list(self.flag_sets.pieces),
+            list(self.modseqs.pieces),
+        )
+        moved = False
+        for at in sorted(edits, reverse=True):
+            rows = edits[at]
+            moved = moved or at == len(uids) or rows.uids is not uids[at]
+            uids[at : at + 1] = cut(rows.uids)
+            flag_sets[at : at + 1] = cut(rows.flag_sets)
+            modseqs[at : at + 1] = cut(rows.modseqs)
+        if not moved:
+            starts = self.uids.starts
+            flags, sequences = Column("H", tuple(flag_sets), starts), Column("Q", tuple(modseqs), starts)
+            return replace(self, modseq=modseq, flag_sets=flags, modseqs=sequences)
+        made = Columns(self.mailbox, modseq, *_aligned(uids, flag_sets, modseqs))
+        if len(uids) > SPARSE + 2 * len(made.uids) // column.PIECE:
+            return Columns.joined(self.mailbox, modseq, [made.rows(0, len(made.uids))])
+        return made
+
+
+def _aligned(
+    uids: list[array[int]], flag_sets: list[array[int]], modseqs: list[array[int]]
+) -> tuple[Column, Column, Column]:
+    starts = starts_of(uids)
+    return (
+        Column("I", tuple(uids), starts),
+        Column("H", tuple(flag_sets), starts),
+        Column("Q", tuple(modseqs), starts),
+    )

@@ -7,8 +7,8 @@ nothing here expands a range that no message fills.
 """
 
 from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable
 
 STAR = 0  # 0 is no legal number, so it can stand for `*`
 MAX_NUMBER = 2**32 - 1
@@ -48,28 +48,19 @@ def runs_of(numbers: Iterable[int]) -> Runs:
     return tuple(out)
 
 
+def count(sorted_runs: Runs) -> int:
+    return sum(high - low + 1 for low, high in sorted_runs)
+
+
 def contains(sorted_runs: Runs, number: int) -> bool:
     at = bisect_right(sorted_runs, (number, MAX_NUMBER + 1)) - 1
     return at >= 0 and sorted_runs[at][0] <= number <= sorted_runs[at][1]
 
 
-def slices(sorted_runs: Runs, uids: Sequence[int]) -> list[tuple[int, int]]:
-    """Where the UIDs named by `sorted_runs` stand in the ascending `uids`: half-open index pairs.
-
-    Stops at the last UID present, so a million written ranges beyond it cost one look each at most.
-    """
-    out: list[tuple[int, int]] = []
-    for low, high in sorted_runs:
-        start = bisect_left(uids, low, out[-1][1] if out else 0)
-        if start == len(uids):
-            break
-        stop = bisect_right(uids, high, start)
-        if start < stop:
-            if out and out[-1][1] == start:
-                out[-1] = (out[-1][0], stop)
-            else:
-                out.append((start, stop))
-    return out
+def meet(sorted_runs: Runs, low: int, high: int) -> bool:
+    """Whether any number from `low` to `high` is in the runs."""
+    at = bisect_right(sorted_runs, (high, MAX_NUMBER + 1)) - 1
+    return at >= 0 and sorted_runs[at][1] >= low
 
 
 def text(sorted_runs: Iterable[tuple[int, int]]) -> str:

@@ -24,7 +24,7 @@ from itertools import pairwise
 
 from pillarbox.model import numbers
 from pillarbox.model.actors import Actor
-from pillarbox.model.changes import ChangeKind, Columns, Delta
+from pillarbox.model.changes import ChangeKind, Columns, Delta, Rows
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.numbers import Runs
 from pillarbox.model.rights import READ
@@ -34,6 +34,7 @@ from pillarbox.store.tx import Tx
 CLOCK_STEP = 60  # seconds between rows of `clock`: how finely "as of" can be asked
 MERGE_EVERY = 1024  # mod-sequences; the latest 1024 to 2047 keep rows of their own
 MAX_RUNS = 512  # a change row names at most that many runs: 4 KiB, a page
+ANY_NUMBER = 2**63 - 1
 PAGE = 512  # rows fetched at once; fewer than wake the garbage collector, which would cost half as much again
 
 
@@ -100,8 +101,9 @@ def united(sets: Iterable[Runs]) -> Runs:
     return numbers.runs(tuple(run for runs in sets for run in runs), numbers.MAX_NUMBER)
 
 
-def since(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> Delta:
-    """The way of a mailbox from `modseq` to now, exactly; incomplete where it is no longer known."""
+def since(tx: Tx, actor: Actor, mailbox: int, modseq: int, *, most: int = ANY_NUMBER) -> Delta:
+    """The way of a mailbox from `modseq` to now, exactly; incomplete where it is no longer known, or where
+    more than `most` messages might have to be looked at."""
     current, floor = _horizon(tx, actor, mailbox)
     new = array("I"), array("H"), array("Q")
     moved = array("I"), array("H"), array("Q")
@@ -109,17 +111,10 @@ def since(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> Delta:
         return Delta(current, *new, *moved, gone=())
     if modseq < floor:
         return Delta(current, *new, *moved, gone=(), complete=False)
-    living: list[Runs] = []
-    dead: list[Runs] = []
-    for kind, uids in tx.rows(
-        "SELECT kind, uids FROM change WHERE account = ? AND modseq > ? AND mailbox = ? AND reader IN (0, ?)",
-        tx.account,
-        modseq,
-        mailbox,
-        actor.reader,
-    ):
-        (dead if kind == ChangeKind.GONE else living).append(numbers.unpack(uids))
-    for low, high in united(living):
+    living, dead = _told(tx, actor, mailbox, modseq)
+    if numbers.count(living) + numbers.count(dead) > most:
+        return Delta(current, *new, *moved, gone=(), complete=False)
+    for low, high in living:
         while True:
             page = tx.rows(
                 "SELECT uid, flag_set, modseq, created FROM message WHERE account = ? AND mailbox = ?"
@@ -140,7 +135,7 @@ def since(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> Delta:
                 break
             low = page[-1][0] + 1
     gone: list[int] = []
-    for low, high in united(dead):
+    for low, high in dead:
         # Created after `modseq`: came and went in between, so nobody needs to hear of it.
         gone += (
             uid
@@ -158,28 +153,64 @@ def since(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> Delta:
     return Delta(current, *new, *moved, gone=numbers.runs_of(gone))
 
 
+def _told(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> tuple[Runs, Runs]:
+    """The UIDs that change rows after `modseq` name: of the living and of the expunged."""
+    living: list[Runs] = []
+    dead: list[Runs] = []
+    for kind, uids in tx.rows(
+        "SELECT kind, uids FROM change WHERE account = ? AND modseq > ? AND mailbox = ? AND reader IN (0, ?)",
+        tx.account,
+        modseq,
+        mailbox,
+        actor.reader,
+    ):
+        (dead if kind == ChangeKind.GONE else living).append(numbers.unpack(uids))
+    return united(living), united(dead)
+
+
+def touched(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> tuple[int, Runs | None]:
+    """The account's mod-sequence, and UIDs outside which the mailbox is as it was at `modseq`: None where
+    that is not known. They may be too many."""
+    current, _ = _horizon(tx, actor, mailbox)
+    (floor,) = tx.rows("SELECT floor FROM account WHERE account = ?", tx.account)[0]
+    if not floor <= modseq <= current:
+        return current, None
+    return current, united(_told(tx, actor, mailbox, modseq))
+
+
 def columns(tx: Tx, actor: Actor, mailbox: int) -> Columns:
     """The mailbox as it is now. Work grows with the mailbox: 0.2 us a message."""
     current, _ = _horizon(tx, actor, mailbox)
+    return Columns.joined(mailbox, current, [rows(tx, mailbox, 1, numbers.MAX_NUMBER)])
+
+
+def rows(
+    tx: Tx, mailbox: int, low: int, high: int, *, created: int = ANY_NUMBER, limit: int = ANY_NUMBER
+) -> Rows:
+    """The first `limit` messages of those from UID `low` to `high` that were there at `created`."""
     uids, flag_sets, modseqs = array("I"), array("H"), array("Q")
-    last = 0
-    while True:
+    while low <= high and limit:
+        size = min(PAGE, limit)
         page = tx.rows(
-            "SELECT uid, flag_set, modseq FROM message WHERE account = ? AND mailbox = ? AND uid > ?"
-            " ORDER BY uid LIMIT ?",
+            "SELECT uid, flag_set, modseq FROM message WHERE account = ? AND mailbox = ?"
+            " AND uid BETWEEN ? AND ? AND created <= ? ORDER BY uid LIMIT ?",
             tx.account,
             mailbox,
-            last,
-            PAGE,
+            low,
+            high,
+            created,
+            size,
         )
         if page:
             some_uids, some_flag_sets, some_modseqs = zip(*page)
             uids.extend(some_uids)
             flag_sets.extend(some_flag_sets)
             modseqs.extend(some_modseqs)
-            last = uids[-1]
-        if len(page) < PAGE:
-            return Columns(mailbox, current, uids, flag_sets, modseqs)
+            low = uids[-1] + 1
+        if len(page) < size:
+            break
+        limit -= size
+    return Rows(uids, flag_sets, modseqs)
 
 
 def _horizon(tx: Tx, actor: Actor, mailbox: int) -> tuple[int, int]:

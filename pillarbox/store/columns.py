@@ -3,37 +3,50 @@
 Nothing here is the truth: what is cached is tagged with a mod-sequence, and before it is given out the
 way from there to now is read from the change rows. So it does not matter who wrote, or whether a ring
 was heard.
+
+A long way is read in slices: change rows tell which pieces of the columns have been touched, and these are
+read again. A mailbox that is not in memory is one of which everything has been touched, or all but what
+`snapshots` knows.
 """
 
 import asyncio
 from array import array
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NamedTuple
 
-from pillarbox.model import numbers
+from pillarbox.model import column, numbers
 from pillarbox.model.actors import Actor
-from pillarbox.model.changes import Columns, Delta
+from pillarbox.model.changes import Columns, Delta, Rows
+from pillarbox.model.numbers import Runs
 from pillarbox.model.rights import READ
 from pillarbox.store import access, changes
+from pillarbox.store.snapshots import Snapshots
 from pillarbox.store.tx import Tx
 
-SLICE = 4096  # messages read in one transaction on the event loop: one or two milliseconds
+SLICE = column.PIECE  # messages read in one transaction on the event loop: a millisecond or two
+SHORT = 4096  # messages that a way may lead over to be read in one transaction
+UNSAVED = 16_384  # messages that have moved before a new snapshot is worth writing
 MESSAGES = 4_000_000  # kept at most, of all mailboxes together: 56 MB
 
-AFTER_ALL = 2**63 - 1  # a mod-sequence that is never reached
+NEVER = -1  # a mod-sequence before all others
 
 Read = Callable[..., Awaitable[Any]]
 Key = tuple[int, int]
 
 
+class _Kept(NamedTuple):
+    columns: Columns
+    unsaved: int  # messages that have moved since the last snapshot
+
+
 class ColumnsCache:
     """`read(account, verb, *args)` is `Store.read`."""
 
-    def __init__(self, read: Read) -> None:
+    def __init__(self, read: Read, snapshots: Snapshots) -> None:
         self._read = read
-        self._kept: dict[Key, Columns] = {}  # least recently used first
+        self._snapshots = snapshots
+        self._kept: dict[Key, _Kept] = {}  # least recently used first
         self._messages = 0
         self._loading: dict[Key, asyncio.Future[Columns]] = {}
 
@@ -41,18 +54,18 @@ class ColumnsCache:
         key = (account, mailbox)
         kept = self._kept.get(key)
         if kept is not None:
-            way = await self._read(account, _way, actor, mailbox, kept.modseq)
+            way = await self._read(account, _way, actor, mailbox, kept.columns.modseq)
             if way is None:
-                return kept
+                return kept.columns
             if way.complete:
-                return self._keep(key, apply(kept, way))
-        first: Columns = await self._read(account, _start, actor, mailbox)
-        if len(first.uids) < SLICE:
-            return self._keep(key, first)
+                moved = len(way.new_uids) + len(way.changed_uids) + numbers.count(way.gone)
+                return self._keep(key, apply(kept.columns, way), kept.unsaved + moved)
+        elif (short := await self._read(account, _short, actor, mailbox)) is not None:
+            return self._keep(key, short)
         # Long: many sessions may want it at once, and the one that came first may go away.
         loading = self._loading.get(key)
         if loading is None:
-            loading = asyncio.ensure_future(self._load(account, actor, first))
+            loading = asyncio.ensure_future(self._load(account, actor, mailbox, kept and kept.columns))
             self._loading[key] = loading
             loading.add_done_callback(lambda _: self._loading.pop(key, None))
         return await asyncio.shield(loading)
@@ -62,32 +75,71 @@ class ColumnsCache:
         for key in [key for key in self._kept if key[0] == account]:
             self._drop(key)
 
-    async def _load(self, account: int, actor: Actor, loaded: Columns) -> Columns:
-        """All slices of what was there at the first, and then what happened while they were read. A slice may
-        know some of that already; it does not matter, as a `Delta` names each message as it is at the end."""
+    async def _load(self, account: int, actor: Actor, mailbox: int, known: Columns | None) -> Columns:
+        if known is None:
+            known = await self._snapshots.find(account, mailbox, await self._read(account, lineage))
+        if known is not None:
+            columns, messages = await self._caught_up(account, actor, known)
+        if known is None or len(columns.uids) != messages:
+            columns, _ = await self._caught_up(account, actor, Columns.joined(mailbox, NEVER, ()))
+        return self._keep((account, mailbox), columns, UNSAVED)
+
+    async def _caught_up(self, account: int, actor: Actor, known: Columns) -> tuple[Columns, int]:
+        """`known` with all that may have changed since read again, then what happened while that was read;
+        and how many messages there should be. A slice may know some of what is to come already; it does not
+        matter, as a `Delta` names each message as it is at the end."""
+        mailbox = known.mailbox
+        while True:
+            modseq, runs = await self._read(account, changes.touched, actor, mailbox, known.modseq)
+            if runs is None:
+                known, runs = Columns.joined(mailbox, modseq, ()), ()
+            rows = [rows async for rows in self._again(account, known, runs, modseq)]
+            known = Columns.joined(mailbox, modseq, rows)
+            way, messages = await self._read(account, _end, actor, mailbox, modseq)
+            if way.complete:
+                return apply(known, way), messages
+
+    async def _again(self, account: int, known: Columns, runs: Runs, modseq: int) -> AsyncIterator[Rows]:
+        """The pieces of `known`, those that `runs` touch as they are now; then what comes after them."""
+        last = 0
+        for at, uids in enumerate(known.uids.pieces):
+            last = uids[-1]
+            if numbers.meet(runs, uids[0], last):
+                async for rows in self._slices(account, known.mailbox, uids[0], last, modseq):
+                    yield rows
+            else:
+                yield known.piece(at)
+        async for rows in self._slices(account, known.mailbox, last + 1, numbers.MAX_NUMBER, modseq):
+            yield rows
+
+    async def _slices(
+        self, account: int, mailbox: int, low: int, high: int, modseq: int
+    ) -> AsyncIterator[Rows]:
         while True:
             await asyncio.sleep(0)
-            last = loaded.uids[-1]
-            more: Columns = await self._read(account, _page, loaded.mailbox, last, loaded.modseq)
-            loaded.uids.extend(more.uids)
-            loaded.flag_sets.extend(more.flag_sets)
-            loaded.modseqs.extend(more.modseqs)
-            if len(more.uids) < SLICE:
-                break
-        way: Delta = await self._read(account, changes.since, actor, loaded.mailbox, loaded.modseq)
-        return self._keep((account, loaded.mailbox), apply(loaded, way))
+            rows: Rows = await self._read(
+                account, changes.rows, mailbox, low, high, created=modseq, limit=SLICE
+            )
+            if rows.uids:
+                yield rows
+                low = rows.uids[-1] + 1
+            if len(rows.uids) < SLICE:
+                return
 
-    def _keep(self, key: Key, columns: Columns) -> Columns:
+    def _keep(self, key: Key, columns: Columns, unsaved: int = 0) -> Columns:
         if key in self._kept:
             self._drop(key)
-        self._kept[key] = columns
+        if unsaved >= UNSAVED:
+            self._snapshots.save(key[0], columns)
+            unsaved = 0
+        self._kept[key] = _Kept(columns, unsaved)
         self._messages += len(columns.uids) + 1  # an empty mailbox is not for nothing either
         while self._messages > MESSAGES and len(self._kept) > 1:
             self._drop(next(iter(self._kept)))
         return columns
 
     def _drop(self, key: Key) -> None:
-        self._messages -= len(self._kept.pop(key).uids) + 1
+        self._messages -= len(self._kept.pop(key).columns.uids) + 1
 
 
 def _way(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> Delta | None:
@@ -95,46 +147,50 @@ def _way(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> Delta | None:
     access.require(tx, actor, mailbox, READ)
     if tx.row("SELECT modseq FROM account WHERE account = ?", tx.account) == (modseq,):
         return None
-    return changes.since(tx, actor, mailbox, modseq)
+    return changes.since(tx, actor, mailbox, modseq, most=SHORT)
 
 
-def _start(tx: Tx, actor: Actor, mailbox: int) -> Columns:
-    """The first slice, tagged with the mod-sequence as of now."""
-    now = changes.since(tx, actor, mailbox, AFTER_ALL).modseq  # nothing to read, but all is checked
-    return _page(tx, mailbox, 0, now)
+def lineage(tx: Tx) -> str:
+    return str(tx.rows("SELECT lineage FROM account WHERE account = ?", tx.account)[0][0])
 
 
-def _page(tx: Tx, mailbox: int, after: int, modseq: int) -> Columns:
-    rows = tx.rows(
-        "SELECT uid, flag_set, modseq FROM message WHERE account = ? AND mailbox = ? AND uid > ?"
-        " AND created <= ? ORDER BY uid LIMIT ?",
-        tx.account,
-        mailbox,
-        after,
-        modseq,
-        SLICE,
-    )
-    uids, flag_sets, modseqs = zip(*rows) if rows else ((), (), ())
-    return Columns(mailbox, modseq, array("I", uids), array("H", flag_sets), array("Q", modseqs))
+def _end(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> tuple[Delta, int]:
+    """The last bit of the way, and how many messages there are."""
+    return changes.since(tx, actor, mailbox, modseq, most=SHORT), _messages(tx, mailbox)
+
+
+def _messages(tx: Tx, mailbox: int) -> int:
+    found = tx.rows("SELECT sum(n) FROM mailbox_flags WHERE account = ? AND mailbox = ?", tx.account, mailbox)
+    return found[0][0] or 0
+
+
+def _short(tx: Tx, actor: Actor, mailbox: int) -> Columns | None:
+    """The mailbox, unless it is too long to be read at once."""
+    access.require(tx, actor, mailbox, READ)
+    return changes.columns(tx, actor, mailbox) if _messages(tx, mailbox) < SLICE else None
 
 
 def apply(columns: Columns, way: Delta) -> Columns:
-    """`columns` as of the end of `way`; arrays in which nothing moved stay the same objects."""
-    uids, flag_sets, modseqs = columns.uids, columns.flag_sets, columns.modseqs
-    if not (way.gone or way.new_uids or way.changed_uids):
-        return replace(columns, modseq=way.modseq)
-    if way.gone:
-        kept = _outside(numbers.slices(way.gone, uids), len(uids))
-        uids, flag_sets, modseqs = _cut(uids, kept), _cut(flag_sets, kept), _cut(modseqs, kept)
-    else:
-        flag_sets, modseqs = flag_sets[:], modseqs[:]
-    if way.changed_uids:
-        _overwrite(uids, flag_sets, modseqs, way.changed_uids, way.changed_flag_sets, way.changed_modseqs)
+    """`columns` as of the end of `way`; pieces in which nothing moved stay the same objects."""
+    edits: dict[int, Rows] = {}
+    uids = columns.uids
+    for at, gone in uids.by_piece(uids.slices(way.gone)).items():
+        piece = columns.piece(at)
+        kept = _outside(gone, len(piece.uids))
+        edits[at] = Rows(_cut(piece.uids, kept), _cut(piece.flag_sets, kept), _cut(piece.modseqs, kept))
+    if way.changed_uids and uids.pieces:
+        _overwrite(columns, edits, way)
     if way.new_uids:  # always greater than those that were there
-        uids = uids + way.new_uids
-        flag_sets = flag_sets + way.new_flag_sets
-        modseqs = modseqs + way.new_modseqs
-    return Columns(columns.mailbox, way.modseq, uids, flag_sets, modseqs)
+        new = Rows(way.new_uids, way.new_flag_sets, way.new_modseqs)
+        last = len(uids.pieces) - 1
+        if last >= 0 and len(uids.pieces[last]) < column.PIECE:
+            before = edits.get(last) or columns.piece(last)
+            edits[last] = Rows(
+                before.uids + new.uids, before.flag_sets + new.flag_sets, before.modseqs + new.modseqs
+            )
+        else:
+            edits[last + 1] = new
+    return columns.edited(way.modseq, edits)
 
 
 def _outside(gone: list[tuple[int, int]], size: int) -> list[tuple[int, int]]:
@@ -151,22 +207,25 @@ def _cut(column: "array[int]", kept: list[tuple[int, int]]) -> "array[int]":
     return out
 
 
-def _overwrite(
-    uids: "array[int]",
-    flag_sets: "array[int]",
-    modseqs: "array[int]",
-    changed_uids: "array[int]",
-    changed_flag_sets: "array[int]",
-    changed_modseqs: "array[int]",
-) -> None:
-    at = bisect_left(uids, changed_uids[0])
-    stop = at + len(changed_uids)
-    if uids[at:stop] == changed_uids:  # STORE 1:*, or a single message
-        flag_sets[at:stop] = changed_flag_sets
-        modseqs[at:stop] = changed_modseqs
-        return
-    for uid, flag_set, modseq in zip(changed_uids, changed_flag_sets, changed_modseqs):
-        at = bisect_left(uids, uid, at)
-        if at < len(uids) and uids[at] == uid:
-            flag_sets[at] = flag_set
-            modseqs[at] = modseq
+def _overwrite(columns: Columns, edits: dict[int, Rows], way: Delta) -> None:
+    """Put the changed flags into copies of the pieces they stand in."""
+    taken, stop = 0, len(way.changed_uids)
+    while taken < stop:
+        at = max(columns.uids.piece_of(way.changed_uids[taken]), 0)
+        end = max(bisect_left(way.changed_uids, columns.uids.pieces[at][-1] + 1, taken), taken + 1)
+        found = edits.get(at) or columns.piece(at)
+        flag_sets, modseqs = found.flag_sets[:], found.modseqs[:]
+        place = bisect_left(found.uids, way.changed_uids[taken])
+        if (
+            found.uids[place : place + end - taken] == way.changed_uids[taken:end]
+        ):  # STORE 1:*, or a single one
+            flag_sets[place : place + end - taken] = way.changed_flag_sets[taken:end]
+            modseqs[place : place + end - taken] = way.changed_modseqs[taken:end]
+        else:
+            for index in range(taken, end):
+                place = bisect_left(found.uids, way.changed_uids[index], place)
+                if place < len(found.uids) and found.uids[place] == way.changed_uids[index]:
+                    flag_sets[place] = way.changed_flag_sets[index]
+                    modseqs[place] = way.changed_modseqs[index]
+        edits[at] = Rows(found.uids, flag_sets, modseqs)
+        taken = end

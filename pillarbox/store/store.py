@@ -23,12 +23,13 @@ from pillarbox.model.actors import Actor
 from pillarbox.model.changes import Columns
 from pillarbox.model.errors import Code, Refused
 from pillarbox.store import allocate, files, group, mailboxes, objects
-from pillarbox.store.columns import ColumnsCache
+from pillarbox.store.columns import ColumnsCache, lineage
 from pillarbox.store.commit import to_disk
 from pillarbox.store.doorbell import Doorbell
 from pillarbox.store.engine import sqlite
 from pillarbox.store.group import Call, refuse
 from pillarbox.store.handles import Handle, Handles
+from pillarbox.store.snapshots import Snapshots
 from pillarbox.store.spool import refusing
 from pillarbox.store.staged import Staged
 from pillarbox.store.staging import Staging
@@ -57,7 +58,9 @@ class Store:
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
         self._doorbell = Doorbell(data / "run", self._log_of)
         self._handles = Handles(data, clock, sync, self._executor, self._doorbell.ring, self._run_group)
-        self._columns = ColumnsCache(self.read)
+        folder_of = partial(files.account_folder, data)
+        self._snapshots = Snapshots(folder_of, lambda account: self.write(account, lineage), self._executor)
+        self._columns = ColumnsCache(self.read, self._snapshots)
 
     async def open(self) -> None:
         for name in ("accounts", "run", "spool"):
@@ -66,6 +69,7 @@ class Store:
         self._handles.start()
 
     async def close(self) -> None:
+        await self._snapshots.stop()
         await self._handles.stop()
         self._doorbell.close()
         self._executor.shutdown()

@@ -6,6 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pillarbox.imap import masks
+from pillarbox.model.column import Column, cut, starts_of
+
+
+def flag_sets(ids: list[int]) -> Column:
+    pieces = cut(array("H", ids))
+    return Column("H", tuple(pieces), starts_of(pieces))
+
 
 members = st.sets(st.integers(0, 40))
 
@@ -26,9 +33,9 @@ def test_masks_are_sets(a: set[int], b: set[int], count: int) -> None:
 @given(st.lists(st.integers(0, 700), max_size=50), st.sets(st.integers(0, 700)))
 @settings(max_examples=100, deadline=None)
 def test_flag_sets_small_and_large_ids(ids: list[int], wanted: set[int]) -> None:
-    mask = masks.of_flag_sets(array("H", ids), wanted)
+    mask = masks.of_flag_sets(flag_sets(ids), wanted)
     expected = [place for place, one in enumerate(ids) if one in wanted]
     assert masks.selected(range(len(ids)), mask) == expected
     small = [one % 256 for one in ids]
-    mask = masks.of_flag_sets(array("H", small), wanted)
+    mask = masks.of_flag_sets(flag_sets(small), wanted)
     assert masks.selected(range(len(ids)), mask) == [p for p, one in enumerate(small) if one in wanted]

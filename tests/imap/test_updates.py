@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -10,9 +11,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from pillarbox.imap import updates, view
-from pillarbox.model.changes import Columns, Delta
+from pillarbox.model import column
+from pillarbox.model.changes import Columns, Delta, Rows
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.numbers import STAR, runs_of
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_pieces() -> Iterator[None]:
+    """Columns of a few messages are made of several pieces."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(column, "PIECE", 3)
+        yield
 
 
 class Mailbox:
@@ -42,13 +52,12 @@ class Mailbox:
 
     def columns(self) -> Columns:
         uids = sorted(self.live)
-        return Columns(
-            1,
-            self.modseq,
+        rows = Rows(
             array("I", uids),
             array("H", [self.live[uid][0] for uid in uids]),
             array("Q", [self.live[uid][1] for uid in uids]),
         )
+        return Columns.joined(1, self.modseq, [rows])
 
     def since(self, modseq: int, complete: bool = True) -> Delta:
         new = [uid for uid, row in sorted(self.live.items()) if row[2] > modseq]

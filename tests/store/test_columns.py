@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pillarbox.model import column
 from pillarbox.model.actors import SERVER
-from pillarbox.model.changes import Columns, Delta
+from pillarbox.model.changes import Columns, Delta, Rows
 from pillarbox.model.errors import Refused
 from pillarbox.model.numbers import runs_of
 from pillarbox.store import changes, columns, flags, mailboxes, messages
@@ -24,18 +25,21 @@ Play = Callable[[Callable[[Store], Awaitable[None]]], None]
 
 def made(rows: dict[int, tuple[int, int]], modseq: int) -> Columns:
     uids = sorted(rows)
-    return Columns(
-        1,
-        modseq,
-        array("I", uids),
-        array("H", [rows[uid][0] for uid in uids]),
-        array("Q", [rows[uid][1] for uid in uids]),
-    )
+    columns = array("I", uids), [rows[uid][0] for uid in uids], [rows[uid][1] for uid in uids]
+    return Columns.joined(1, modseq, [Rows(columns[0], array("H", columns[1]), array("Q", columns[2]))])
 
 
 def aligned(rows: dict[int, tuple[int, int]]) -> tuple[array[int], array[int], array[int]]:
-    column = made(rows, 0)
-    return column.uids, column.flag_sets, column.modseqs
+    columns = made(rows, 0)
+    return columns.uids[:], columns.flag_sets[:], columns.modseqs[:]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_pieces() -> Iterator[None]:
+    """Columns of a few messages are made of several pieces."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(column, "PIECE", 4)
+        yield
 
 
 @settings(max_examples=200)
@@ -52,6 +56,7 @@ def test_applying_a_delta_is_arithmetic(present: set[int], moved: set[int], gone
     fresh = dict.fromkeys(range(61, 61 + new), (3, 9))
     way = Delta(9, *aligned(fresh), *aligned(dict.fromkeys(moved, (2, 8))), gone=runs_of(sorted(gone)))
     old = made(before, 5)
+    assert old == apply(made({}, 4), Delta(5, *aligned(before), *aligned({}), gone=()))
     after = {uid: (2, 8) if uid in moved else (1, 5) for uid in present - gone} | fresh
     assert apply(old, way) == made(after, 9)
     assert old == made(before, 5)  # others still look at it
@@ -171,6 +176,6 @@ def test_memory_is_bounded(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
             await store.columns(ACCOUNT, SERVER, row.id)
         kept = store._columns._kept
         assert 1 <= len(kept) <= 2
-        assert store._columns._messages == sum(len(one.uids) + 1 for one in kept.values())
+        assert store._columns._messages == sum(len(one.columns.uids) + 1 for one in kept.values())
 
     play(story)
