@@ -44,6 +44,7 @@ ADVERTISED = (
     Capability("MULTIAPPEND", "RFC 3502", ("APPEND",)),
     Capability("OBJECTID", "RFC 8474", ("FETCH", "SEARCH", "STATUS")),
     Capability("SAVEDATE", "RFC 8514", ("FETCH", "SEARCH")),
+    Capability("PREVIEW", "RFC 8970", ("FETCH",)),
     Capability("UTF8=ACCEPT", "RFC 6855", ("ENABLE", "APPEND")),
 )
 

@@ -116,6 +116,7 @@ def _remembered(rest: bytes, utf8: bool) -> _Arguments:
 
 _NAME = re.compile(rb"[A-Za-z][A-Za-z0-9.]*")
 _PART = re.compile(rb"[1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*")
+_LAZY = re.compile(rb" \(LAZY(?: LAZY)*\)", re.IGNORECASE)
 _PARTIAL = re.compile(rb"<([0-9]{1,19})\.([1-9][0-9]{0,18})>")
 _TEXTS: dict[str, SectionWhat] = {
     "HEADER": "HEADER",
@@ -211,8 +212,9 @@ def _item(reader: Reader, name: str) -> Item:
             path, spelled = _part(reader)
             return Item("BINARY.SIZE", b"BINARY.SIZE[%b]" % spelled, Section(path))
         case "PREVIEW":
-            # RFC 8970 3.2: (LAZY) allows to answer NIL rather than to compute; ours are computed at arrival.
-            reader.maybe_token(b" (LAZY)")
+            # RFC 8970 4.1: (LAZY) allows to answer NIL rather than to compute; ours are computed at arrival.
+            # preview-mod *(SP preview-mod): the one there is may be repeated.
+            reader.maybe_match(_LAZY)
             return _simple("PREVIEW")
     raise PeerSyntax(f"There is no FETCH item {name[:40]}")
 
