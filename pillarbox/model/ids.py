@@ -33,6 +33,8 @@ def read(kind: Kind, text: str) -> int | None:
     if len(text) != 14 or text[0] != kind.value:
         return None
     try:
-        return int.from_bytes(base64.b32decode(text[1:].upper() + "==="), "big")
+        number = int.from_bytes(base64.b32decode(text[1:].upper() + "==="), "big")
     except ValueError:
         return None
+    # RFC 8474 7: case is significant, so an id has one spelling.
+    return number if spell(kind, number) == text else None
