@@ -9,12 +9,14 @@ is over, when it leaves the loop to others and comes back. Answers of one run le
     WAITING   the answer is a Task that is not done       -> `_resolved` runs on
     UNREAD    the transport is full, the peer not reading -> `resume_writing` runs on
     UPGRADING TLS is due after this answer                -> `_upgrade` begins it
+    TURNING   compression begins or ends after it         -> `_turn` does that and the next run goes on
     SHAKING   the TLS handshake is under way              -> `_shake` runs on
     CLOSING   the connection closes after this answer     -> no further event
     LOST      the connection is gone
 
 Bounds. Input is read ahead up to INPUT_HIGH while held, then reading stops, and the peer's own TCP window
-fills. Output is the transport's buffer (64 KiB high water) plus one answer or one iterator's piece.
+fills. Compressed input is inflated a piece at a time, when the one before is used up. Output is the
+transport's buffer (64 KiB high water) plus one answer or one iterator's piece.
 
 Everything that calls the session can be called by the transport while the session runs (a push, a write
 that fills the buffer). `_running` makes the inner call leave its mark only; the outer loop sees it.
@@ -28,6 +30,7 @@ from itertools import chain
 from types import CoroutineType, GeneratorType
 from typing import Any, cast
 
+from pillarbox.net.compress import QUIET, Compression
 from pillarbox.net.framing import TOO_LONG, Unstuffer, find_line
 from pillarbox.net.inline import begin
 from pillarbox.net.peer import local_of, peer_of, tls_info_of
@@ -41,7 +44,7 @@ PUSH_HIGH = 1024 * 1024  # octets pushed at a peer that does not read, then it i
 LINGER = 30.0  # seconds a closed connection may take to send its last answer
 
 CR = 13
-PULLING, WAITING, UNREAD, UPGRADING, SHAKING, CLOSING, LOST = 1, 2, 4, 8, 16, 32, 64
+PULLING, WAITING, UNREAD, UPGRADING, SHAKING, CLOSING, LOST, TURNING = 1, 2, 4, 8, 16, 32, 64, 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Driver(asyncio.Protocol):
     __slots__ = (
         "_at",
         "_common",
+        "_compression",
         "_dots",
         "_draining",
         "_eof",
@@ -100,6 +104,7 @@ class Driver(asyncio.Protocol):
         self._hold = 0
         self._pending: Any = None  # the iterator of PULLING, the Task of WAITING or SHAKING
         self._left = -1  # octets still to come of an Octets event that has begun
+        self._compression: Compression | None = None
         self._dots: Unstuffer | None = None  # of a Dotted event that has begun
         self._skipping = False  # the rest of a line that was too long
         self._opened = False
@@ -127,6 +132,10 @@ class Driver(asyncio.Protocol):
         return tls_info_of(self._transport) if self.tls else None
 
     @property
+    def compressed(self) -> bool:
+        return self._compression is not None and not self._compression.ended
+
+    @property
     def writable(self) -> bool:
         return not self._hold & (UNREAD | UPGRADING | SHAKING | CLOSING | LOST)
 
@@ -151,6 +160,11 @@ class Driver(asyncio.Protocol):
         self._hold |= UPGRADING
         self._run()
 
+    def start_compress(self) -> None:
+        self._hold |= TURNING
+
+    stop_compress = start_compress
+
     def close(self) -> None:
         if not self._hold & LOST:
             self._hold |= CLOSING
@@ -172,8 +186,12 @@ class Driver(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._hold & CLOSING:
             return  # read only so that the kernel does not answer unread octets with a reset
-        self._input = self._input[self._at :] + data if self._at < len(self._input) else data
-        self._at = 0
+        if self._compression is not None:
+            self._compression.feed(data)
+            self._use(self._compression)
+        else:
+            self._input = self._input[self._at :] + data if self._at < len(self._input) else data
+            self._at = 0
         self._heard = self._common.wheel.now()
         self._run()
 
@@ -204,6 +222,9 @@ class Driver(asyncio.Protocol):
         self._input, self._at = b"", 0
         self._out.clear()
         self._common.wheel.disarm(self)
+        if self._compression is not None:
+            self._common.wheel.disarm(self._compression)
+            self._compression = None
         if hold & WAITING:
             # The end comes when the coroutine has let go of what it holds: see _resolved.
             self._pending.cancel()
@@ -273,7 +294,7 @@ class Driver(asyncio.Protocol):
                 elif self._draining:
                     self._draining = False
                     self._deal(session.draining())
-                elif not self._event(session):
+                elif not self._event(session) and not self._inflate():
                     break
                 if self._out_size >= JOIN:
                     self._flush()
@@ -348,6 +369,12 @@ class Driver(asyncio.Protocol):
         if kind is bytes:
             self._out.append(answer)  # type: ignore[arg-type]
             self._out_size += len(answer)  # type: ignore[arg-type]
+            if self._compression is not None and self._out_size > JOIN:
+                # Compressing takes so long that the slices of time must have a say in it.
+                whole = b"".join(self._out)
+                self._out, self._out_size = [], 0
+                self._hold |= PULLING
+                self._pending = (whole[at : at + JOIN] for at in range(0, len(whole), JOIN))
         elif kind is GeneratorType:
             self._hold |= PULLING
             self._pending = answer
@@ -446,7 +473,6 @@ class Driver(asyncio.Protocol):
         if self._out:
             self._flush()
         hold = self._hold
-        rest = len(self._input) - self._at
         if not hold & (PULLING | WAITING):
             if hold & CLOSING:
                 self._finish()
@@ -454,10 +480,13 @@ class Driver(asyncio.Protocol):
             if hold & UPGRADING:
                 self._upgrade()
                 return
+            if hold & TURNING:
+                self._turn()
+                hold = self._hold
             if self._eof and not hold & UNREAD and not self._scheduled:
                 self._finish()
                 return
-        reading = rest <= INPUT_HIGH or not (hold or self._scheduled)
+        reading = self._unused() <= INPUT_HIGH or not (hold or self._scheduled)
         if reading != self._reading and not self._eof:
             self._reading = reading
             if reading:
@@ -469,18 +498,29 @@ class Driver(asyncio.Protocol):
             self._timeout = timeout
             self._common.wheel.arm(self, self._heard + timeout)
 
+    def _unused(self) -> int:
+        """Octets of input that wait."""
+        pending = 0 if self._compression is None else self._compression.pending
+        return len(self._input) - self._at + pending
+
     def _flush(self) -> None:
         data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
         self._out.clear()
         self._out_size = 0
-        if not self._hold & (LOST | SHAKING) and not self._transport.is_closing():
+        hold = self._hold
+        if not hold & (LOST | SHAKING) and not self._transport.is_closing():
+            if self._compression is not None:
+                self._use(self._compression)
+                # RFC 8437 4.1: the stream ends right after the answer that ends it.
+                last = bool(hold & TURNING) and not hold & (PULLING | WAITING)
+                data = self._compression.deflate(data, last=last)
             self._transport.write(data)
 
     def _finish(self) -> None:
         """Close, in a way that lets the last answer arrive."""
         self._hold |= CLOSING
         transport = self._transport
-        unread = self._at < len(self._input) or self._skipping or self._left > 0 or self._dots is not None
+        unread = self._unused() or self._skipping or self._left > 0 or self._dots is not None
         self._input, self._at = b"", 0
         self._common.wheel.arm(self, self._common.wheel.now() + LINGER)
         if unread and not self._eof and transport.can_write_eof():
@@ -492,6 +532,47 @@ class Driver(asyncio.Protocol):
                 transport.resume_reading()
         else:
             transport.close()
+
+    # Compression.
+
+    def _inflate(self) -> bool:
+        """More input out of what has come compressed; False when there is none yet."""
+        if self._compression is None:
+            return False
+        more = self._compression.inflate()
+        if self._compression.done:
+            self._common.wheel.disarm(self._compression)
+            self._compression = None
+        if more:
+            self._input = self._input[self._at :] + more if self._at < len(self._input) else more
+            self._at = 0
+            return True
+        if more is None:
+            # The peer ended its stream, or damaged it: nothing it says can be understood any more.
+            self._hold |= CLOSING
+        return False
+
+    def _turn(self) -> None:
+        """The answer has left that compression begins or ends with."""
+        self._hold &= ~TURNING
+        if self._compression is not None and not self._compression.ended:
+            self._compression.end()
+        else:
+            self._compression = Compression(self._input[self._at :])
+            self._input, self._at = b"", 0
+            self._use(self._compression)
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._run_again)
+
+    def _use(self, compression: Compression) -> None:
+        """See to it that its memory is given back when nothing follows."""
+        now = self._common.wheel.now()
+        compression.used = now
+        if not compression.slot:
+            self._common.wheel.arm(compression, now + QUIET)
+
+    # TLS.
 
     def _upgrade(self) -> None:
         # RFC 9051 11.1, RFC 3207 6: nothing received in clear may count as said under TLS.

@@ -9,6 +9,7 @@ come until then. An exception out of the session is raised by the client's next 
 """
 
 import asyncio
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,7 @@ class MemoryTransport(asyncio.Transport):
         self.ended = False  # neither will the server
         self.closed = False
         self.changed = asyncio.Event()
+        self.inflater: zlib._Decompress | None = None  # the client's
 
     # asyncio.Transport
 
@@ -45,8 +47,7 @@ class MemoryTransport(asyncio.Transport):
         if self.ended:
             return
         if self.client_reads:
-            self.delivered += data
-            self.changed.set()
+            self._arrive(bytes(data))
             return
         self.waiting.append(bytes(data))
         if not self.paused and self.get_write_buffer_size() > WRITE_HIGH:
@@ -104,13 +105,22 @@ class MemoryTransport(asyncio.Transport):
         self.client_reads = True
         while self.waiting and self.client_reads:
             waiting, self.waiting = self.waiting, []
-            self.delivered += b"".join(waiting)
-            self.changed.set()
+            self._arrive(b"".join(waiting))
             if self.paused:
                 self.paused = False
                 self._driver().resume_writing()
         if self.closed and not self.waiting:
             self.abort()
+
+    def _arrive(self, data: bytes) -> None:
+        if self.inflater is not None:
+            inflated = self.inflater.decompress(data)
+            if self.inflater.eof:
+                inflated += self.inflater.unused_data
+                self.inflater = None
+            data = inflated
+        self.delivered += data
+        self.changed.set()
 
     def _driver(self) -> Driver:
         assert self.driver is not None
@@ -123,6 +133,7 @@ class Client:
     def __init__(self, transport: MemoryTransport, driver: Driver, failures: list[BaseException]) -> None:
         self._transport = transport
         self._failures = failures
+        self._deflater: zlib._Compress | None = None
         self.driver = driver
 
     @property
@@ -142,6 +153,8 @@ class Client:
 
     async def send(self, data: bytes, *, pieces: int = 0) -> None:
         """Send, in one piece or in `pieces` octets at a time."""
+        if self._deflater is not None:
+            data = self._deflater.compress(data) + self._deflater.flush(zlib.Z_SYNC_FLUSH)
         step = pieces or len(data) or 1
         for at in range(0, len(data), step):
             self._transport.inbox.append(data[at : at + step])
@@ -175,6 +188,15 @@ class Client:
         data = bytes(self._transport.delivered)
         self._transport.delivered.clear()
         return data
+
+    def start_compress(self) -> None:
+        """Deflate what is sent from now on, and inflate what comes until the server ends its stream."""
+        self._deflater = zlib.compressobj(wbits=-15)
+        self._transport.inflater = zlib.decompressobj(wbits=-15)
+
+    def stop_compress(self) -> None:
+        """Send as it is again."""
+        self._deflater = None
 
     def stop_reading(self) -> None:
         self._transport.client_reads = False

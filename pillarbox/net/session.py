@@ -95,6 +95,15 @@ class Connection(Protocol):
         """After the current answer: forget what was received in clear, then shake hands. TLS is on, or
         the connection gone, before the next event."""
 
+    @property
+    def compressed(self) -> bool: ...
+
+    def start_compress(self) -> None:
+        """After the current answer: DEFLATE in both directions (RFC 4978)."""
+
+    def stop_compress(self) -> None:
+        """After the current answer: no more DEFLATE. The peer's stream ends where its last command did."""
+
     def close(self) -> None:
         """After the current answer: close. No further event comes."""
 
