@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pillarbox.app.config import DEFAULT_LISTEN, Config, ConfigError, is_address, load, parse
+from pillarbox.app.config import DEFAULT_LISTEN, Config, ConfigError, is_address, load, parse, reloaded
 
 WHOLE = """\
 hostname = "mail.example.test"
@@ -132,3 +132,13 @@ def test_addresses(text: str) -> None:
 )
 def test_no_addresses(text: str) -> None:
     assert not is_address(text)
+
+
+def test_what_a_running_server_takes_over() -> None:
+    running = parse('workers = 2\n[auth]\ncleartext = "never"\n')
+    wanted = parse('workers = 3\n[listen]\nimap = "127.0.0.1:143"\n[tls]\ncertificate = "c"\nkey = "k"\n')
+    taken, refused = reloaded(running, wanted)
+    assert refused == ["workers", "listen.imap", "listen.imaps", "listen.lmtp"]
+    assert (taken.workers, taken.listen) == (2, running.listen)
+    assert (taken.tls.key, taken.auth.cleartext) == ("k", "loopback")
+    assert reloaded(taken, taken) == (taken, [])

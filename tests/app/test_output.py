@@ -62,6 +62,14 @@ def test_events_for_programs(logged: io.StringIO) -> None:
     assert "ValueError: broken" in event["exception"]
 
 
+def test_every_line_of_a_worker_says_whose_it_is(logged: io.StringIO) -> None:
+    log.configure("json", logged, worker=2)
+    trace = log.fault(ValueError("broken"), "192.0.2.1")
+    event = json.loads(logged.getvalue())
+    assert (event["worker"], event["trace"], event["peer"]) == (2, trace, "192.0.2.1")
+    assert "ValueError: broken" in event["exception"]
+
+
 def test_events_for_people(logged: io.StringIO) -> None:
     log.configure("text", logged)
     structlog.get_logger().info("ready", data="/a b")

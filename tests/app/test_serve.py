@@ -1,78 +1,13 @@
 """`pillarbox serve` as a process of its own."""
 
 import imaplib
-import json
 import signal
-import ssl
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from pillarbox.net import tls
-
-CONFIG = """\
-hostname = "mail.example.test"
-workers = 1
-[listen]
-imap = "127.0.0.1:0"
-imaps = ["127.0.0.1:0", "127.0.0.1:0"]
-lmtp = "unix:run/lmtp"
-smtp = "127.0.0.1:0"
-"""
-
-
-@dataclass
-class Running:
-    process: subprocess.Popen[str]
-    about: dict[str, Any]
-
-    def port(self, protocol: str) -> int:
-        addresses = [each["address"] for each in self.about["listeners"] if each["protocol"] == protocol]
-        return int(addresses[0].rpartition(":")[2])
-
-    def event(self, name: str) -> dict[str, Any]:
-        """The next log line of that event."""
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            event: dict[str, Any] = json.loads(line)
-            if event["event"] == name:
-                return event
-        raise AssertionError(f"the server ended without {name}")
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(20)
-
-
-def command(folder: Path, *arguments: str) -> list[str]:
-    config = folder / "pillarbox.toml"
-    if not config.exists():
-        config.write_text(CONFIG)
-    return [sys.executable, "-m", "pillarbox", "--config", str(config), "serve", *arguments]
-
-
-@contextmanager
-def running(folder: Path) -> Iterator[Running]:
-    with subprocess.Popen(
-        command(folder, "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            yield Running(process, json.loads(process.stdout.readline()))
-        finally:
-            process.kill()
-
-
-def login(port: int, address: str, password: str) -> None:
-    with imaplib.IMAP4("127.0.0.1", port) as imap:
-        imap.login(address, password)
+from tests.app.process import CONFIG, command, login, running, served_certificate
 
 
 def test_the_first_start_and_the_second(tmp_path: Path) -> None:
@@ -151,10 +86,6 @@ def test_a_certificate_that_is_none(tmp_path: Path) -> None:
     assert failed.returncode == 2
     assert "c.pem cannot be used" in failed.stderr
     assert "Traceback" not in failed.stderr
-
-
-def served_certificate(port: int) -> bytes:
-    return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", port))) if port else b""
 
 
 def test_sighup_reloads_the_certificate(tmp_path: Path) -> None:

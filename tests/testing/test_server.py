@@ -1,6 +1,7 @@
 """What other people's test suites get."""
 
 import imaplib
+import os
 import re
 import smtplib
 import socket
@@ -91,6 +92,29 @@ def test_mistakes_are_the_callers_to_see(mail_server: MailServer) -> None:
 def test_check_notices_what_went_wrong_inside() -> None:
     with MailServer() as server:
         server.errors.append(ValueError("a bug"))
+        with pytest.raises(AssertionError, match="1 sessions failed"):
+            server.check()
+
+
+def test_several_workers() -> None:
+    with MailServer(workers=2) as server:
+        workers = server.workers
+        assert sorted(workers) == [1, 2]
+        server.add_account(ADDRESS, PASSWORD)
+        server.deliver(ADDRESS, b"Subject: one\n\nx\n")
+        with imaplib.IMAP4(server.host, server.imap_port) as imap:
+            imap.login(ADDRESS, PASSWORD)
+            assert subjects(imap) == [b"Subject: one"]
+        server.check()
+    for pid in workers.values():
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_what_goes_wrong_in_a_worker_is_noticed_too() -> None:
+    with MailServer(workers=2) as server:
+        with (server.data.parent / "log").open("a") as output:  # where the workers' log goes
+            output.write('{"event": "fault", "worker": 1}\n')
         with pytest.raises(AssertionError, match="1 sessions failed"):
             server.check()
 
