@@ -45,6 +45,7 @@ ADVERTISED = (
     Capability("OBJECTID", "RFC 8474", ("FETCH", "SEARCH", "STATUS")),
     Capability("SAVEDATE", "RFC 8514", ("FETCH", "SEARCH")),
     Capability("PREVIEW", "RFC 8970", ("FETCH",)),
+    Capability("INPROGRESS", "RFC 9585", ("SEARCH", "COPY", "MOVE", "EXPUNGE")),
     Capability("UTF8=ACCEPT", "RFC 6855", ("ENABLE", "APPEND")),
 )
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from pillarbox.imap import masks, view
 from pillarbox.imap.masks import NONE, Mask
+from pillarbox.imap.progress import Progress
 from pillarbox.imap.view import View
 from pillarbox.message.searchable import fold_text, searchable_body, searchable_header
 from pillarbox.model import search
@@ -71,13 +72,25 @@ def cost(key: search.Key) -> int:
     return _COST.get(type(key), 0)
 
 
-class Matcher:
-    """One search of one session's view."""
+def readings(key: search.Key) -> int:
+    """How many keys in it are answered by reading messages or their rows."""
+    if isinstance(key, search.And | search.Or):
+        return sum(map(readings, key.keys))
+    if isinstance(key, search.Not):
+        return readings(key.key)
+    return int(cost(key) > 0)
 
-    def __init__(self, session: Session, shown: View, meanings: dict[int, FlagSet]) -> None:
+
+class Matcher:
+    """One search of one session's view. `progress` counts messages, once for each of the `readings`."""
+
+    def __init__(
+        self, session: Session, shown: View, meanings: dict[int, FlagSet], progress: Progress
+    ) -> None:
         self._session = session
         self._view = shown
         self._meanings = meanings
+        self._progress = progress
         self._count = shown.exists
         everything = masks.full(self._count)
         ghosts = view.ghosts(shown, [(0, self._count)])
@@ -157,7 +170,8 @@ class Matcher:
         self, columns: tuple[str, ...], candidates: Mask, size: int
     ) -> AsyncIterator[tuple[dict[int, int], list[tuple[Any, ...]]]]:
         """Rows of the candidates, at most `size` at a time, with the place of each of their UIDs."""
-        session, shown = self._session, self._view.shown
+        session, shown, progress = self._session, self._view.shown, self._progress
+        progress.done += self._count - masks.size(candidates)
         for spans in _batches(masks.spans(candidates, self._count), size):
             places = {shown.uids[place]: place for place in view.indices(spans)}
             runs: Runs = view.uid_runs(self._view, spans)
@@ -167,6 +181,7 @@ class Matcher:
                     session.account, emails.rows_of, session.actor, shown.mailbox, runs, columns
                 ),
             )
+            progress.done += len(places)
             await self._pause()
 
     async def _text(self, matches: Text, candidates: Mask) -> Mask:

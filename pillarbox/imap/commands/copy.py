@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pillarbox.imap import view
 from pillarbox.imap.commands.numbers import spans
 from pillarbox.imap.outcome import Done, Outcome
+from pillarbox.imap.progress import Progress
 from pillarbox.imap.wire import copy as wire
 from pillarbox.imap.wire.response import CopyUid, ok
 from pillarbox.model.errors import Code, Refused
@@ -27,14 +28,15 @@ async def copy(session: Session, tag: bytes, command: wire.Copy) -> Outcome:
     word = "UID COPY" if command.uid else "COPY"
     if not chosen:
         return Done(f"{word} completed, no message was named")
-    copied = await session.store.write(
-        session.account,
-        messages.copy,
-        session.actor,
-        shown.shown.mailbox,
-        view.uid_runs(shown, chosen),
-        target.id,
-    )
+    with Progress(session, tag):
+        copied = await session.store.write(
+            session.account,
+            messages.copy,
+            session.actor,
+            shown.shown.mailbox,
+            view.uid_runs(shown, chosen),
+            target.id,
+        )
     code = CopyUid(copied.uidvalidity, copied.source, copied.target) if copied.source else None
     return Done(f"{word} completed", code)
 
@@ -47,14 +49,15 @@ async def move(session: Session, tag: bytes, command: wire.Move) -> Outcome:
     word = "UID MOVE" if command.uid else "MOVE"
     if not chosen:
         return Done(f"{word} completed, no message was named")
-    moved = await session.store.write(
-        session.account,
-        messages.move,
-        session.actor,
-        shown.shown.mailbox,
-        view.uid_runs(shown, chosen),
-        target.id,
-    )
+    with Progress(session, tag):
+        moved = await session.store.write(
+            session.account,
+            messages.move,
+            session.actor,
+            shown.shown.mailbox,
+            view.uid_runs(shown, chosen),
+            target.id,
+        )
     if not moved.source:
         return Done(f"{word} completed, the messages were gone already")
     # RFC 6851 4.3: COPYUID comes in an untagged OK before the EXPUNGE responses.

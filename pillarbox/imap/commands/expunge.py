@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pillarbox.imap import view
 from pillarbox.imap.commands.numbers import spans
 from pillarbox.imap.outcome import Done, Outcome
+from pillarbox.imap.progress import Progress
 from pillarbox.imap.wire import expunge as wire
 from pillarbox.store import messages
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 async def expunge(session: Session, tag: bytes, command: wire.Expunge) -> Outcome:
     session.require_writable()
-    await session.store.write(
-        session.account, messages.expunge, session.actor, session.selected.shown.mailbox, None
-    )
+    mailbox = session.selected.shown.mailbox
+    with Progress(session, tag):
+        await session.store.write(session.account, messages.expunge, session.actor, mailbox, None)
     return Done("EXPUNGE completed")
 
 
@@ -28,5 +29,7 @@ async def uid_expunge(session: Session, tag: bytes, command: wire.Expunge) -> Ou
     shown = session.selected
     runs = view.uid_runs(shown, spans(shown, command.numbers, uid=True))
     if runs:
-        await session.store.write(session.account, messages.expunge, session.actor, shown.shown.mailbox, runs)
+        mailbox = shown.shown.mailbox
+        with Progress(session, tag):
+            await session.store.write(session.account, messages.expunge, session.actor, mailbox, runs)
     return Done("UID EXPUNGE completed")

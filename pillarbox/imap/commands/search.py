@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from pillarbox.imap import masks, view
 from pillarbox.imap.masks import Mask
-from pillarbox.imap.matching import Matcher
+from pillarbox.imap.matching import Matcher, readings
 from pillarbox.imap.outcome import Done, Outcome
+from pillarbox.imap.progress import Progress
 from pillarbox.imap.view import View
 from pillarbox.imap.wire import search as wire
 from pillarbox.imap.wire.encode import Response
@@ -26,8 +27,10 @@ _SAVES = re.compile(rb" RETURN \([^)]*\bSAVE\b", re.IGNORECASE)
 async def search(session: Session, tag: bytes, command: wire.Search) -> Outcome:
     shown = session.selected
     try:
-        matcher = Matcher(session, shown, session.flag_sets.meanings)
-        found = await matcher.among(command.key, matcher.living)
+        goal = readings(command.key) * shown.exists
+        with Progress(session, tag, goal) as progress:
+            matcher = Matcher(session, shown, session.flag_sets.meanings, progress)
+            found = await matcher.among(command.key, matcher.living)
     except Refused:
         if command.returns and ReturnOption.SAVE in command.returns:
             session.view = view.saving(shown, ())  # RFC 9051 6.4.4.1: NO empties `$`

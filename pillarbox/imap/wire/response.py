@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Literal
 
 from pillarbox.imap.wire.limits import STATUS_TEXT
-from pillarbox.imap.wire.strings import Kind
+from pillarbox.imap.wire.strings import Kind, quoted
 from pillarbox.model.errors import Code
 from pillarbox.model.numbers import Runs
 from pillarbox.model.numbers import text as set_text
@@ -95,6 +95,15 @@ class CopyUid:
     target: Runs
 
 
+@dataclass(frozen=True, slots=True)
+class InProgress:
+    """RFC 9585 4: how far the command `tag` is; `goal` None when it is not known, `done` likewise."""
+
+    tag: bytes
+    done: int | None = None
+    goal: int | None = None
+
+
 ResponseCode = (
     Code
     | Mark
@@ -108,6 +117,7 @@ ResponseCode = (
     | MailboxId
     | AppendUid
     | CopyUid
+    | InProgress
 )
 
 
@@ -196,3 +206,11 @@ def _code(code: ResponseCode) -> str:
             return f"APPENDUID {uidvalidity} {set_text(uids)}"
         case CopyUid(uidvalidity, source, target):
             return f"COPYUID {uidvalidity} {set_text(source)} {set_text(target)}"
+        case InProgress(tag, done, goal):
+            # RFC 9585 4: NIL for a tag that would end the response code.
+            spelled = "NIL" if b"]" in tag else quoted(tag).decode("ascii")
+            return f"INPROGRESS ({spelled} {_or_nil(done)} {_or_nil(goal)})"
+
+
+def _or_nil(number: int | None) -> str:
+    return "NIL" if number is None else str(number)

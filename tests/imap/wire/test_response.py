@@ -7,6 +7,7 @@ from pillarbox.imap.wire.response import (
     CapabilityCode,
     Continue,
     HighestModseq,
+    InProgress,
     MailboxId,
     Mark,
     PermanentFlags,
@@ -48,6 +49,9 @@ RESPONSES = [
     (ok(None, "Closed", Mark.CLOSED), b"* OK [CLOSED] Closed\r\n"),
     (ok(b"e", "Done", AppendUid(38505, ((3955, 3955),))), b"e OK [APPENDUID 38505 3955] Done\r\n"),
     (ok(b"e", "Done", AppendUid(38505, ((3955, 3957),))), b"e OK [APPENDUID 38505 3955:3957] Done\r\n"),
+    (ok(None, "x", InProgress(b"A1")), b'* OK [INPROGRESS ("A1" NIL NIL)] x\r\n'),
+    (ok(None, "x", InProgress(b"A1", 175, 1000)), b'* OK [INPROGRESS ("A1" 175 1000)] x\r\n'),
+    (ok(None, "x", InProgress(b"A]1", 0, 1)), b"* OK [INPROGRESS (NIL 0 1)] x\r\n"),
     (Continue("Ready for literal"), b"+ Ready for literal\r\n"),
 ]
 
