@@ -5,7 +5,7 @@ BIN := .venv/bin
 PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check format bench crash fuzz docs clean
+.PHONY: help install serve test check format bench crash fuzz soak docs clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -36,6 +36,9 @@ crash: .venv/installed-dev  ## kill the server and cut its power, many times
 
 fuzz: .venv/installed-dev  ## feed the parsers garbage for a while
 	$(BIN)/python -m tests.fuzz
+
+soak: .venv/installed-dev  ## keep many devices in step for PILLARBOX_SOAK_MINUTES (30)
+	$(BIN)/python -m tests.sync
 
 docs: .venv/installed-dev  ## write the generated pages again
 	$(BIN)/python docs/generate.py
