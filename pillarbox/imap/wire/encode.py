@@ -23,6 +23,7 @@ Response = (
     | search.Found
     | search.Esearch
     | expunge.Expunged
+    | expunge.Vanished
 )
 
 ENCODERS: dict[type, Callable[[Any, Kind], bytes]] = {
@@ -41,6 +42,7 @@ ENCODERS: dict[type, Callable[[Any, Kind], bytes]] = {
     search.Found: search.encode_found,
     search.Esearch: search.encode_esearch,
     expunge.Expunged: expunge.encode_expunged,
+    expunge.Vanished: expunge.encode_vanished,
 }
 
 

@@ -1,9 +1,11 @@
-"""EXPUNGE and UID EXPUNGE (RFC 9051 6.4.3, 6.4.9)."""
+"""EXPUNGE and UID EXPUNGE (RFC 9051 6.4.3, 6.4.9), and how it is told that messages are gone."""
 
 from dataclasses import dataclass
 
 from pillarbox.imap.wire.reader import Numbers, Reader
 from pillarbox.imap.wire.strings import Kind
+from pillarbox.model.numbers import Runs
+from pillarbox.model.numbers import text as set_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,15 @@ class Expunged:
     runs: tuple[tuple[int, int], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """`* VANISHED` of RFC 7162 3.2.10: messages that the client still counted; with `earlier`, those that it
+    does not count, and may know from before. Nothing is sent where there are none."""
+
+    uids: Runs
+    earlier: bool = False
+
+
 def parse_expunge(reader: Reader) -> Expunge:
     return Expunge()
 
@@ -32,3 +43,11 @@ def parse_uid_expunge(reader: Reader) -> Expunge:
 
 def encode_expunged(response: Expunged, kind: Kind) -> bytes:
     return b"".join([b"* %d EXPUNGE\r\n" % number * times for number, times in response.runs])
+
+
+def encode_vanished(response: Vanished, kind: Kind) -> bytes:
+    """expunged-resp = "VANISHED" [SP "(EARLIER)"] SP known-uids"""
+    if not response.uids:
+        return b""
+    earlier = b" (EARLIER)" if response.earlier else b""
+    return b"* VANISHED%b %b\r\n" % (earlier, set_text(response.uids).encode("ascii"))

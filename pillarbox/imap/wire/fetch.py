@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Literal
 
 from pillarbox.imap.wire.limits import FETCH_ITEMS, NUMBER, NUMBER64, SECTION_DEPTH
+from pillarbox.imap.wire.partial import Range, parse_range
 from pillarbox.imap.wire.reader import Numbers, Reader
 from pillarbox.imap.wire.strings import REV1, astring
 from pillarbox.message.section import Section
@@ -62,13 +63,15 @@ class FetchItems:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """`changed_since` and `vanished` are the modifiers of RFC 7162 3.1.4.1 and 3.2.6."""
+    """`changed_since` and `vanished` are the modifiers of RFC 7162 3.1.4.1 and 3.2.6, `partial` that of
+    RFC 9394 3.3."""
 
     numbers: Numbers
     items: FetchItems
     uid: bool = False
     changed_since: int | None = None
     vanished: bool = False
+    partial: Range | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class _Arguments:
     items: FetchItems
     changed_since: int | None = None
     vanished: bool = False
+    partial: Range | None = None
 
 
 def parse_fetch(reader: Reader, *, uid: bool = False) -> Fetch:
@@ -98,7 +102,9 @@ def parse_fetch(reader: Reader, *, uid: bool = False) -> Fetch:
         said = _arguments(reader)
     if said.vanished and not uid:
         raise PeerSyntax("VANISHED belongs to UID FETCH")  # RFC 7162 3.2.6
-    return Fetch(numbers, said.items, uid, said.changed_since, said.vanished)
+    if said.partial is not None and not uid:
+        raise PeerSyntax("PARTIAL belongs to UID FETCH")  # RFC 9394 3.3
+    return Fetch(numbers, said.items, uid, said.changed_since, said.vanished, said.partial)
 
 
 # Long enough for every list of header fields that clients use, short enough that a hostile client
@@ -159,9 +165,10 @@ def _arguments(reader: Reader) -> _Arguments:
     items = _items(reader)
     if not reader.maybe(b" "):
         return _Arguments(items)
-    # RFC 4466 2.4, RFC 7162 7: "(" "CHANGEDSINCE" SP mod-sequence-value [SP "VANISHED"] ")", in any order
+    # RFC 4466 2.4: "(" fetch-modifier *(SP fetch-modifier) ")", in any order
     changed_since = None
     vanished = False
+    partial = None
     reader.expect(b"(")
     while True:
         modifier = reader.word("A FETCH modifier")
@@ -170,14 +177,17 @@ def _arguments(reader: Reader) -> _Arguments:
             changed_since = reader.nz_number64("A mod-sequence")
         elif modifier == "VANISHED" and not vanished:
             vanished = True
+        elif modifier == "PARTIAL" and partial is None:
+            reader.space()
+            partial = parse_range(reader)
         else:
-            reader.fail("CHANGEDSINCE or VANISHED, once,")
+            reader.fail("CHANGEDSINCE, VANISHED or PARTIAL, once,")
         if not reader.maybe(b" "):
             break
     reader.expect(b")")
-    if changed_since is None:
+    if vanished and changed_since is None:
         raise PeerSyntax("VANISHED needs CHANGEDSINCE")
-    return _Arguments(items, changed_since, vanished)
+    return _Arguments(items, changed_since, vanished, partial)
 
 
 def _items(reader: Reader) -> FetchItems:

@@ -38,9 +38,10 @@ class Plan:
     """What one list of items needs and how it is written.
 
     `columns` are asked of the store, in this order; `uid` is always the first, so that rows can be told
-    apart. With `from_view`, the session's own arrays have them all and the store is not read. `bodies`
-    are the items that need the message's octets, in the client's order, and `extra` the columns to find
-    those with, which stand in `columns` after what the template uses.
+    apart, and with `by_uid` lines begin with it and not with the number. With `from_view`, the session's own
+    arrays have them all and the store is not read. `bodies` are the items that need the message's octets, in
+    the client's order, and `extra` the columns to find those with, which stand in `columns` after what the
+    template uses.
     """
 
     columns: tuple[str, ...]
@@ -49,6 +50,7 @@ class Plan:
     bodies: tuple[Item, ...]
     template: bytes
     fields: tuple[Field, ...]
+    by_uid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +67,26 @@ Content = bytes | Stream | int | None
 _VIEW = frozenset(("uid", "flag_set", "modseq"))
 
 
-def plan(items: FetchItems, kind: Kind, *, uid: bool = False, flags: bool = False) -> Plan:
+def plan(
+    items: FetchItems, kind: Kind, *, uid: bool = False, flags: bool = False, modseq: bool = False
+) -> Plan:
     """The plan for `items`. `uid`: answer UID whether asked or not (RFC 9051 6.4.9); `flags`: FLAGS likewise,
-    for messages that have just become \\Seen (RFC 9051 6.4.5)."""
-    return _plan(items, kind, uid, flags)
+    for messages that have just become \\Seen (RFC 9051 6.4.5); `modseq`: MODSEQ (RFC 7162 3.1.4.1)."""
+    # RFC 7162 3.2.4: what this FETCH has changed is told like any other change.
+    aware = flags and kind.condstore
+    return _plan(items, kind, uid or aware, flags, modseq or aware)
 
 
 @lru_cache(maxsize=512)
-def _plan(items: FetchItems, kind: Kind, uid: bool, flags: bool) -> Plan:
+def _plan(items: FetchItems, kind: Kind, uid: bool, flags: bool, modseq: bool) -> Plan:
     asked = {item.what for item in items.items}
     wanted = [item.what for item in items.items if item.what not in _BODIES]
-    if uid and "UID" not in asked:
+    if uid and "UID" not in asked and not kind.uid_only:
         wanted.insert(0, "UID")
     if flags and "FLAGS" not in asked:
         wanted.append("FLAGS")
+    if modseq and "MODSEQ" not in asked:
+        wanted.append("MODSEQ")
     bodies = tuple(item for item in items.items if item.what in _BODIES)
     columns: dict[str, int] = {"uid": 0}
     words: list[bytes] = []
@@ -90,7 +98,8 @@ def _plan(items: FetchItems, kind: Kind, uid: bool, flags: bool) -> Plan:
     for item in bodies:
         for name in _located_by(item):
             columns.setdefault(name, len(columns))
-    line = b"* %d FETCH (" + b" ".join(words)
+    # RFC 9586 3.3: "* uid UIDFETCH", where the UID item is not repeated unless it was asked for.
+    line = (b"* %d UIDFETCH (" if kind.uid_only else b"* %d FETCH (") + b" ".join(words)
     if not bodies:
         line += b")\r\n"
     elif words:
@@ -102,6 +111,7 @@ def _plan(items: FetchItems, kind: Kind, uid: bool, flags: bool) -> Plan:
         bodies,
         line,
         tuple(fields),
+        kind.uid_only,
     )
 
 
@@ -199,7 +209,7 @@ def pieces(plan: Plan, head: bytes, contents: Sequence[Content]) -> Iterator[byt
 def _values(
     plan: Plan, numbers: Sequence[int], columns: Sequence[Sequence[Any]], flags_of: FlagsOf
 ) -> list[Iterable[Any]]:
-    values: list[Iterable[Any]] = [numbers]
+    values: list[Iterable[Any]] = [columns[0] if plan.by_uid else numbers]
     for field in plan.fields:
         how = field.how
         if how is None:

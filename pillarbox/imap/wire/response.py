@@ -25,6 +25,7 @@ class Mark(Enum):
     READ_ONLY = "READ-ONLY"
     READ_WRITE = "READ-WRITE"
     UIDNOTSTICKY = "UIDNOTSTICKY"
+    UIDREQUIRED = "UIDREQUIRED"  # RFC 9586 3
     USEATTR = "USEATTR"  # RFC 6154 6
 
 
@@ -72,6 +73,13 @@ class HighestModseq:
 
 
 @dataclass(frozen=True, slots=True)
+class Modified:
+    """RFC 7162 3.1.3: the messages that failed UNCHANGEDSINCE, by number or, for UID STORE, by UID."""
+
+    numbers: Runs
+
+
+@dataclass(frozen=True, slots=True)
 class MailboxId:
     """RFC 8474 4.1, 4.2."""
 
@@ -114,6 +122,7 @@ ResponseCode = (
     | UidValidity
     | Unseen
     | HighestModseq
+    | Modified
     | MailboxId
     | AppendUid
     | CopyUid
@@ -200,6 +209,8 @@ def _code(code: ResponseCode) -> str:
             return f"UNSEEN {number}"
         case HighestModseq(modseq):
             return f"HIGHESTMODSEQ {modseq}"
+        case Modified(numbers):
+            return f"MODIFIED {set_text(numbers)}"
         case MailboxId(id):
             return f"MAILBOXID ({id})"
         case AppendUid(uidvalidity, uids):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pillarbox.imap.wire.limits import LIST_OPTIONS
+from pillarbox.imap.wire.partial import Range, parse_range
 from pillarbox.imap.wire.reader import Reader
 from pillarbox.imap.wire.search_key import codec_of, parse_program
 from pillarbox.imap.wire.strings import Kind, quoted
@@ -20,30 +21,35 @@ class ReturnOption(Enum):
     ALL = "ALL"
     COUNT = "COUNT"
     SAVE = "SAVE"  # RFC 9051 6.4.4.1
+    PARTIAL = "PARTIAL"  # RFC 9394 3.1
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
     """`returns` is None without RETURN; `RETURN ()` has become {ALL} (RFC 9051 6.4.4). Needles are
-    decoded; `charset` is only told for the record ("" when none was named)."""
+    decoded; `charset` is only told for the record ("" when none was named). `partial` is there when
+    PARTIAL is among `returns`."""
 
     key: Key
     uid: bool = False
     returns: frozenset[ReturnOption] | None = None
     charset: str = ""
+    partial: Range | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`* SEARCH 2 84 882` (RFC 3501 7.2.5); never sent to a client that enabled IMAP4rev2."""
+    """`* SEARCH 2 84 882` (RFC 3501 7.2.5); never sent to a client that enabled IMAP4rev2. `modseq`: the
+    greatest of those found, when the search asked for mod-sequences (RFC 7162 3.1.6)."""
 
     numbers: Sequence[int]
+    modseq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Esearch:
     """`* ESEARCH (TAG "a1") UID MIN 2 ...` (RFC 9051 7.3.4): None leaves an item out, and so does an
-    empty `all`."""
+    empty `all`. `partial`: the page asked for and what is on it (RFC 9394 3.1)."""
 
     tag: bytes
     uid: bool = False
@@ -51,6 +57,8 @@ class Esearch:
     greatest: int | None = None
     all: Runs | None = None
     count: int | None = None
+    partial: tuple[Range, Runs] | None = None
+    modseq: int | None = None  # RFC 4731 3.2
 
 
 def parse_search(reader: Reader, *, uid: bool = False) -> Search:
@@ -59,35 +67,47 @@ def parse_search(reader: Reader, *, uid: bool = False) -> Search:
 
     Besides `PeerSyntax`, the one `Refused` of this room comes from here: [BADCHARSET].
     """
-    returns = None
+    returns, partial = None, None
     if reader.maybe_token(b" RETURN "):
-        returns = _returns(reader)
+        returns, partial = _returns(reader)
     charset = ""
     codec = "utf-8"  # RFC 9051 6.4.4: when nothing is said; US-ASCII is part of it
-    # Deviates: RFC 6855 3 has SEARCH CHARSET refused once UTF8=ACCEPT is on; RFC 9051 6.4.4 allows it, and
-    # a client that enabled both would be told two things.
     if reader.maybe_token(b" CHARSET "):
         charset = reader.text(reader.astring("A charset name"), "The charset name").upper()
         codec = codec_of(charset)
     reader.space()
-    return Search(parse_program(reader, codec), uid, returns, charset)
+    return Search(parse_program(reader, codec), uid, returns, charset, partial)
 
 
-def _returns(reader: Reader) -> frozenset[ReturnOption]:
+def _returns(reader: Reader) -> tuple[frozenset[ReturnOption], Range | None]:
     if reader.maybe(b"()"):
-        return frozenset((ReturnOption.ALL,))
-    words = reader.listed(lambda: reader.word("A result option"), LIST_OPTIONS, "result options")
-    try:
-        return frozenset(map(ReturnOption, words))
-    except ValueError:
-        raise PeerSyntax(
-            f"SEARCH RETURN knows {', '.join(option.value for option in ReturnOption)}"
-        ) from None
+        return frozenset((ReturnOption.ALL,)), None
+    partial: Range | None = None
+
+    def option() -> ReturnOption:
+        nonlocal partial
+        word = reader.word("A result option")
+        if word == "PARTIAL":
+            if partial is not None:
+                reader.fail("PARTIAL once")
+            reader.space()
+            partial = parse_range(reader)
+        try:
+            return ReturnOption(word)
+        except ValueError:
+            known = ", ".join(option.value for option in ReturnOption)
+            raise PeerSyntax(f"SEARCH RETURN knows {known}") from None
+
+    options = frozenset(reader.listed(option, LIST_OPTIONS, "result options"))
+    if partial is not None and ReturnOption.ALL in options:
+        raise PeerSyntax("PARTIAL and ALL exclude each other")  # RFC 9394 3.1
+    return options, partial
 
 
 def encode_found(response: Found, kind: Kind) -> bytes:
-    """obsolete-search-response = "SEARCH" *(SP nz-number)"""
-    return " ".join(("* SEARCH", *map(str, response.numbers))).encode("ascii") + b"\r\n"
+    """obsolete-search-response = "SEARCH" *(SP nz-number) [SP "(" "MODSEQ" SP mod-sequence-value ")"]"""
+    modseq = b"" if response.modseq is None else b" (MODSEQ %d)" % response.modseq
+    return " ".join(("* SEARCH", *map(str, response.numbers))).encode("ascii") + modseq + b"\r\n"
 
 
 def encode_esearch(response: Esearch, kind: Kind) -> bytes:
@@ -104,4 +124,11 @@ def encode_esearch(response: Esearch, kind: Kind) -> bytes:
         line += b" ALL " + set_text(response.all).encode("ascii")
     if response.count is not None:
         line += b" COUNT %d" % response.count
+    if response.partial is not None:
+        asked, found = response.partial
+        # RFC 9394 3.1: a page beyond the results is NIL.
+        page = set_text(found).encode("ascii") or b"NIL"
+        line += b" PARTIAL (%d:%d %b)" % (asked.first, asked.last, page)
+    if response.modseq is not None:
+        line += b" MODSEQ %d" % response.modseq
     return line + b"\r\n"

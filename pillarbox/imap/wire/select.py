@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 from pillarbox.imap.wire.reader import Reader
 from pillarbox.imap.wire.strings import Kind
+from pillarbox.model import numbers
+from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.numbers import STAR, Ranges
 
 
 @dataclass(frozen=True, slots=True)
 class Qresync:
-    """`QRESYNC (uidvalidity modseq [known-uids [(numbers uids)]])` of RFC 7162 3.2.5."""
+    """`QRESYNC (uidvalidity modseq [known-uids [(numbers uids)]])` of RFC 7162 3.2.5. The two match sets
+    name as many messages."""
 
     uidvalidity: int
     modseq: int
@@ -100,6 +103,8 @@ def _qresync(reader: Reader) -> Qresync:
             match_numbers = _plain(reader)
             reader.space()
             match_uids = _plain(reader)
+            if _ascending(match_numbers) != _ascending(match_uids):
+                reader.fail("As many UIDs as message numbers")
             reader.expect(b")")
     reader.expect(b")")
     return Qresync(uidvalidity, modseq, known, match_numbers, match_uids)
@@ -111,6 +116,16 @@ def _plain(reader: Reader) -> Ranges:
     if any(STAR in pair for pair in ranges):
         reader.fail('A set without "*"')
     return ranges
+
+
+def _ascending(ranges: Ranges) -> int:
+    """How many numbers there are. RFC 7162 3.2.5.2: both match sets are in ascending order."""
+    last = 0
+    for low, high in ranges:
+        if not last < low <= high:
+            raise PeerSyntax("A set to match that ascends expected in QRESYNC")
+        last = high
+    return numbers.count(ranges)
 
 
 def parse_check(reader: Reader) -> Check:

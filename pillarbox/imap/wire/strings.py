@@ -12,10 +12,21 @@ class Kind:
 
     `rev2`: ENABLE IMAP4rev2 was given (ESEARCH instead of SEARCH, no RECENT). `utf8`: mailbox names and
     strings are UTF-8; IMAP4rev2 implies it, UTF8=ACCEPT (RFC 6855 3) switches on that part alone.
+    `condstore`: what is told of a message unasked has its mod-sequence and its UID (RFC 7162 3.1, 3.2.4).
+    `qresync`: VANISHED takes the place of EXPUNGE (RFC 7162 3.2.10). `uid_only`: it does so too, and UIDFETCH
+    that of FETCH (RFC 9586 3).
     """
 
     rev2: bool = False
     utf8: bool = False
+    condstore: bool = False
+    qresync: bool = False
+    uid_only: bool = False
+
+    @property
+    def vanished(self) -> bool:
+        """What is expunged is told by VANISHED."""
+        return self.qresync or self.uid_only
 
 
 REV1 = Kind()

@@ -2,6 +2,7 @@ import pytest
 
 from pillarbox.imap.wire.command import parse
 from pillarbox.imap.wire.fetch import Fetch, FetchItems, Item, Partial
+from pillarbox.imap.wire.partial import Range
 from pillarbox.message.section import Section
 from pillarbox.model.search import Saved
 
@@ -123,6 +124,7 @@ REFUSED = [
     b" FLAGS (CHANGEDSINCE 1 CHANGEDSINCE 2)",
     b" FLAGS (VANISHED)",
     b" FLAGS (CHANGEDSINCE 1 VANISHED)",
+    b" FLAGS (PARTIAL 1:2)",
     b" FLAGS (UNCHANGEDSINCE 1)",
     b" FLAGS ()",
     b" PREVIEW (EAGER)",
@@ -145,6 +147,9 @@ def test_modifiers(reads):
     reads(b"FETCH 1:* FLAGS (CHANGEDSINCE 12345)", Fetch(((1, 0),), items, changed_since=12345))
     for modifiers in (b"(changedsince 5 vanished)", b"(VANISHED CHANGEDSINCE 5)"):
         reads(b"UID FETCH 1 (FLAGS) " + modifiers, Fetch(((1, 1),), items, True, 5, True))
+    page = Fetch(((1, 1),), items, True, 5, partial=Range(-1, -30))
+    for modifiers in (b"(PARTIAL -1:-30 CHANGEDSINCE 5)", b"(CHANGEDSINCE 5 partial -1:-30)"):
+        reads(b"UID FETCH 1 (FLAGS) " + modifiers, page)
 
 
 def test_a_label_names_the_section_it_was_made_from():

@@ -5,7 +5,7 @@ from imapclient import response_parser
 
 from pillarbox.imap.wire.command import parse
 from pillarbox.imap.wire.fetch_plan import Plan, Stream, heads, message, pieces, plan, render
-from pillarbox.imap.wire.strings import REV1, REV2
+from pillarbox.imap.wire.strings import REV1, REV2, Kind
 from pillarbox.model import ids
 
 FLAGS = {1: b"", 2: b"\\Seen", 3: b"\\Answered \\Seen $x"}
@@ -51,6 +51,26 @@ def test_metadata(items, spelled):
     that = planned(items)
     assert not that.bodies and not that.sets_seen
     assert render_rows(that, [12], [row(that)], FLAGS) == b"* 12 FETCH (%b)\r\n" % spelled
+
+
+def test_uids_in_the_place_of_numbers():
+    """RFC 9586 3.3: UID is said again only when it was asked for."""
+    kind = Kind(uid_only=True)
+    for items, spelled in ((b"FLAGS", b"FLAGS (\\Seen)"), (b"(FLAGS UID)", b"FLAGS (\\Seen) UID 7")):
+        that = planned(items, kind, uid=True)
+        assert render_rows(that, [12], [row(that)], FLAGS) == b"* 7 UIDFETCH (%b)\r\n" % spelled
+    that = planned(b"BODY[]", kind, uid=True)
+    (head,) = heads(that, [12], [row(that)], FLAGS)
+    assert message(that, head, [b"x"]) == b"* 7 UIDFETCH (BODY[] {1}\r\nx)\r\n"
+
+
+def test_what_fetch_has_changed_is_told_with_its_mod_sequence():
+    """RFC 7162 3.2.4"""
+    for kind, spelled in ((REV1, b""), (Kind(condstore=True), b" MODSEQ (99)")):
+        that = planned(b"BODY[]", kind, flags=True)
+        (head,) = heads(that, [12], [row(that)], FLAGS)
+        uid = b"UID 7 " if spelled else b""
+        assert head == b"* 12 FETCH (" + uid + b"FLAGS (\\Seen)" + spelled + b" "
 
 
 def test_rev2_spells_utf8_in_quotes():

@@ -2,6 +2,7 @@ import pytest
 
 from pillarbox.imap.wire.command import parse
 from pillarbox.imap.wire.encode import encode
+from pillarbox.imap.wire.partial import Range
 from pillarbox.imap.wire.search import Esearch, Found, ReturnOption, Search
 from pillarbox.imap.wire.strings import REV1, REV2
 from pillarbox.model import flags, ids
@@ -162,6 +163,14 @@ REFUSED = [
 RESPONSES = [
     (Found(()), REV1, b"* SEARCH\r\n"),
     (Found((2, 84, 882)), REV1, b"* SEARCH 2 84 882\r\n"),
+    (Found((2, 5), 917162500), REV1, b"* SEARCH 2 5 (MODSEQ 917162500)\r\n"),
+    (Esearch(b"a", all=((1, 3),), modseq=1236), REV1, b'* ESEARCH (TAG "a") ALL 1:3 MODSEQ 1236\r\n'),
+    (
+        Esearch(b"a", True, partial=(Range(-1, -100), ((7, 9),))),
+        REV1,
+        b'* ESEARCH (TAG "a") UID PARTIAL (-1:-100 7:9)\r\n',
+    ),
+    (Esearch(b"a", partial=(Range(8, 9), ())), REV1, b'* ESEARCH (TAG "a") PARTIAL (8:9 NIL)\r\n'),
     (Esearch(b"A282"), REV2, b'* ESEARCH (TAG "A282")\r\n'),
     (Esearch(b"A282", least=2, count=3), REV1, b'* ESEARCH (TAG "A282") MIN 2 COUNT 3\r\n'),
     (
@@ -190,10 +199,14 @@ def test_responses(response, kind, spelled):
 
 
 def test_return_options(reads):
-    everything = frozenset(ReturnOption)
+    everything = frozenset(ReturnOption) - {ReturnOption.PARTIAL}
     reads(b"SEARCH RETURN (MIN MAX ALL COUNT save) ALL", Search(All(), returns=everything))
     # RFC 9051 6.4.4: "an empty list of options is treated as ALL"
     reads(b"SEARCH RETURN () ALL", Search(All(), returns=frozenset((ReturnOption.ALL,))))
+    some = frozenset((ReturnOption.PARTIAL, ReturnOption.SAVE))
+    reads(b"SEARCH RETURN (PARTIAL 5:1 SAVE) ALL", Search(All(), returns=some, partial=Range(5, 1)))
+    some = frozenset((ReturnOption.PARTIAL,))
+    reads(b"UID SEARCH RETURN (partial -1:-9) ALL", Search(All(), True, some, partial=Range(-1, -9)))
 
 
 @pytest.mark.parametrize(
