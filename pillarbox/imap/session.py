@@ -45,7 +45,7 @@ from pillarbox.imap.wire.response import (
 )
 from pillarbox.imap.wire.strings import REV1, Kind
 from pillarbox.model.actors import Actor
-from pillarbox.model.errors import Code, PeerSyntax, Refused
+from pillarbox.model.errors import Code, NoAccount, PeerSyntax, Refused
 from pillarbox.net.session import Answer, Connection, Line, Octets, Wants
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Session:
         self._assembly: Assembly | None = None
         self._bad = 0  # in a row
         self._draining = False
-        self.gone = False  # the selected mailbox was deleted, and BYE has been said
+        self.gone = False  # the selected mailbox or the account was deleted, and BYE has been said
 
     # What the states are made of.
 
@@ -355,6 +355,8 @@ class Session:
         """The answer to a command that failed, by whose fault it is (model.errors)."""
         if isinstance(error, PeerSyntax):
             return self._answer_bad(tag, Fault(str(error)))
+        if isinstance(error, NoAccount) and self.logged_in:
+            return self._tagged(telling.end(self, error), no(tag, error.text, error.code))
         if isinstance(error, Refused):
             response = no(tag, error.text, error.code)
             self._bad = 0

@@ -20,7 +20,7 @@ from pillarbox.imap.wire.fetch_plan import plan, render
 from pillarbox.imap.wire.response import PermanentFlags, bye, ok
 from pillarbox.imap.wire.select import Exists, Flags, Recent
 from pillarbox.model.changes import Columns, Delta
-from pillarbox.model.errors import Code, Refused
+from pillarbox.model.errors import Code, NoAccount, Refused
 from pillarbox.model.flags import SYSTEM
 from pillarbox.store import changes, flags
 
@@ -35,9 +35,10 @@ async def news(session: Session, *, expunge: bool, own: Stored | None = None) ->
     """Bring the view up to date and say what changed. `own` is what the session itself has just done to
     flags, and answers itself; unless somebody else wrote at the same time, then all is told."""
     store, account, view = session.store, session.account, session.view
+    modseq = store.modseq(account)  # also where nothing is selected: there may be no account any more
     if view is None:
         return b""
-    if store.modseq(account) == view.modseq and not (expunge and view.gone):
+    if modseq == view.modseq and not (expunge and view.gone):
         return b""
     mine = own.modseq if own is not None and own.modseq == view.modseq + 1 else 0
     columns = await store.columns(account, session.actor, view.shown.mailbox)
@@ -71,12 +72,18 @@ async def news_or_end(session: Session, *, expunge: bool, own: Stored | None = N
         if refused.code not in (Code.NONEXISTENT, Code.NOPERM):
             return b""  # a store that cannot answer now; the next command asks again
         # RFC 2180 3.3: somebody deleted it, or took the right to read away.
-        session.leave()
-        session.gone = True
-        return encode(bye("The selected mailbox is no longer there"), session.kind)
+        return end(session, refused)
     except Exception as error:
         session.services.report(error)
         return b""
+
+
+def end(session: Session, refused: Refused) -> bytes:
+    """What the session is about is no longer there."""
+    session.leave()
+    session.gone = True
+    what = "account" if isinstance(refused, NoAccount) else "selected mailbox"
+    return encode(bye(f"The {what} is no longer there"), session.kind)
 
 
 async def _way_from(session: Session, view: View, columns: Columns) -> tuple[Columns, Delta]:

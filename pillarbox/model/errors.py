@@ -52,3 +52,10 @@ class Refused(Exception):
         self.text = text
         self.code = code
         self.temporary = temporary
+
+
+class NoAccount(Refused):
+    """There is no such account, or no longer: a session that has it open has nothing left to do."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such account", Code.NONEXISTENT)

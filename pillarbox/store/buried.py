@@ -23,6 +23,7 @@ from pillarbox.store.staged import Place
 from pillarbox.store.tx import Tx
 
 RETENTION = 30 * 86_400  # seconds; changes are remembered as long
+BURIED = 5  # rows that burying a message costs, those of indexes included (`Tx.expect`)
 LEAST_RETENTION = 3_600  # below it, sessions would lose messages that they still show
 
 _BURY = (

@@ -24,7 +24,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-from pillarbox.model.errors import Code, Refused
+from pillarbox.model.errors import Code, NoAccount, Refused
 
 
 def to_disk(fd: int) -> None:
@@ -35,6 +35,10 @@ def to_disk(fd: int) -> None:
         fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
     else:
         os.fdatasync(fd)
+
+
+class _Unlinked(Exception):
+    """The log is a file without a name: what is written there nobody will find."""
 
 
 Answers = list[tuple[asyncio.Future[Any], Any]]
@@ -48,7 +52,18 @@ class Log:
     who waited for it has gone away. `idle()` is called when no sync is in flight any longer.
     """
 
-    __slots__ = ("_executor", "_fd", "_idle", "_modseq", "_ring", "_running", "_sync", "_waiting", "failed")
+    __slots__ = (
+        "_executor",
+        "_fd",
+        "_idle",
+        "_modseq",
+        "_ring",
+        "_running",
+        "_sync",
+        "_unlinked",
+        "_waiting",
+        "failed",
+    )
 
     def __init__(
         self,
@@ -66,6 +81,7 @@ class Log:
         self._running: asyncio.Future[None] | None = None
         self._waiting: Answers = []
         self._modseq = 0  # to ring once the next sync is done; 0 = nothing moved
+        self._unlinked = False
         self.failed = False
 
     @property
@@ -90,14 +106,20 @@ class Log:
     def _start(self) -> None:
         waiting, self._waiting = self._waiting, []
         modseq, self._modseq = self._modseq, 0
-        job = asyncio.get_running_loop().run_in_executor(self._executor, self._sync, self._fd)
+        job = asyncio.get_running_loop().run_in_executor(self._executor, self._to_disk)
         job.add_done_callback(lambda job: self._done(job, waiting, modseq))
         self._running = job
+
+    def _to_disk(self) -> None:
+        self._sync(self._fd)
+        if os.fstat(self._fd).st_nlink == 0:
+            raise _Unlinked
 
     def _done(self, job: asyncio.Future[None], waiting: Answers, modseq: int) -> None:
         self._running = None
         if job.cancelled() or job.exception() is not None:
             self.failed = True
+            self._unlinked = not job.cancelled() and isinstance(job.exception(), _Unlinked)
             self._refuse(waiting + self._waiting)
         else:
             for future, result in waiting:
@@ -114,9 +136,13 @@ class Log:
         self._waiting = []
         for future, _ in waiting:
             if not future.done():
-                future.set_exception(
-                    Refused("The disk did not take the change", Code.UNAVAILABLE, temporary=True)
-                )
+                future.set_exception(self.refusal())
+
+    def refusal(self) -> Refused:
+        """Why nothing can be promised after it has failed."""
+        if self._unlinked:
+            return NoAccount()
+        return Refused("The disk did not take the change", Code.UNAVAILABLE, temporary=True)
 
     async def settle(self) -> None:
         """Until no sync is in flight."""

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from pillarbox.model.errors import Code, Refused
+from pillarbox.model.errors import Code, NoAccount, Refused
 from pillarbox.model.ids import MAX_PREFIX
 from pillarbox.store import schema
 from pillarbox.store.engine import sqlite
-from pillarbox.store.tx import Tx
+from pillarbox.store.tx import Busy, Tx
 
 
 def account_folder(data: Path, account: int) -> Path:
@@ -98,12 +98,22 @@ def create_account(data: Path, account: int, now: int, fill: Callable[[Tx], None
 
 
 def erase_account(data: Path, account: int) -> None:
-    """The account and all its mail, for good."""
+    """The account and all its mail, for good.
+
+    Other processes may have it open, and files without a name take writes as others do: so first it is
+    closed to them.
+    """
     folder = account_folder(data, account)
     gone = data / "accounts" / f".gone-{uuid.uuid4()}"
     try:
+        sqlite.condemn(folder)
+    except Busy as busy:
+        raise Refused("The account is busy", Code.INUSE, temporary=True) from busy
+    except Refused:
+        pass  # condemned before, or damaged: it takes no writes
+    try:
         folder.rename(gone)
     except FileNotFoundError as error:
-        raise Refused("There is no such account", Code.NONEXISTENT) from error
+        raise NoAccount from error
     sync_folder(folder.parent)
     shutil.rmtree(gone, ignore_errors=True)

@@ -191,10 +191,13 @@ def store_flags(
     if not permitted(given or (SEEN, DELETED, ANSWERED), held):
         raise Refused("You do not have the right to change these flags", Code.NOPERM)
     targets: dict[int, FlagSet] = {}
-    for number, old, _, _ in counts(tx, mailbox):
+    messages = 0
+    for number, old, n, _ in counts(tx, mailbox):
         new = _after(old, mode, given, held)
         if new != old:
             targets[number] = new
+            messages += n
+    tx.expect(min(messages, present.at_most(tx, mailbox, uids)))
     failed: Runs = ()
     most = ALWAYS
     if unchanged_since is not None:

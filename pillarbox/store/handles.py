@@ -17,7 +17,7 @@ from pathlib import Path
 import apsw
 
 from pillarbox.model.errors import Code, Refused
-from pillarbox.store import checkpoint, files
+from pillarbox.store import checkpoint, files, heavy
 from pillarbox.store.commit import Log
 from pillarbox.store.engine import sqlite
 from pillarbox.store.group import Call, refuse
@@ -31,7 +31,18 @@ PATIENCE = 0.002  # seconds that a lock is waited for on the event loop
 class Handle:
     """One open account."""
 
-    __slots__ = ("account", "checked", "checkpointing", "database", "log", "pages", "queue", "rooted", "used")
+    __slots__ = (
+        "account",
+        "checked",
+        "checkpointing",
+        "database",
+        "heavy",
+        "log",
+        "pages",
+        "queue",
+        "rooted",
+        "used",
+    )
 
     log: Log
 
@@ -42,20 +53,25 @@ class Handle:
         self.pages = 0  # in the log since it was last begun
         self.checked = 0  # `pages` at the last checkpoint
         self.checkpointing = False
+        self.heavy: asyncio.Future[heavy.Outcome] | None = None  # a verb that runs on a thread
         self.rooted = False  # whether this boot's id is known to be on disk
         self.used = 0.0
 
     def written(self, connection: apsw.Connection, database: str, pages: int) -> int:
         """SQLite calls this after each commit."""
+        self.grown(pages)
+        return apsw.SQLITE_OK
+
+    def grown(self, pages: int) -> None:
+        """The log has so many pages now."""
         if pages < self.checked:
             self.checked = 0  # the log has been begun again
         self.pages = pages
-        return apsw.SQLITE_OK
 
     @property
     def resting(self) -> bool:
         """Nobody waits on it, so it may be closed."""
-        return not (self.log.busy or self.checkpointing or self.queue)
+        return not (self.log.busy or self.checkpointing or self.heavy or self.queue)
 
 
 class Handles:
@@ -94,6 +110,8 @@ class Handles:
         while self._checkpoints:
             await asyncio.wait(self._checkpoints)
         for handle in [*self._open.values(), *self._dropped]:
+            while handle.heavy is not None:
+                await asyncio.wait([handle.heavy])
             await handle.log.settle()
             refuse(handle.queue, _stopping())
             _close(handle)
@@ -120,6 +138,7 @@ class Handles:
     def _new(self, account: int) -> Handle:
         folder = files.account_folder(self._data, account)
         database = sqlite.open_account(folder, clock=self._clock, patience=PATIENCE)
+        database.most_rows = heavy.MOST_ROWS
         handle = Handle(account, database)
         try:
             # The open above has read from the database, so its log exists and stays the same file.

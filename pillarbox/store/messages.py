@@ -26,6 +26,9 @@ from pillarbox.store.tx import Tx
 
 EVERYTHING: Runs = ((1, MAX_NUMBER),)
 
+# Rows that a message costs, those of indexes included (`Tx.expect`).
+APPENDED, COPIED = 12, 2
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -75,6 +78,7 @@ def append_many(tx: Tx, actor: Actor, mailbox: int, items: Sequence[Incoming]) -
     if not items:
         return []
     access.require(tx, actor, mailbox, rights.INSERT)
+    tx.expect(APPENDED * len(items))
     held = access.effective(tx, actor, mailbox)
     octets = sum(item.staged.size for item in items)
     quota.require(tx, octets=octets, messages=len(items))
@@ -133,6 +137,7 @@ def copy(tx: Tx, actor: Actor, source: int, runs: Runs, target: int) -> Copied:
     """COPY what exists of `runs`; flags, dates and EMAILIDs stay (RFC 9051 6.4.7, RFC 8474 5.1)."""
     access.require(tx, actor, source, rights.READ)
     access.live(tx, source)
+    tx.expect(COPIED * present.at_most(tx, source, runs))
     uids = present.uids(tx, source, runs)
     modseq = 0
     if uids:
@@ -146,6 +151,7 @@ def move(tx: Tx, actor: Actor, source: int, runs: Runs, target: int) -> Copied:
     for right in (rights.READ, rights.DELETE_MESSAGES, rights.EXPUNGE):
         access.require(tx, actor, source, right)
     access.live(tx, source)
+    tx.expect((COPIED + buried.BURIED) * present.at_most(tx, source, runs))
     uids = present.uids(tx, source, runs)
     modseq = 0
     if uids:
@@ -227,11 +233,12 @@ def expunge(tx: Tx, actor: Actor, mailbox: int, runs: Runs | None = None) -> Run
     """Bury what has \\Deleted, of `runs` or of the whole mailbox (RFC 9051 6.4.3, 6.4.9); the UIDs gone."""
     access.require(tx, actor, mailbox, rights.EXPUNGE)
     access.live(tx, mailbox)
-    deleted = tuple(number for number, named, _, _ in flags.counts(tx, mailbox) if DELETED in named)
+    deleted = {number: n for number, named, n, _ in flags.counts(tx, mailbox) if DELETED in named}
     if not deleted:
         return ()
     named = EVERYTHING if runs is None else runs
-    groups = present.by_flag_set(tx, mailbox, named, deleted, most_modseq=flags.ALWAYS)
+    tx.expect(buried.BURIED * min(sum(deleted.values()), present.at_most(tx, mailbox, named)))
+    groups = present.by_flag_set(tx, mailbox, named, tuple(deleted), most_modseq=flags.ALWAYS)
     if not groups:
         return ()
     uids = array("I", sorted(uid for group in groups.values() for uid in group.uids))

@@ -22,6 +22,7 @@ from pillarbox.store.tx import Tx
 FEW = 32  # so many questions cost less than a pass
 NARROW = 256  # UIDs between the ends: so many rows cost less than collecting them flag set by flag set
 PAGE = 512
+AT_ONCE = 16_384  # UIDs in one text: reading it takes a millisecond, in which no other thread runs
 BLOCK = 256
 
 
@@ -33,22 +34,39 @@ class Group:
     octets: int = 0
 
 
+def at_most(tx: Tx, mailbox: int, runs: Runs) -> int:
+    """A bound of how many messages `runs` names, without looking at them."""
+    width = sum(high - low + 1 for low, high in runs)
+    if width <= NARROW:
+        return width
+    (messages,) = tx.rows(
+        "SELECT coalesce(sum(n), 0) FROM mailbox_flags WHERE account = ? AND mailbox = ?", tx.account, mailbox
+    )[0]
+    return min(width, int(messages))
+
+
 def uids(tx: Tx, mailbox: int, runs: Runs, *, changed_since: int = 0) -> array[int]:
     """The UIDs in `runs` of messages with a mod-sequence above `changed_since`, ascending."""
     found = array("I")
     if len(runs) <= FEW:
         for low, high in runs:
-            (text,) = tx.rows(
-                "SELECT string_agg(CAST(uid AS TEXT), ',') FROM (SELECT uid FROM message"
-                " WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? AND modseq > ?"
-                " ORDER BY uid) AS named",
-                tx.account,
-                mailbox,
-                low,
-                high,
-                changed_since,
-            )[0]
-            found.extend(_numbers(text))
+            while True:
+                (text,) = tx.rows(
+                    "SELECT string_agg(CAST(uid AS TEXT), ',') FROM (SELECT uid FROM message"
+                    " WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? AND modseq > ?"
+                    " ORDER BY uid LIMIT ?) AS named",
+                    tx.account,
+                    mailbox,
+                    low,
+                    high,
+                    changed_since,
+                    AT_ONCE,
+                )[0]
+                some = _numbers(text)
+                found.extend(some)
+                if len(some) < AT_ONCE:
+                    break
+                low = some[-1] + 1
         return found
     last, end = runs[0][0] - 1, runs[-1][1]
     while True:
@@ -113,19 +131,25 @@ def _collected(
     for flag_set in flag_sets:
         group = Group(array("I"))
         for low, high in runs:
-            text, octets = tx.rows(
-                "SELECT string_agg(CAST(uid AS TEXT), ','), sum(size) FROM (SELECT uid, size FROM message"
-                " WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? AND flag_set = ?"
-                " AND modseq <= ? ORDER BY uid) AS named",
-                tx.account,
-                mailbox,
-                low,
-                high,
-                flag_set,
-                most_modseq,
-            )[0]
-            group.uids.extend(_numbers(text))
-            group.octets += octets or 0
+            while True:
+                text, octets = tx.rows(
+                    "SELECT string_agg(CAST(uid AS TEXT), ','), sum(size) FROM (SELECT uid, size"
+                    " FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?"
+                    " AND flag_set = ? AND modseq <= ? ORDER BY uid LIMIT ?) AS named",
+                    tx.account,
+                    mailbox,
+                    low,
+                    high,
+                    flag_set,
+                    most_modseq,
+                    AT_ONCE,
+                )[0]
+                some = _numbers(text)
+                group.uids.extend(some)
+                group.octets += octets or 0
+                if len(some) < AT_ONCE:
+                    break
+                low = some[-1] + 1
         if group.uids:
             groups[flag_set] = group
     return groups

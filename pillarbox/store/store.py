@@ -3,9 +3,9 @@
     uids = await store.write(account, messages.append, actor, mailbox, staged, flags, at, zone)
 
 Reads and writes run inline on the account's one connection in this process, because what they cost is
-less than a way to a thread and back. So verbs are bounded: who wants more than some hundreds of rows
-asks in slices. Nothing here waits for a disk or for another process on the loop for longer than
-`handles.PATIENCE`.
+less than a way to a thread and back. So verbs are bounded: who wants to read more than some hundreds of
+rows asks in slices, and what writes more than some thousands goes to a thread after all (`store.heavy`).
+Nothing here waits for a disk or for another process on the loop for longer than `handles.PATIENCE`.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ import apsw
 
 from pillarbox.model.actors import Actor
 from pillarbox.model.changes import Columns
-from pillarbox.model.errors import Code, Refused
-from pillarbox.store import allocate, files, group, mailboxes, objects
+from pillarbox.model.errors import Code, NoAccount, Refused
+from pillarbox.store import allocate, files, group, heavy, mailboxes, objects
 from pillarbox.store.columns import ColumnsCache, lineage
 from pillarbox.store.commit import to_disk
 from pillarbox.store.doorbell import Doorbell
@@ -33,7 +33,7 @@ from pillarbox.store.snapshots import Snapshots
 from pillarbox.store.spool import refusing
 from pillarbox.store.staged import Staged
 from pillarbox.store.staging import Staging
-from pillarbox.store.tx import Busy, Tx
+from pillarbox.store.tx import Busy, Heavy, Tx
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,6 +56,8 @@ class Store:
         self.data = data
         self.clock = clock
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
+        self._heavy = ThreadPoolExecutor(heavy.THREADS, thread_name_prefix="heavy")
+        self._running: set[asyncio.Future[Any]] = set()
         self._doorbell = Doorbell(data / "run", self._log_of)
         self._handles = Handles(data, clock, sync, self._executor, self._doorbell.ring, self._run_group)
         folder_of = partial(files.account_folder, data)
@@ -71,7 +73,10 @@ class Store:
     async def close(self) -> None:
         await self._snapshots.stop()
         await self._handles.stop()
+        while self._running:
+            await asyncio.wait(self._running)
         self._doorbell.close()
+        self._heavy.shutdown()
         self._executor.shutdown()
 
     # Verbs
@@ -109,6 +114,9 @@ class Store:
                 if not handle.rooted:
                     await self._root(handle)
                     continue
+                if handle.heavy is not None:
+                    await asyncio.wait([handle.heavy])
+                    continue
                 if durable and (handle.log.busy or handle.queue):
                     call = Call(verb, args, kwargs, asyncio.get_running_loop().create_future())
                     handle.queue.append(call)
@@ -118,6 +126,14 @@ class Store:
                 break
             except Busy as busy:
                 await patience.wait(busy)
+            except Heavy:
+                task = asyncio.ensure_future(
+                    self._write_heavy(account, lambda tx: verb(tx, *args, **kwargs), durable)
+                )
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+                # Who leaves does not stop it: it is one transaction, and others hear of it.
+                return cast(T, await asyncio.shield(task))
             except Refused as refused:
                 self._look_into(account, refused)
                 raise
@@ -129,6 +145,42 @@ class Store:
         elif moved:
             self._doorbell.ring(account, moved)
         return result
+
+    async def _write_heavy(self, account: int, verb: Callable[[Tx], T], durable: bool) -> T:
+        patience = _Patience()
+        while True:
+            handle = self._handles.get(account)
+            if handle.heavy is not None:
+                await asyncio.wait([handle.heavy])
+                continue
+            try:
+                done = await self._on_thread(handle, verb)
+                break
+            except Busy as busy:
+                await patience.wait(busy)
+            except Refused as refused:
+                self._look_into(account, refused)
+                raise
+        handle.grown(done.pages)
+        self._handles.after_commit(handle)
+        moved = done.modseq if done.touched else 0
+        if durable:
+            await handle.log.durable(moved)
+        elif moved:
+            self._doorbell.ring(account, moved)
+        return cast(T, done.result)
+
+    async def _on_thread(self, handle: Handle, verb: Callable[[Tx], Any]) -> heavy.Outcome:
+        """All others who write to the account wait meanwhile: there is no point in asking for the lock."""
+        folder = files.account_folder(self.data, handle.account)
+        loop = asyncio.get_running_loop()
+        handle.heavy = loop.run_in_executor(self._heavy, heavy.run, folder, self.clock, verb)
+        try:
+            return await handle.heavy
+        finally:
+            handle.heavy = None
+            if not handle.log.busy:
+                self._run_group(handle)
 
     async def _root(self, handle: Handle) -> None:
         """Have the gap that a new boot leaves (`store.incarnation`) on disk before anything comes after it.
@@ -142,10 +194,10 @@ class Store:
     def _run_group(self, handle: Handle) -> None:
         """A sync has ended: run the verbs that have come meanwhile (`store.group`)."""
         queue = handle.queue
-        if not queue:
+        if not queue or handle.heavy is not None:
             return
         if handle.log.failed:
-            refuse(queue, Refused("The disk did not take a change", Code.UNAVAILABLE, temporary=True))
+            refuse(queue, handle.log.refusal())
             return
         try:
             answers, touched = group.run(handle.database, queue)
@@ -164,8 +216,8 @@ class Store:
                 handle.log.answer(handle.database.modseq_known if touched else 0, answers)
 
     def _look_into(self, account: int, error: Exception) -> None:
-        """When it was the engine that failed, do not trust this connection any longer."""
-        if isinstance(error.__cause__, apsw.Error):
+        """When it was the engine that failed, or the account is gone, do not use this connection again."""
+        if isinstance(error.__cause__, apsw.Error) or isinstance(error, NoAccount):
             self._handles.drop(account)
 
     async def _mend(self, account: int) -> None:
@@ -174,7 +226,11 @@ class Store:
 
     def modseq(self, account: int) -> int:
         """The account's mod-sequence: has anything changed?"""
-        return self._handles.get(account).database.read_modseq()
+        try:
+            return self._handles.get(account).database.read_modseq()
+        except NoAccount as gone:
+            self._look_into(account, gone)
+            raise
 
     # Message bytes
 
@@ -221,6 +277,7 @@ class Store:
         self._columns.forget(account)
         erase = partial(files.erase_account, self.data, account)
         await asyncio.get_running_loop().run_in_executor(self._executor, erase)
+        self._doorbell.ring(account, 0)  # who listens has nothing more to hear
 
     def listen(self, account: int, wake: Callable[[], None]) -> Callable[[], None]:
         """`wake` is called after changes of the account, by whichever process; returns how to stop that."""

@@ -53,9 +53,18 @@ class Tx(Protocol):
         """Run a statement once a row."""
         ...
 
+    def expect(self, rows: int) -> None:
+        """A verb is about to write that many rows. Where so many would hold up others it raises `Heavy`, and
+        the verb is run again from the top in another place."""
+        ...
+
     def file(self, blob: int) -> File:
         """The compressed bytes of a blob too large for a row. FileNotFoundError when it is erased."""
         ...
+
+
+class Heavy(Exception):
+    """The verb writes too much for the event loop; it has changed nothing."""
 
 
 class Busy(Exception):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
+from pillarbox.imap.settings import Settings
 from pillarbox.net.wheel import Wheel
-from tests.imap.conftest import Play, World
+from pillarbox.store.store import Store
+from tests.imap.conftest import ACCOUNT, Play, World
 
 MAIL = b"Subject: m\r\n\r\nx\r\n"
 
@@ -199,3 +202,32 @@ def test_the_server_stops_and_clients_fall_silent(play: Play) -> None:
         assert (await silent.client.read_all()).startswith(b"* BYE ")
 
     play(script)
+
+
+def test_sessions_of_an_erased_account_end(tmp_path: Path) -> None:
+    async def script() -> None:
+        store = Store(tmp_path)
+        await store.open()
+        await store.create_account(ACCOUNT)
+        world = World(store, Settings("mail.example.org"), [0.0])
+        reader = await world.user(select=b"INBOX")
+        writer = await world.user(select=b"INBOX")
+        browser = await world.user()
+        idler, idler_outside = await world.user(select=b"INBOX"), await world.user()
+        for one in (idler, idler_outside):
+            await one.send(b"IDLE")
+            assert (await one.client.read_line()).startswith(b"+ ")
+        other = Store(tmp_path)  # as another process would
+        await other.open()
+        await other.erase_account(ACCOUNT)
+        await other.close()
+        await reader.send(b"NOOP")
+        await writer.send(b"APPEND INBOX {3+}\r\na:b")
+        await browser.send(b"STATUS INBOX (MESSAGES)")
+        for one in (reader, writer, browser, idler, idler_outside):
+            said = await one.client.read_all()
+            assert said.startswith(b"* BYE The account ") and b" OK " not in said
+        assert world.bugs == []
+        await store.close()
+
+    asyncio.run(script())

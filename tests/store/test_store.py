@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ import apsw
 import pytest
 
 from pillarbox.model.actors import SERVER
-from pillarbox.model.errors import Code, Refused
+from pillarbox.model.errors import Code, NoAccount, Refused
 from pillarbox.store import checkpoint, files, mailboxes, objects
 from pillarbox.store import store as facade
 from pillarbox.store.commit import to_disk
@@ -472,5 +473,78 @@ def test_a_large_message_has_its_file_before_its_row(play: Play) -> None:
         assert one.samefile(other)  # one copy on disk, two names
         await store.withdraw(ACCOUNT, again)
         assert one.exists() and not other.exists()
+
+    play(story)
+
+
+def elsewhere_erased(store: Store) -> None:
+    """As by another process: this one's connections and caches know nothing of it."""
+    files.erase_account(store.data, ACCOUNT)
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_an_account_erased_elsewhere_takes_no_writes(play: Play, durable: bool) -> None:
+    async def story(store: Store) -> None:
+        await store.write(ACCOUNT, add, "a", durable=durable)
+        elsewhere_erased(store)
+        for _ in range(2):
+            with pytest.raises(NoAccount):
+                await store.write(ACCOUNT, add, "b", durable=durable)
+            with pytest.raises(NoAccount):
+                store.modseq(ACCOUNT)
+        assert not store._handles._open
+
+    play(story)
+
+
+def test_verbs_that_wait_for_a_sync_hear_that_the_account_is_gone(tmp_path: Path) -> None:
+    async def story(store: Store, disk: SlowDisk) -> None:
+        first = asyncio.create_task(store.write(ACCOUNT, add, "first"))
+        await disk.syncing()
+        others = [asyncio.create_task(store.write(ACCOUNT, add, str(number))) for number in range(3)]
+        await turns()
+        elsewhere_erased(store)
+        disk.free()
+        # The first was committed before; its log has lost its name, so it is not promised either.
+        for answer in await asyncio.gather(first, *others, return_exceptions=True):
+            assert isinstance(answer, NoAccount)
+
+    on_slow_disk(tmp_path, story)
+
+
+def test_nothing_is_promised_of_a_log_without_a_name(play: Play) -> None:
+    async def story(store: Store) -> None:
+        await store.write(ACCOUNT, add, "a")
+        folder = files.account_folder(store.data, ACCOUNT)
+        await asyncio.to_thread(shutil.rmtree, folder)
+        for _ in range(2):
+            with pytest.raises(NoAccount):
+                await store.write(ACCOUNT, add, "b")
+
+    play(story)
+
+
+def test_listeners_hear_that_an_account_is_erased(play: Play) -> None:
+    async def story(store: Store) -> None:
+        rung = asyncio.Event()
+        store.listen(ACCOUNT, rung.set)
+        other = Store(store.data)
+        await other.open()
+        await other.erase_account(ACCOUNT)
+        await other.close()
+        await asyncio.wait_for(rung.wait(), 10)
+        with pytest.raises(NoAccount):
+            store.modseq(ACCOUNT)
+
+    play(story)
+
+
+def test_an_erasure_cut_short_is_taken_up_again(play: Play) -> None:
+    async def story(store: Store) -> None:
+        sqlite.condemn(files.account_folder(store.data, ACCOUNT))
+        with pytest.raises(NoAccount):
+            await store.read(ACCOUNT, nothing)
+        await store.erase_account(ACCOUNT)
+        assert files.accounts(store.data) == []
 
     play(story)

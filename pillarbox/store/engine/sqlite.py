@@ -12,6 +12,7 @@ Rules of the place:
 - Statements are cached by text, rows are fetched whole, so nothing stays open between two calls.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,10 +21,10 @@ from typing import Any
 
 import apsw
 
-from pillarbox.model.errors import Code, Refused
+from pillarbox.model.errors import Code, NoAccount, Refused
 from pillarbox.store import objects, schema
 from pillarbox.store.incarnation import GAP, boot_id
-from pillarbox.store.tx import Busy
+from pillarbox.store.tx import Busy, Heavy
 
 FILE = "mail.db"
 STATEMENTS = 256  # prepared statements kept a connection; all verbs together have fewer
@@ -31,6 +32,10 @@ FULL_PATIENCE = 10.0  # seconds; for callers without an event loop to hold up
 WAIT_STEP = 0.0001
 
 _ACCOUNT = 1  # the value of every `account` column in a file
+
+# The mod-sequence of an account that is being erased, so far below all others that no verb lifts it above 0.
+# Connections to its files outlive their names: this is how those that write there learn that it is gone.
+_ERASED = -(2**62)
 
 
 class Transaction:
@@ -66,6 +71,10 @@ class Transaction:
     def run_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         self._cursor.executemany(sql, rows)
 
+    def expect(self, rows: int) -> None:
+        if rows > self._database.most_rows:
+            raise Heavy
+
     def file(self, blob: int) -> objects.File:
         return objects.File(objects.path(self._database.folder, blob))
 
@@ -98,18 +107,23 @@ class Transaction:
                 database.modseq_known = modseq
             else:
                 self._cursor.execute("COMMIT")
+        except NoAccount:
+            database.roll_back()
+            raise
         except apsw.Error as failed:
             database.roll_back()
             raise translated(failed) from failed
 
 
 class Database:
-    """One open account. `patience` is how many seconds a lock is waited for before `Busy`."""
+    """One open account. `patience` is how many seconds a lock is waited for before `Busy`; a verb that
+    expects to write more than `most_rows` rows is `Heavy`."""
 
     def __init__(self, folder: Path, *, clock: Callable[[], float], patience: float) -> None:
         self.folder = folder
         self.clock = clock
         self.patience = patience
+        self.most_rows = math.inf
         self.incarnate = False  # whether the account row carries this boot's id
         self._waiting_since = 0.0
         path = folder / FILE
@@ -118,7 +132,7 @@ class Database:
                 str(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=STATEMENTS
             )
         except apsw.CantOpenError as error:
-            raise Refused("There is no such account", Code.NONEXISTENT) from error
+            raise NoAccount from error
         try:
             self._prepare()
         except BaseException as error:
@@ -150,6 +164,8 @@ class Database:
         self.prefix: int
         self.modseq_known: int
         self.prefix, self.modseq_known = account[0] if account else (0, 0)
+        if self.modseq_known < 0:
+            raise NoAccount
 
     def _pragma(self, name: str) -> int:
         found: list[Any] = self.cursor.execute(f"PRAGMA {name}").fetchall()
@@ -187,7 +203,10 @@ class Database:
         """The account's mod-sequence as of now, or as of the open transaction."""
         select = "SELECT modseq FROM account WHERE account = ?"
         found: list[Any] = self.cursor.execute(select, (_ACCOUNT,)).fetchall()
-        return int(found[0][0]) if found else 0
+        modseq = int(found[0][0]) if found else 0
+        if modseq < 0:
+            raise NoAccount
+        return modseq
 
     def meet_incarnation(self, tx: Transaction) -> None:
         """The first write of this handle: where the machine has been restarted since, leave the gap."""
@@ -257,6 +276,24 @@ def introduce(tx: Transaction, account: int) -> None:
         tx.now,
     )
     tx.prefix = account
+
+
+def condemn(folder: Path) -> None:
+    """Nothing is committed to the account in `folder` from here on, by whoever has it open."""
+    database = open_account(folder)
+    try:
+        database.cursor.execute("BEGIN IMMEDIATE")
+        database.cursor.execute("UPDATE account SET modseq = ? WHERE account = ?", (_ERASED, _ACCOUNT))
+        # And nothing is found in it.
+        database.cursor.execute(
+            "UPDATE mailbox SET deleted = 0, deleted_at = 0 WHERE account = ?", (_ACCOUNT,)
+        )
+        database.cursor.execute("COMMIT")
+    except apsw.Error as error:
+        database.roll_back()
+        raise translated(error) from error
+    finally:
+        database.close()
 
 
 def lineage() -> str:
