@@ -46,6 +46,9 @@ def _section(item: Item, row: Mapping[str, Any], table: PartTable | None, blob: 
         found = (row["header_size"], blob.size)
     else:
         found = (0, row["header_size"])
+    # Deviates: RFC 9755 9 wants header fields all ASCII, as RFC 5322 has them, where UTF8=ACCEPT is not
+    # enabled. They are sent as they came: a surrogate would break signatures, and be another message
+    # under its UID.
     if found is None:
         return None  # RFC 9051 6.4.5.1: a part that is not there is NIL
     if wanted.what in ("HEADER.FIELDS", "HEADER.FIELDS.NOT"):

@@ -15,7 +15,7 @@ from pillarbox.imap.view import View
 from pillarbox.imap.wire import search as wire
 from pillarbox.imap.wire.encode import Response
 from pillarbox.imap.wire.search import ReturnOption
-from pillarbox.model.errors import Refused
+from pillarbox.model.errors import PeerSyntax, Refused
 from pillarbox.model.numbers import Runs, runs_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ _SAVES = re.compile(rb" RETURN \([^)]*\bSAVE\b", re.IGNORECASE)
 
 async def search(session: Session, tag: bytes, command: wire.Search) -> Outcome:
     shown = session.selected
+    if command.charset and "UTF8=ACCEPT" in session.enabled and not session.kind.rev2:
+        # RFC 9755 3: all strings are UTF-8 now. RFC 9051 6.4.4, which allows CHARSET, is for those who have
+        # enabled IMAP4rev2; it contains UTF8=ACCEPT (RFC 9755 1).
+        raise PeerSyntax("SEARCH has no CHARSET where UTF8=ACCEPT is enabled")
     try:
         goal = readings(command.key) * shown.exists
         with Progress(session, tag, goal) as progress:
