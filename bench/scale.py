@@ -1,8 +1,8 @@
 """`python -m bench.scale [--sizes 1000,100000] [--data FOLDER]`: what depends on the size of one mailbox.
 
 Each size is a process of its own: a store, and IMAP sessions on the transport made of memory, so that
-nothing but our own work is measured. Each command is measured alone, then again beside a task that does nothing
-but ask for its turn: what that waits for at most is how long others are held up.
+nothing but our own work is measured. Each command is measured alone, then again beside a task that does
+nothing but ask for its turn: what that waits for at most is how long others are held up.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import argparse
 import asyncio
 import itertools
 import json
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import uvloop
@@ -34,7 +35,7 @@ from pillarbox.imap.settings import Settings
 from pillarbox.model.actors import SERVER
 from pillarbox.net import memory
 from pillarbox.net.memory import Client
-from pillarbox.store import changes
+from pillarbox.store import changes, files, snapshots
 from pillarbox.store.store import Store
 
 SIZES = "1000,100000"
@@ -144,7 +145,7 @@ class Figures:
         self.taken[f"{name} held"] = held * 1000
 
 
-async def _timed(command: Command, before: Command | None) -> float:
+async def _timed(command: Command, before: Command | None = None) -> float:
     if before is not None:
         await before()
     begun = time.perf_counter()
@@ -178,26 +179,24 @@ def _watching() -> Iterator[list[float]]:
 
 async def _measure(data: Path) -> dict[str, float]:
     figures = Figures()
-    first: list[float] = []
-    for watched in (False, True):
-        store = Store(data)
-        await store.open()
-        imap = await Imap(store).begin()
-        memory_before = _memory()
-        with _watching() if watched else ExitStack() as longest:
-            begun = time.perf_counter()
-            await imap.do("SELECT INBOX")
-            if not watched:
-                first.append(time.perf_counter() - begun)
-        if watched:
-            figures.taken["first SELECT after a restart held"] = longest[0] * 1000  # type: ignore[index]
-        else:
-            figures.taken["first SELECT after a restart"] = first[0] * 1000
-            figures.taken["memory for its first session"] = (_memory() - memory_before) / 2**20
-            nine = [await Imap(store).begin("SELECT INBOX") for _ in range(9)]
-            figures.taken["memory with nine more"] = (_memory() - memory_before) / 2**20
-            del nine
-            await store.close()
+    for name in ("first SELECT, no snapshot", "first SELECT after a restart"):
+        for watched in (True, False):
+            if name.endswith("no snapshot"):
+                shutil.rmtree(files.account_folder(data, ACCOUNT) / snapshots.FOLDER, ignore_errors=True)
+            store = Store(data)
+            await store.open()
+            imap = await Imap(store).begin()
+            before = _memory()
+            with _watching() if watched else nullcontext([0.0]) as longest:
+                figures.taken[name] = await _timed(lambda imap=imap: imap.do("SELECT INBOX")) * 1000
+            if watched:
+                figures.taken[f"{name} held"] = longest[0] * 1000
+            if watched or "restart" not in name:
+                await store.close()
+    figures.taken["memory for its first session"] = (_memory() - before) / 2**20
+    nine = [await Imap(store).begin("SELECT INBOX") for _ in range(9)]
+    figures.taken["memory with nine more"] = (_memory() - before) / 2**20
+    del nine
     await _commands(figures, store, imap)
     await store.close()
     return figures.taken

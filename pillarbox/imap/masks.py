@@ -39,16 +39,43 @@ def of_flag_sets(flag_sets: Column, wanted: Collection[int]) -> Mask:
     """The messages whose flag set is one of `wanted`."""
     if not wanted or not flag_sets:
         return NONE
-    octets = flag_sets.tobytes()
-    high = octets[1::2]
-    if not high.strip(b"\x00"):  # no id beyond 255: one table lookup a message, in C
+    return int.from_bytes(_marked(flag_sets.tobytes(), wanted), "little")
+
+
+def _marked(octets: bytes, wanted: Collection[int]) -> bytes:
+    """1 for each flag set that is one of `wanted`, 0 for the others; `octets` holds two bytes a flag set."""
+    if not octets[1::2].strip(b"\x00"):  # no id beyond 255: one table lookup a message, in C
         table = bytearray(256)
         for flag_set in wanted:
             if flag_set < 256:
                 table[flag_set] = 1
-        return int.from_bytes(octets[::2].translate(table), "little")
-    members = frozenset(wanted)
-    return int.from_bytes(bytes(map(members.__contains__, flag_sets)), "little")
+        return octets[::2].translate(table)
+    return bytes(map(frozenset(wanted).__contains__, memoryview(octets).cast("H")))
+
+
+def first_of(flag_sets: Column, wanted: Collection[int], count: int) -> int:
+    """The place of the first message whose flag set is one of `wanted`, -1 if there is none.
+
+    `count` is how many there are, or more. Where few messages have what is looked for they are mostly among
+    the first or the last of a mailbox, so it is looked for from both ends.
+    """
+    if not count or not wanted:
+        return -1
+    pieces = flag_sets.pieces
+    found = -1
+    for at, piece in enumerate(pieces):
+        if (place := _marked(piece.tobytes(), wanted).find(1)) >= 0:
+            return flag_sets.starts[at] + place
+        back = len(pieces) - 1 - at
+        if back <= at:
+            break
+        marked = _marked(pieces[back].tobytes(), wanted)
+        if here := marked.count(1):
+            found = flag_sets.starts[back] + marked.find(1)
+            count -= here
+            if count <= 0:
+                break
+    return found
 
 
 def selected(values: Sequence[int], mask: Mask) -> list[int]:

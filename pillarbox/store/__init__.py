@@ -6,14 +6,16 @@ On disk, under the data folder:
         account.json                what this folder is, for people
         mail.db  mail.db-wal  -shm  the truth (SQLite, write-ahead log)
         blobs/<2 hex>/<16 hex>      message bytes above 128 KiB compressed; immutable
+        views/<16 hex>              columns of a long mailbox as they once were; can be deleted at any time
     run/                            sockets and maps of the doorbell; worth nothing after a stop
 
 From the bottom: `engine/` opens a file and runs transactions on it; `tx` is what verbs see of that;
 `mailboxes messages flags emails changes quota search` are the verbs; `store.Store` is the async facade
 that all other rooms hold. `staging compress spool objects blobs` carry message bytes, `handles` keeps some
 accounts open, `commit` and `group` make writes durable without holding up the event loop, `checkpoint`
-moves logs into databases, `doorbell` tells others that an account moved, `columns` are mailboxes in memory,
-`upkeep` erases what is long gone, `check` looks whether all of it is true.
+moves logs into databases, `doorbell` tells others that an account moved, `columns` are mailboxes in memory
+and `snapshots` the long ones on disk, `upkeep` erases what is long gone, `check` looks whether all of it is
+true.
 
 Rules of the place:
 - One write door. UIDs are given out in `messages`, mod-sequences in `changes`, under the account's lock.

@@ -34,6 +34,7 @@ from pillarbox.store.tx import Tx
 CLOCK_STEP = 60  # seconds between rows of `clock`: how finely "as of" can be asked
 MERGE_EVERY = 1024  # mod-sequences; the latest 1024 to 2047 keep rows of their own
 MAX_RUNS = 512  # a change row names at most that many runs: 4 KiB, a page
+MERGED_RUNS = MERGE_EVERY  # and a merged one so many: changes of single messages all stay apart
 ANY_NUMBER = 2**63 - 1
 PAGE = 512  # rows fetched at once; fewer than wake the garbage collector, which would cost half as much again
 
@@ -244,7 +245,7 @@ def _merge(tx: Tx, low: int, high: int) -> None:
     tx.run_many(
         "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (tx.account, modseq, mailbox, kind, reader, numbers.pack(coarse(united(sets))))
+            (tx.account, modseq, mailbox, kind, reader, numbers.pack(coarse(united(sets), MERGED_RUNS)))
             for (mailbox, kind, reader), (modseq, sets) in groups.items()
         ],
     )

@@ -20,9 +20,9 @@ from typing import Any
 from pillarbox.model import flags as model_flags
 from pillarbox.model import ids, names, numbers
 from pillarbox.model.actors import SERVER
-from pillarbox.model.changes import ChangeKind
+from pillarbox.model.changes import ChangeKind, Columns
 from pillarbox.model.errors import Refused
-from pillarbox.store import blobs, mailboxes, objects
+from pillarbox.store import blobs, changes, mailboxes, objects, snapshots
 from pillarbox.store.engine import sqlite
 from pillarbox.store.staged import Place
 from pillarbox.store.tx import Tx
@@ -76,8 +76,9 @@ def _problems(tx: Tx, folder: Path) -> Iterator[Problem]:
             yield Problem(invariant.__name__, text)
         if not sound and invariant in FOUNDATIONS:
             return
-    for text in files_have_blobs(tx, folder):
-        yield Problem("files_have_blobs", text)
+    for of_files in (files_have_blobs, snapshots_tell_the_truth):
+        for text in of_files(tx, folder):
+            yield Problem(of_files.__name__, text)
 
 
 # The database itself
@@ -461,6 +462,25 @@ def files_have_blobs(tx: Tx, folder: Path) -> Found:
     for path in sorted((folder / "blobs").glob("*/*")):
         if path not in known and path.stat().st_mtime < tx.now - ABANDONED:
             yield f"{path.relative_to(folder)} belongs to no message"
+
+
+def snapshots_tell_the_truth(tx: Tx, folder: Path) -> Found:
+    """A message that has not changed since a snapshot was taken is in it as it is now."""
+    (lineage,) = tx.rows("SELECT lineage FROM account WHERE account = ?", tx.account)[0]
+    for (mailbox,) in tx.rows("SELECT id FROM mailbox WHERE account = ? AND deleted IS NULL", tx.account):
+        kept = snapshots.load(snapshots.path_of(folder, mailbox), mailbox, lineage)
+        if kept is None:
+            continue
+        _, touched = changes.touched(tx, SERVER, mailbox, kept.modseq)
+        if touched is not None and _untouched(kept, touched) != _untouched(
+            changes.columns(tx, SERVER, mailbox), touched
+        ):
+            yield f"mailbox {mailbox}: its snapshot is wrong; {snapshots.FOLDER} can be deleted"
+
+
+def _untouched(columns: Columns, touched: numbers.Runs) -> list[Row]:
+    rows = zip(columns.uids, columns.flag_sets, columns.modseqs)
+    return [row for row in rows if not numbers.contains(touched, row[0])]
 
 
 FOUNDATIONS: tuple[Callable[[Tx], Found], ...] = (database_is_sound, account_has_its_row)

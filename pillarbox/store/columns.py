@@ -12,13 +12,12 @@ read again. A mailbox that is not in memory is one of which everything has been 
 import asyncio
 from array import array
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from pillarbox.model import column, numbers
 from pillarbox.model.actors import Actor
 from pillarbox.model.changes import Columns, Delta, Rows
-from pillarbox.model.numbers import Runs
 from pillarbox.model.rights import READ
 from pillarbox.store import access, changes
 from pillarbox.store.snapshots import Snapshots
@@ -79,52 +78,52 @@ class ColumnsCache:
         if known is None:
             known = await self._snapshots.find(account, mailbox, await self._read(account, lineage))
         if known is not None:
-            columns, messages = await self._caught_up(account, actor, known)
+            columns, messages, moved = await self._caught_up(account, actor, known)
         if known is None or len(columns.uids) != messages:
-            columns, _ = await self._caught_up(account, actor, Columns.joined(mailbox, NEVER, ()))
-        return self._keep((account, mailbox), columns, UNSAVED)
+            nothing = Columns.joined(mailbox, NEVER, ())
+            columns, _, moved = await self._caught_up(account, actor, nothing)
+        return self._keep((account, mailbox), columns, moved)
 
-    async def _caught_up(self, account: int, actor: Actor, known: Columns) -> tuple[Columns, int]:
+    async def _caught_up(self, account: int, actor: Actor, known: Columns) -> tuple[Columns, int, int]:
         """`known` with all that may have changed since read again, then what happened while that was read;
-        and how many messages there should be. A slice may know some of what is to come already; it does not
-        matter, as a `Delta` names each message as it is at the end."""
+        how many messages there should be, and how many were read. A slice may know some of what is to come
+        already; it does not matter, as a `Delta` names each message as it is at the end."""
         mailbox = known.mailbox
+        read = 0
         while True:
             modseq, runs = await self._read(account, changes.touched, actor, mailbox, known.modseq)
             if runs is None:
                 known, runs = Columns.joined(mailbox, modseq, ()), ()
-            rows = [rows async for rows in self._again(account, known, runs, modseq)]
-            known = Columns.joined(mailbox, modseq, rows)
+            parts: list[Rows] = []
+            last = 0
+            for at, uids in enumerate(known.uids.pieces):
+                last = uids[-1]
+                if numbers.meet(runs, uids[0], last):
+                    read += await self._slices(account, mailbox, uids[0], last, modseq, parts)
+                else:
+                    parts.append(known.piece(at))
+            read += await self._slices(account, mailbox, last + 1, numbers.MAX_NUMBER, modseq, parts)
+            known = Columns.joined(mailbox, modseq, parts)
             way, messages = await self._read(account, _end, actor, mailbox, modseq)
             if way.complete:
-                return apply(known, way), messages
-
-    async def _again(self, account: int, known: Columns, runs: Runs, modseq: int) -> AsyncIterator[Rows]:
-        """The pieces of `known`, those that `runs` touch as they are now; then what comes after them."""
-        last = 0
-        for at, uids in enumerate(known.uids.pieces):
-            last = uids[-1]
-            if numbers.meet(runs, uids[0], last):
-                async for rows in self._slices(account, known.mailbox, uids[0], last, modseq):
-                    yield rows
-            else:
-                yield known.piece(at)
-        async for rows in self._slices(account, known.mailbox, last + 1, numbers.MAX_NUMBER, modseq):
-            yield rows
+                return apply(known, way), messages, read
 
     async def _slices(
-        self, account: int, mailbox: int, low: int, high: int, modseq: int
-    ) -> AsyncIterator[Rows]:
+        self, account: int, mailbox: int, low: int, high: int, modseq: int, parts: list[Rows]
+    ) -> int:
+        """Messages that were there at `modseq`, added to `parts`; how many."""
+        read = 0
         while True:
             await asyncio.sleep(0)
             rows: Rows = await self._read(
                 account, changes.rows, mailbox, low, high, created=modseq, limit=SLICE
             )
             if rows.uids:
-                yield rows
+                parts.append(rows)
+                read += len(rows.uids)
                 low = rows.uids[-1] + 1
             if len(rows.uids) < SLICE:
-                return
+                return read
 
     def _keep(self, key: Key, columns: Columns, unsaved: int = 0) -> Columns:
         if key in self._kept:

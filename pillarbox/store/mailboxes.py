@@ -185,17 +185,9 @@ def status(tx: Tx, actor: Actor, mailbox: int) -> Status:
 def _status(tx: Tx, row: MailboxRow) -> Status:
     counts = flags.counts(tx, row.id)
     messages = sum(n for _, _, n, _ in counts)
-    recent = 0
-    if messages and row.uidnext - 1 > row.recent_uid:
-        (recent,) = tx.rows(
-            "SELECT count(*) FROM message WHERE account = ? AND mailbox = ? AND uid > ?",
-            tx.account,
-            row.id,
-            row.recent_uid,
-        )[0]
     return Status(
         messages=messages,
-        recent=recent,
+        recent=_recent(tx, row, messages),
         unseen=sum(n for _, named, n, _ in counts if SEEN not in named),
         deleted=sum(n for _, named, n, _ in counts if DELETED in named),
         size=sum(octets for *_, octets in counts),
@@ -203,6 +195,21 @@ def _status(tx: Tx, row: MailboxRow) -> Status:
         uidvalidity=row.uidvalidity,
         highest=row.highest,
     )
+
+
+def _recent(tx: Tx, row: MailboxRow, messages: int) -> int:
+    """Messages above `recent_uid`, counted on the side of it where there are fewer UIDs: where nobody uses
+    \\Recent it stays at 0, where somebody does it is near the end."""
+    last = row.uidnext - 1
+    if not messages or last <= row.recent_uid:
+        return 0
+    above = last - row.recent_uid < row.recent_uid
+    low, high = (row.recent_uid + 1, last) if above else (1, row.recent_uid)
+    found: int = tx.rows(
+        "SELECT count(*) FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?",
+        *(tx.account, row.id, low, high),
+    )[0][0]
+    return found if above else messages - found
 
 
 def select(tx: Tx, actor: Actor, mailbox: int, raise_recent: bool) -> Selected:

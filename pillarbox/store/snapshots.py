@@ -16,8 +16,9 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from io import FileIO
 from pathlib import Path
 
 from pillarbox.model.changes import Columns, Rows
@@ -27,6 +28,7 @@ LEAST = 16_384  # messages: to read so many rows takes about as long as opening 
 FOLDER = "views"
 
 _MAGIC = b"pillarbox columns 1 " + sys.byteorder[:1].encode("ascii")
+MESSAGE = 4 + 2 + 8  # octets of one: UID, flag set, mod-sequence
 _HEAD = struct.Struct("=21s32sQQII")  # magic, lineage, mailbox, mod-sequence, pieces, checksum of the rest
 
 
@@ -43,7 +45,7 @@ class Snapshots:
         self._saving: dict[tuple[int, int], asyncio.Task[None]] = {}
 
     async def find(self, account: int, mailbox: int, lineage: str) -> Columns | None:
-        path = _path(self._folder_of(account), mailbox)
+        path = path_of(self._folder_of(account), mailbox)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, load, path, mailbox, lineage)
 
@@ -56,7 +58,7 @@ class Snapshots:
             task.add_done_callback(lambda _: self._saving.pop(key))
 
     async def _save(self, account: int, columns: Columns) -> None:
-        path = _path(self._folder_of(account), columns.mailbox)
+        path = path_of(self._folder_of(account), columns.mailbox)
         with contextlib.suppress(Refused, OSError):
             lineage = await self._settle(account)
             await asyncio.get_running_loop().run_in_executor(self._executor, write, path, columns, lineage)
@@ -67,7 +69,7 @@ class Snapshots:
             await asyncio.wait(self._saving.values())
 
 
-def _path(folder: Path, mailbox: int) -> Path:
+def path_of(folder: Path, mailbox: int) -> Path:
     return folder / FOLDER / f"{mailbox:016x}"
 
 
@@ -95,27 +97,40 @@ def write(path: Path, columns: Columns, lineage: str) -> None:
 def load(path: Path, mailbox: int, lineage: str) -> Columns | None:
     """What was written there, if it is this mailbox's and whole."""
     try:
-        octets = path.read_bytes()
-        magic, named, number, modseq, count, checksum = _HEAD.unpack_from(octets)
-    except (OSError, struct.error):
+        with path.open("rb", buffering=0) as file:
+            magic, named, number, modseq, count, checksum = _HEAD.unpack(file.read(_HEAD.size))
+            if (magic, named, number) != (_MAGIC, lineage.encode("ascii"), mailbox):
+                return None
+            left = path.stat().st_size - _HEAD.size
+            if left < 4 * count:
+                return None
+            reader = _Reader(file)
+            sizes = reader.column("I", count)
+            if left != 4 * count + MESSAGE * sum(sizes):
+                return None
+            parts = [
+                Rows(reader.column("I", size), reader.column("H", size), reader.column("Q", size))
+                for size in sizes
+            ]
+    except (OSError, EOFError, struct.error):
         return None
-    rest = memoryview(octets)[_HEAD.size :]
-    if (magic, named, number) != (_MAGIC, lineage.encode("ascii"), mailbox) or zlib.crc32(rest) != checksum:
-        return None
-    sizes = array("I")
-    sizes.frombytes(rest[: 4 * count])
-    return Columns.joined(mailbox, modseq, _parts(rest[4 * count :], sizes))
+    return Columns.joined(mailbox, modseq, parts) if reader.checksum == checksum else None
 
 
-def _parts(octets: memoryview, sizes: "array[int]") -> Iterable[Rows]:
-    at = 0
-    for size in sizes:
-        columns = array("I"), array("H"), array("Q")
-        for column in columns:
-            end = at + column.itemsize * size
-            column.frombytes(octets[at:end])
-            at = end
-        yield Rows(*columns)
+class _Reader:
+    """Reads arrays in place, without a lock on the interpreter while an octet moves."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+        self.checksum = 0
+
+    def column(self, typecode: str, size: int) -> "array[int]":
+        column = array(typecode, (0,)) * size
+        with memoryview(column).cast("B") as octets:
+            if self._file.readinto(octets) != len(octets):
+                raise EOFError
+        self.checksum = zlib.crc32(column, self.checksum)
+        return column
 
 
 def sweep(folder: Path, mailboxes: set[int]) -> None:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from pillarbox.model.errors import Refused
-from pillarbox.store import buried, changes, files, flags, objects, remembered, threads
+from pillarbox.store import buried, changes, files, flags, objects, remembered, snapshots, threads
 from pillarbox.store.check import ABANDONED
 from pillarbox.store.staged import Place
 from pillarbox.store.store import Store
@@ -65,6 +65,8 @@ async def tidy(store: Store, account: int) -> None:
     while await store.write(account, remembered.forget):
         pass
     await _unlink_abandoned(store, account)
+    known = await store.read(account, _mailboxes)
+    await asyncio.to_thread(snapshots.sweep, files.account_folder(store.data, account), known)
 
 
 async def _sweep_keys(store: Store, account: int) -> None:
@@ -101,6 +103,11 @@ async def _unlink_abandoned(store: Store, account: int) -> None:
 def _large_blobs(tx: Tx) -> set[str]:
     rows = tx.rows("SELECT id FROM blob WHERE account = ? AND place = ?", tx.account, int(Place.FILE))
     return {f"{blob:016x}" for (blob,) in rows}
+
+
+def _mailboxes(tx: Tx) -> set[int]:
+    rows = tx.rows("SELECT id FROM mailbox WHERE account = ? AND deleted IS NULL", tx.account)
+    return {mailbox for (mailbox,) in rows}
 
 
 def _old_files(folder: Path, before: float) -> list[Path]:

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pillarbox.imap import masks
-from pillarbox.model.column import Column, cut, starts_of
+from pillarbox.model.column import Column, starts_of
 
 
 def flag_sets(ids: list[int]) -> Column:
-    pieces = cut(array("H", ids))
+    pieces = [array("H", ids[at : at + 7]) for at in range(0, len(ids), 7)]
     return Column("H", tuple(pieces), starts_of(pieces))
 
 
@@ -37,5 +37,9 @@ def test_flag_sets_small_and_large_ids(ids: list[int], wanted: set[int]) -> None
     expected = [place for place, one in enumerate(ids) if one in wanted]
     assert masks.selected(range(len(ids)), mask) == expected
     small = [one % 256 for one in ids]
+    for some in (ids, small):
+        places = [place for place, one in enumerate(some) if one in wanted]
+        for most in (len(places), len(some)):
+            assert masks.first_of(flag_sets(some), wanted, most) == (places[0] if places else -1)
     mask = masks.of_flag_sets(flag_sets(small), wanted)
     assert masks.selected(range(len(ids)), mask) == [p for p, one in enumerate(small) if one in wanted]

@@ -65,7 +65,9 @@ async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
     data += (wire.Flags(defined), wire.Exists(len(columns.uids)))
     if not rev2:
         data.append(wire.Recent(session.selected.recent))
-        if number := _first_unseen(session):
+        # The counters are as of before the columns: only where nothing has come in between do they agree.
+        unseen = found.status.unseen if columns.modseq == known else len(columns.uids)
+        if number := _first_unseen(session, unseen):
             data.append(ok(None, f"Message {number} is the first unseen", Unseen(number)))
     last = columns.uids[-1] if columns.uids else 0
     data += (
@@ -88,11 +90,10 @@ def _look(tx: Tx, actor: Actor, path: str) -> tuple[Selected, dict[int, FlagSet]
     return mailboxes.select(tx, actor, row.id, False), flags.flag_sets(tx)
 
 
-def _first_unseen(session: Session) -> int:
+def _first_unseen(session: Session, unseen: int) -> int:
     """RFC 3501 6.3.1; 0 when every message has been seen."""
-    mask = masks.of_flag_sets(session.selected.shown.flag_sets, session.flag_sets.without(SEEN))
-    # One octet a message, so the lowest bit set tells where the first one is.
-    return ((mask & -mask).bit_length() + 7) // 8
+    wanted = session.flag_sets.without(SEEN)
+    return masks.first_of(session.selected.shown.flag_sets, wanted, unseen) + 1
 
 
 async def check(session: Session, tag: bytes, command: wire.Check) -> Outcome:
