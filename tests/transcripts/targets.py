@@ -50,7 +50,8 @@ class TcpWire:
         await self.writer.start_tls(context)
 
     def close(self) -> None:
-        self.writer.close()
+        # At once: the loop ends with the scene, and a TLS goodbye would still be waiting for its answer.
+        self.writer.transport.abort()
 
 
 class Tcp:
