@@ -92,6 +92,6 @@ def row(
 def load() -> list[Row]:
     """All rows, in the order of the design's table."""
     # Importing a family registers its rows.
-    from bench.workloads import arriving, select, fetch, store, search, sort, copy, session, idle  # noqa: F401, I001
+    from bench.workloads import arriving, select, fetch, store, search, sort, copy, session, idle, push  # noqa: F401, I001
 
     return ROWS

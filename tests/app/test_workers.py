@@ -123,6 +123,21 @@ def test_a_password_that_was_changed_counts_at_once_everywhere(server: MailServe
         connect(server, worker, "pat@example.test", "new")
 
 
+def test_an_account_that_is_deleted_while_its_user_is_here(server: MailServer) -> None:
+    server.add_account("ann@example.test", PASSWORD)
+    listening, other = (connect(server, worker, "ann@example.test") for worker in (1, 2))
+    idle(listening)
+    other.command(b"SELECT INBOX")
+    account(server, "delete", "ann@example.test", "--yes")
+    heard(listening, b"* BYE")
+    with pytest.raises(Refusal, match=r"NO|BYE|closed"):
+        other.append(b"INBOX", [MESSAGE])
+    with pytest.raises(Refusal, match="AUTHENTICATIONFAILED"):
+        connect(server, 2, "ann@example.test")
+    server.add_account("ann@example.test", PASSWORD)
+    connect(server, 1, "ann@example.test")
+
+
 # From here on each test has a server of its own, because it does not outlive the test.
 
 
