@@ -69,9 +69,11 @@ class Tls(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Auth(Struct, frozen=True, forbid_unknown_fields=True):
-    """`cleartext`: who may send a password without TLS; "loopback" looks at the client's real address."""
+    """`cleartext`: who may send a password without TLS; "loopback" looks at the client's real address.
+    `unauthenticate`: whether a connection may log in as somebody else after UNAUTHENTICATE."""
 
     cleartext: Cleartext = "loopback"
+    unauthenticate: bool = True
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):

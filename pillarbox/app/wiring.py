@@ -117,7 +117,7 @@ class Sessions:
 
     def configure(self, config: Config) -> None:
         parts, report = self._parts, self._report
-        settings = Settings(config.hostname, config.auth.cleartext)
+        settings = Settings(config.hostname, config.auth.cleartext, unauthenticate=config.auth.unauthenticate)
         imap_services = imap.Services(parts.store, self._authenticator.login, settings, report)
         inbound = delivery(config, parts, report)
         lmtp_service = lmtp.Service(LMTP, config.hostname, inbound, report, trace_id, starttls=True)

@@ -46,6 +46,8 @@ ADVERTISED = (
     Capability("SAVEDATE", "RFC 8514", ("FETCH", "SEARCH")),
     Capability("PREVIEW", "RFC 8970", ("FETCH",)),
     Capability("INPROGRESS", "RFC 9585", ("SEARCH", "COPY", "MOVE", "EXPUNGE")),
+    Capability("COMPRESS=DEFLATE", "RFC 4978", ("COMPRESS",)),
+    Capability("UNAUTHENTICATE", "RFC 8437", ("UNAUTHENTICATE",)),
     Capability("UTF8=ACCEPT", "RFC 6855", ("ENABLE", "APPEND")),
 )
 
@@ -54,9 +56,12 @@ ENABLEABLE = {"IMAP4REV2": "IMAP4rev2", "UTF8=ACCEPT": "UTF8=ACCEPT"}
 
 
 @lru_cache(maxsize=32)
-def capabilities(*, logged_in: bool, tls: bool, cleartext: bool, append_limit: int) -> tuple[str, ...]:
-    """The list for one kind of connection. `cleartext`: passwords may be sent on it as it is."""
-    names = [one.name for one in ADVERTISED if logged_in or one.before_login]
+def capabilities(
+    *, logged_in: bool, tls: bool, cleartext: bool, append_limit: int, without: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """The list for one kind of connection. `cleartext`: passwords may be sent on it as it is; `without`:
+    what cannot be used on it now."""
+    names = [one.name for one in ADVERTISED if (logged_in or one.before_login) and one.name not in without]
     if logged_in:
         # RFC 7889 3.1: the greatest message APPEND takes.
         return (*names, f"APPENDLIMIT={append_limit}")

@@ -143,11 +143,15 @@ class Session:
 
     def capabilities(self) -> tuple[str, ...]:
         settings = self.services.settings
+        without = ["COMPRESS=DEFLATE"] if self.connection.compressed else []
+        if not settings.unauthenticate:
+            without.append("UNAUTHENTICATE")
         return capabilities(
             logged_in=self.logged_in,
             tls=self.connection.tls or not settings.tls,
             cleartext=self.cleartext,
             append_limit=settings.append_limit,
+            without=tuple(without),
         )
 
     def admit(self, login: Login) -> None:
@@ -168,6 +172,13 @@ class Session:
         """SELECTED -> AUTHENTICATED."""
         self.view = None
         self._rows = _ROWS[State.AUTHENTICATED]
+
+    def forget(self) -> None:
+        """Any state -> NOT_AUTHENTICATED, and nothing is left of who was logged in (RFC 8437 3, 8)."""
+        kept = self.connection, self.failed_logins, self._draining
+        self.closed()
+        Session.__init__(self, self.services)
+        self.connection, self.failed_logins, self._draining = kept
 
     @property
     def selected(self) -> View:

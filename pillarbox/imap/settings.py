@@ -19,6 +19,7 @@ class Settings:
     cleartext: Cleartext = "loopback"
     tls: bool = True  # STARTTLS can be offered: there is a certificate
     append_limit: int = 100 * 1024 * 1024  # octets of one message
+    unauthenticate: bool = True  # RFC 8437 8: a proxy that trusts one login a connection needs it off
     append_memory: int = 64 * 1024 * 1024  # octets that the messages of one MULTIAPPEND hold until its end
     login_timeout: float = 60.0  # seconds of silence before login
     upload_timeout: float = 300.0  # within a command that has begun

@@ -46,6 +46,8 @@ _ROWS = (
     Row("STARTTLS", "authenticate", NOT_AUTHENTICATED, "RFC 9051 6.2.1"),
     Row("AUTHENTICATE", "authenticate", NOT_AUTHENTICATED, "RFC 9051 6.2.2"),
     Row("LOGIN", "authenticate", NOT_AUTHENTICATED, "RFC 9051 6.2.3"),
+    Row("UNAUTHENTICATE", "authenticate", LOGGED_IN, "RFC 8437 3"),
+    Row("COMPRESS", "compress", LOGGED_IN, "RFC 4978 3"),
     # RFC 9051 6.3.1 asks clients to ENABLE before they SELECT; RFC 5161 3.1 lets servers not check.
     Row("ENABLE", "capability", LOGGED_IN, "RFC 9051 6.3.1"),
     Row("SELECT", "select", LOGGED_IN, "RFC 9051 6.3.2"),

@@ -3,6 +3,7 @@
 import imaplib
 import ssl
 import time
+import zlib
 
 import pytest
 
@@ -64,3 +65,55 @@ def test_a_wrong_password(place: Place) -> None:
         with pytest.raises(imaplib.IMAP4.error):
             client.login(address, "wrong")
         assert client.login(address, PASSWORD)[0] == "OK"
+
+
+class Deflated(imaplib.IMAP4):
+    """imaplib with COMPRESS: everything that goes through its socket goes through zlib as well."""
+
+    def compress(self) -> None:
+        assert self.xatom("COMPRESS", "DEFLATE")[0] == "OK"
+        self.packer, self.unpacker = zlib.compressobj(wbits=-15), zlib.decompressobj(-15)
+        self.came = b""
+
+    def send(self, data: bytes) -> None:
+        if hasattr(self, "packer"):
+            data = self.packer.compress(data) + self.packer.flush(zlib.Z_SYNC_FLUSH)
+        super().send(data)
+
+    def _until(self, size: int, end: bytes) -> bytes:
+        while len(self.came) < size and (not end or end not in self.came):
+            got = self.sock.recv(4096)
+            assert got
+            self.came += self.unpacker.decompress(got)
+        if end:
+            size = self.came.index(end) + len(end)
+        out, self.came = self.came[:size], self.came[size:]
+        return out
+
+    def read(self, size: int) -> bytes:
+        return self._until(size, b"") if hasattr(self, "unpacker") else super().read(size)
+
+    def readline(self) -> bytes:
+        return self._until(1 << 30, b"\n") if hasattr(self, "unpacker") else super().readline()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_compressed(place: Place, tls: bool) -> None:
+    address = place.account()
+    letter = LETTER + b"".join(b"line %d of many\r\n" % n for n in range(20_000))
+    with Deflated("localhost" if tls else place.host, place.imap) as client:
+        if tls:
+            assert client.starttls(ssl.create_default_context(cafile=place.certificate))[0] == "OK"
+        assert client.login(address, PASSWORD)[0] == "OK"
+        if "COMPRESS=DEFLATE" not in client.capability()[1][0].decode():
+            pytest.skip(f"{place.name} does not compress")
+        client.compress()
+        for _ in range(3):
+            assert client.append("INBOX", "", imaplib.Time2Internaldate(time.time()), letter)[0] == "OK"
+        assert client.select("INBOX") == ("OK", [b"3"])
+        got = client.fetch("1:3", "(BODY.PEEK[])")[1]
+        assert [one[1] for one in got if isinstance(one, tuple)] == [letter] * 3
+        with place.client(address) as other:
+            other.append("INBOX", LETTER)
+        assert client.noop()[0] == "OK"
+        assert client.response("EXISTS")[1][-1] == b"4"

@@ -1,4 +1,4 @@
-"""LOGIN, AUTHENTICATE, STARTTLS, LOGOUT."""
+"""LOGIN, AUTHENTICATE, STARTTLS, LOGOUT, UNAUTHENTICATE."""
 
 from __future__ import annotations
 
@@ -50,6 +50,16 @@ async def starttls(session: Session, tag: bytes, command: wire.StartTls) -> Outc
 async def logout(session: Session, tag: bytes, command: wire.Logout) -> Outcome:
     session.connection.close()
     return Done("Until next time", data=(bye("Logging out"),))
+
+
+async def unauthenticate(session: Session, tag: bytes, command: wire.Unauthenticate) -> Outcome:
+    # RFC 8437 3: BAD where it is not offered, and never NO.
+    if not session.services.settings.unauthenticate:
+        raise PeerSyntax("UNAUTHENTICATE is not offered here")
+    session.forget()
+    if session.connection.compressed:
+        session.connection.stop_compress()  # RFC 8437 4.1
+    return Done("Logged out, log in again", CapabilityCode(session.capabilities()))
 
 
 @dataclass(slots=True)

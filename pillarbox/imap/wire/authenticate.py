@@ -1,4 +1,4 @@
-"""LOGIN, AUTHENTICATE, STARTTLS, LOGOUT (RFC 9051 6.1.3, 6.2).
+"""LOGIN, AUTHENTICATE, STARTTLS, LOGOUT (RFC 9051 6.1.3, 6.2), UNAUTHENTICATE (RFC 8437).
 
 The exchange of lines after AUTHENTICATE is the session's; base64 is decoded and encoded here.
 """
@@ -45,6 +45,11 @@ class Logout:
 
 
 @dataclass(frozen=True, slots=True)
+class Unauthenticate:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
 class Challenge:
     """`+ base64`: one server step of a SASL exchange; b"" asks for the client's first step."""
 
@@ -77,6 +82,10 @@ def parse_starttls(reader: Reader) -> StartTls:
 
 def parse_logout(reader: Reader) -> Logout:
     return Logout()
+
+
+def parse_unauthenticate(reader: Reader) -> Unauthenticate:
+    return Unauthenticate()
 
 
 def encode_challenge(challenge: Challenge, kind: Kind) -> bytes:

@@ -12,6 +12,7 @@ from pillarbox.imap.wire import (
     append,
     authenticate,
     capability,
+    compress,
     copy,
     expunge,
     fetch,
@@ -30,6 +31,8 @@ Command = (
     | authenticate.Authenticate
     | authenticate.StartTls
     | authenticate.Logout
+    | authenticate.Unauthenticate
+    | compress.Compress
     | capability.Capability
     | capability.Noop
     | capability.Enable
@@ -62,6 +65,8 @@ PARSERS: dict[str, Callable[[Reader], Command]] = {
     "AUTHENTICATE": authenticate.parse_authenticate,
     "STARTTLS": authenticate.parse_starttls,
     "LOGOUT": authenticate.parse_logout,
+    "UNAUTHENTICATE": authenticate.parse_unauthenticate,
+    "COMPRESS": compress.parse_compress,
     "CAPABILITY": capability.parse_capability,
     "NOOP": capability.parse_noop,
     "ENABLE": capability.parse_enable,
