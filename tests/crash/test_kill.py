@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 from collections import Counter
+from pathlib import Path
+
+import pytest
 
 from bench.servers import PillarboxServer, imap
 from tests import corpus
@@ -15,11 +20,12 @@ ROUNDS = 10 if LONG else 2
 MESSAGES = 1000 if LONG else 300
 
 
-def test_what_was_acknowledged_survives_a_kill() -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_was_acknowledged_survives_a_kill(workers: int) -> None:
     real = corpus.real()
     chance = random.Random(1)
     promises = Promises()
-    with PillarboxServer() as server:
+    with PillarboxServer(workers) as server:
         server.ensure(USERS)
         for number in range(ROUNDS):
             # Killed somewhere in the middle, at a point no client chose.
@@ -36,6 +42,30 @@ def test_what_was_acknowledged_survives_a_kill() -> None:
         server.stop()
         checked = server.check()
         assert checked.returncode == 0, checked.stdout.decode() + checked.stderr.decode()
+
+
+def test_what_was_acknowledged_survives_the_kill_of_a_worker() -> None:
+    """The server goes on without it, and so do half of the clients."""
+    real = corpus.real()
+    chance = random.Random(2)
+    promises = Promises()
+    with PillarboxServer(2) as server:
+        server.ensure(USERS)
+        for number in range(ROUNDS):
+            promises.next_round(chance.randrange(MESSAGES // 10, MESSAGES // 4))
+            threads = start(server, promises, letters(real, MESSAGES))
+            assert promises.enough.wait(120), f"round {number + 1}: only {promises.count} acknowledged"
+            os.kill(chance.choice(children(server.pid)), signal.SIGKILL)
+            for thread in threads:
+                thread.join(60)
+            assert missing(server, promises) == [], f"round {number + 1}"
+        server.stop()
+        checked = server.check()
+        assert checked.returncode == 0, checked.stdout.decode() + checked.stderr.decode()
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def missing(server: PillarboxServer, promises: Promises) -> list[str]:
