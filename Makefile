@@ -5,10 +5,10 @@ BIN := .venv/bin
 PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check format bench crash fuzz soak docs clean
+.PHONY: help install serve test check format bench bench-scale crash fuzz soak docs clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 install: .venv/installed  ## make .venv with the package and the command pillarbox in it
 
@@ -27,6 +27,9 @@ check: .venv/installed-dev  ## what must hold before a commit: format, lint, typ
 format: .venv/installed-dev  ## put the code in shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench-scale: .venv/installed-dev  ## measure what depends on the size of a mailbox; SIZES=1000,1000000
+	$(BIN)/python -m bench.scale $(if $(SIZES),--sizes $(SIZES))
 
 bench: .venv/installed-dev  ## measure beside Dovecot
 	$(BIN)/python -m bench

@@ -173,7 +173,9 @@ class Matcher:
         session, shown, progress = self._session, self._view.shown, self._progress
         progress.done += self._count - masks.size(candidates)
         for spans in _batches(masks.spans(candidates, self._count), size):
-            places = {shown.uids[place]: place for place in view.indices(spans)}
+            places: dict[int, int] = {}
+            for start, stop in spans:
+                places.update(zip(shown.uids[start:stop], range(start, stop)))
             runs: Runs = view.uid_runs(self._view, spans)
             yield (
                 places,
