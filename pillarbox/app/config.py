@@ -27,7 +27,7 @@ _ADDRESS = re.compile(
 )
 
 # Keys, or tables of them, that SIGHUP changes in a running server; the others need a restart.
-RELOADABLE = ("tls", "auth")
+RELOADABLE = ("tls", "auth", "limits")
 
 
 class ConfigError(Exception):
@@ -76,6 +76,12 @@ class Auth(Struct, frozen=True, forbid_unknown_fields=True):
     unauthenticate: bool = True
 
 
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """`save`: how many messages one COPY or APPEND may save, for IMAP's SAVELIMIT; without it, any number."""
+
+    save: Annotated[int, Meta(ge=1, le=2**32 - 1)] | None = None
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     hostname: Annotated[str, Meta(pattern=r"^[^\s@/]+$")] = "localhost"
     data: str = "var"
@@ -83,6 +89,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     listen: Listen = DEFAULT_LISTEN
     tls: Tls = Tls()
     auth: Auth = Auth()
+    limits: Limits = Limits()
 
     @property
     def data_folder(self) -> Path:

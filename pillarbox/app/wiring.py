@@ -117,7 +117,12 @@ class Sessions:
 
     def configure(self, config: Config) -> None:
         parts, report = self._parts, self._report
-        settings = Settings(config.hostname, config.auth.cleartext, unauthenticate=config.auth.unauthenticate)
+        settings = Settings(
+            config.hostname,
+            config.auth.cleartext,
+            unauthenticate=config.auth.unauthenticate,
+            save_limit=config.limits.save,
+        )
         imap_services = imap.Services(parts.store, self._authenticator.login, settings, report)
         inbound = delivery(config, parts, report)
         lmtp_service = lmtp.Service(LMTP, config.hostname, inbound, report, trace_id, starttls=True)

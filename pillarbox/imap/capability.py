@@ -57,14 +57,25 @@ ENABLEABLE = {"IMAP4REV2": "IMAP4rev2", "UTF8=ACCEPT": "UTF8=ACCEPT"}
 
 @lru_cache(maxsize=32)
 def capabilities(
-    *, logged_in: bool, tls: bool, cleartext: bool, append_limit: int, without: tuple[str, ...] = ()
+    *,
+    logged_in: bool,
+    tls: bool,
+    cleartext: bool,
+    append_limit: int,
+    save_limit: int | None = None,
+    without: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
     """The list for one kind of connection. `cleartext`: passwords may be sent on it as it is; `without`:
     what cannot be used on it now."""
     names = [one.name for one in ADVERTISED if (logged_in or one.before_login) and one.name not in without]
     if logged_in:
         # RFC 7889 3.1: the greatest message APPEND takes.
-        return (*names, f"APPENDLIMIT={append_limit}")
+        names.append(f"APPENDLIMIT={append_limit}")
+        if save_limit is not None:
+            # RFC 9738 3: SAVELIMIT is for who limits COPY and APPEND alone. Clients that do not know it
+            # cannot go on where they are cut off, so there is none but where the operator wants it.
+            names.append(f"SAVELIMIT={save_limit}")
+        return tuple(names)
     if not tls:
         names.append("STARTTLS")
     if cleartext:

@@ -151,6 +151,7 @@ class Session:
             tls=self.connection.tls or not settings.tls,
             cleartext=self.cleartext,
             append_limit=settings.append_limit,
+            save_limit=settings.save_limit,
             without=tuple(without),
         )
 

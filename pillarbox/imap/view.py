@@ -95,6 +95,15 @@ def uid_runs(view: View, spans: Spans) -> Runs:
     return tuple((uids[start], uids[stop - 1]) for start, stop in spans)
 
 
+def uid_of_highest(view: View, spans: Spans, count: int) -> int:
+    """The UID of the `count`-th message of `spans`, from above; there are at least so many."""
+    for start, stop in reversed(spans):
+        if stop - start >= count:
+            return view.shown.uids[stop - count]
+        count -= stop - start
+    raise IndexError(count)
+
+
 def count(spans: Spans) -> int:
     return sum(stop - start for start, stop in spans)
 

@@ -16,7 +16,7 @@ from pillarbox.imap.wire import limits
 from pillarbox.imap.wire.command import split
 from pillarbox.imap.wire.encode import encode
 from pillarbox.imap.wire.literal import literal_at_end
-from pillarbox.imap.wire.response import AppendUid, Continue
+from pillarbox.imap.wire.response import AppendUid, Continue, MessageLimit
 from pillarbox.model.errors import Code, PeerSyntax, Refused
 from pillarbox.model.numbers import runs_of
 from pillarbox.net.session import Answer, Line, Octets
@@ -40,6 +40,13 @@ def maybe_upload(session: Session, pieces: list[bytes]) -> Upload | None:
         return None
     command = wire.head(pieces, head.start, session.kind.utf8)
     return None if command is None else Upload(session, head.tag, command)
+
+
+class TooManyAtOnce(Refused):
+    """More messages than one command may save (RFC 9738)."""
+
+    def __init__(self) -> None:
+        super().__init__("These are too many messages for one command", Code.LIMIT)
 
 
 @dataclass(slots=True)
@@ -81,7 +88,10 @@ class Upload:
     async def _announced(self) -> Answer:
         """A message of this size is to come: ask for it, wait for it, or end the command."""
         session, literal = self._session, self._coming.head.literal
-        limit = session.services.settings.append_limit
+        settings = session.services.settings
+        limit = settings.append_limit
+        if self._failure is None and len(self._incoming) == settings.save_limit:
+            self._fail(TooManyAtOnce())
         if literal.size > limit and self._failure is None:
             self._failure = Refused(f"A message has at most {limit} octets", Code.TOOBIG)
         if self._failure is not None and literal.sync:
@@ -161,6 +171,9 @@ class Upload:
 
     async def _file(self) -> Outcome:
         """All messages into the mailbox, or none (RFC 3502 6.3.11)."""
+        limit = self._session.services.settings.save_limit
+        if isinstance(self._failure, TooManyAtOnce) and limit is not None:
+            return Done(self._failure.text, MessageLimit(limit), condition="NO")
         if self._failure is not None:
             raise self._failure
         assert self._mailbox is not None

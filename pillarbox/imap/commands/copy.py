@@ -9,7 +9,7 @@ from pillarbox.imap.commands.numbers import spans
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.progress import Progress
 from pillarbox.imap.wire import copy as wire
-from pillarbox.imap.wire.response import CopyUid, ok
+from pillarbox.imap.wire.response import CopyUid, MessageLimit, ok
 from pillarbox.model.errors import Code, Refused
 from pillarbox.store import mailboxes, messages
 from pillarbox.store.mailboxes import MailboxRow
@@ -25,6 +25,11 @@ async def copy(session: Session, tag: bytes, command: wire.Copy) -> Outcome:
     if view.ghosts(shown, chosen):
         # RFC 9051 6.4.7, RFC 2180 4.4.1: COPY does all or nothing, and some are gone.
         raise Refused("Some of the messages have been expunged", Code.EXPUNGEISSUED)
+    limit = session.services.settings.save_limit
+    if limit is not None and view.count(chosen) > limit:
+        # RFC 9738 3.1: all or nothing, so nothing; the UID says how far down a smaller set would reach.
+        lowest = view.uid_of_highest(shown, chosen, limit)
+        return Done("These are too many messages for one COPY", MessageLimit(limit, lowest), condition="NO")
     word = "UID COPY" if command.uid else "COPY"
     if not chosen:
         return Done(f"{word} completed, no message was named")

@@ -104,6 +104,14 @@ class CopyUid:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageLimit:
+    """RFC 9738 3.1: the most messages of one command, and the lowest UID it would get to."""
+
+    limit: int
+    uid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InProgress:
     """RFC 9585 4: how far the command `tag` is; `goal` None when it is not known, `done` likewise."""
 
@@ -126,6 +134,7 @@ ResponseCode = (
     | MailboxId
     | AppendUid
     | CopyUid
+    | MessageLimit
     | InProgress
 )
 
@@ -217,6 +226,8 @@ def _code(code: ResponseCode) -> str:
             return f"APPENDUID {uidvalidity} {set_text(uids)}"
         case CopyUid(uidvalidity, source, target):
             return f"COPYUID {uidvalidity} {set_text(source)} {set_text(target)}"
+        case MessageLimit(limit, uid):
+            return f"MESSAGELIMIT {limit}" if uid is None else f"MESSAGELIMIT {limit} {uid}"
         case InProgress(tag, done, goal):
             # RFC 9585 4: NIL for a tag that would end the response code.
             spelled = "NIL" if b"]" in tag else quoted(tag).decode("ascii")

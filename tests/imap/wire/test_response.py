@@ -10,6 +10,7 @@ from pillarbox.imap.wire.response import (
     InProgress,
     MailboxId,
     Mark,
+    MessageLimit,
     Modified,
     PermanentFlags,
     UidNext,
@@ -55,6 +56,8 @@ RESPONSES = [
     (ok(None, "x", InProgress(b"A1")), b'* OK [INPROGRESS ("A1" NIL NIL)] x\r\n'),
     (ok(None, "x", InProgress(b"A1", 175, 1000)), b'* OK [INPROGRESS ("A1" 175 1000)] x\r\n'),
     (ok(None, "x", InProgress(b"A]1", 0, 1)), b"* OK [INPROGRESS (NIL 0 1)] x\r\n"),
+    (no(b"a", "x", MessageLimit(1000, 20001)), b"a NO [MESSAGELIMIT 1000 20001] x\r\n"),
+    (no(b"a", "x", MessageLimit(1000)), b"a NO [MESSAGELIMIT 1000] x\r\n"),
     (Continue("Ready for literal"), b"+ Ready for literal\r\n"),
 ]
 
