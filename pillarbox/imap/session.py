@@ -31,7 +31,7 @@ from pillarbox.imap.settings import MAX_BAD, MAX_BAD_BEFORE_LOGIN, Settings
 from pillarbox.imap.table import TABLE, Row, State
 from pillarbox.imap.view import View
 from pillarbox.imap.wire import limits
-from pillarbox.imap.wire.command import parse, split
+from pillarbox.imap.wire.command import parse, split, unknown
 from pillarbox.imap.wire.encode import encode
 from pillarbox.imap.wire.literal import literal_at_end
 from pillarbox.imap.wire.response import (
@@ -306,7 +306,7 @@ class Session:
             head = split(pieces[0])
             row = self._rows.get(head.name)
             if row is None:
-                raise PeerSyntax(_unavailable(head.name))
+                raise PeerSyntax(f"{head.name} is not allowed now" if head.name in TABLE else unknown(head))
             command = parse(pieces, self.kind.utf8, head).command
         except PeerSyntax as error:
             return self._answer_bad(pieces[0], Fault(str(error)))
@@ -405,9 +405,3 @@ def _tag_of(line: bytes) -> bytes | None:
         return split(line).tag
     except PeerSyntax:
         return None
-
-
-def _unavailable(name: str) -> str:
-    if name not in TABLE:
-        return f"There is no command {name}"
-    return f"{name} is not allowed now"

@@ -9,7 +9,7 @@ from enum import Enum
 
 
 class Code(Enum):
-    """Why a request was refused, in the words of RFC 9051 7.1 (and RFC 5530, 9208, 8474 where it borrows)."""
+    """Why a request was refused, in the words of RFC 9051 7.1, and of RFC 5530, 6154, 8474 and 9208."""
 
     ALREADYEXISTS = "ALREADYEXISTS"
     AUTHENTICATIONFAILED = "AUTHENTICATIONFAILED"
@@ -34,6 +34,7 @@ class Code(Enum):
     TRYCREATE = "TRYCREATE"
     UNAVAILABLE = "UNAVAILABLE"
     UNKNOWN_CTE = "UNKNOWN-CTE"
+    USEATTR = "USEATTR"
 
 
 class PeerSyntax(Exception):

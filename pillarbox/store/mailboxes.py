@@ -257,8 +257,8 @@ def create(tx: Tx, actor: Actor, path: str, role: Role | None = None) -> Mailbox
     if role and tx.row(
         "SELECT 1 FROM mailbox WHERE account = ? AND role = ? AND deleted IS NULL", tx.account, role.value
     ):
-        # RFC 6154 3: a server may refuse a second mailbox for the same use.
-        raise Refused("Another mailbox has that special use already", Code.CANNOT)
+        # RFC 6154 3: a server may refuse a second mailbox for the same use, and says what it refuses.
+        raise Refused("Another mailbox has that special use already", Code.USEATTR)
     _require_create(tx, actor, parent)
     modseq = changes.next_modseq(tx, State.MAILBOX)
     if existing is None:

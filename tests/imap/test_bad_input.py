@@ -21,7 +21,8 @@ def test_unknown_commands_and_wrong_states(play: Play) -> None:
     async def script(world: World) -> None:
         user = world.connect()
         await user.greeting()
-        assert (await user.status(b"XYZZY")).startswith(b"BAD ")
+        assert await user.status(b"XYZZY") == b"BAD There is no command XYZZY"
+        assert await user.status(b" NOOP") == b"BAD A command name expected at octet 4 of the command"
         assert (await user.status(b"SELECT INBOX")).startswith(b"BAD ")
         assert (await user.status(b"FETCH 1 FLAGS")).startswith(b"BAD ")
         await user.ok(b"LOGIN ada secret")
@@ -99,6 +100,10 @@ def test_octets_that_no_line_may_hold(play: Play) -> None:
             await user.client.send(line + b"\r\n")
             assert (await user.client.read_line()).startswith(b"a BAD "), line
         await user.client.send(b"a NOOP\n")
+        assert (await user.client.read_line()).startswith(b"a BAD ")
+        await user.client.send(b"a IDLE\r\n")
+        assert (await user.client.read_line()).startswith(b"+ ")
+        await user.client.send(b"DONE\n")
         assert (await user.client.read_line()).startswith(b"a BAD ")
         await user.client.send(b"a STATUS {5+}\nINBOX (MESSAGES)\r\n")
         assert (await user.client.read_line()).startswith(b"a BAD ")

@@ -130,6 +130,7 @@ def test_special_uses_are_given_once(play: Play) -> None:
         user = await world.user()
         assert (await user.status(b"CREATE a (USE (\\Flagged))")).startswith(b"NO [USEATTR] ")
         assert (await user.status(b"CREATE a (USE (\\Nonsense))")).startswith(b"NO [USEATTR] ")
+        assert (await user.status(b"CREATE Bin (USE (\\Trash))")).startswith(b"NO [USEATTR] ")
         await user.ok(b"DELETE Trash")
         await user.ok(b"CREATE Bin (USE (\\Trash))")
         assert b'* LIST (\\HasNoChildren \\Trash) "/" Bin' in await user.ok(b'LIST "" *')

@@ -76,7 +76,7 @@ def test_what_cannot_be_a_name_is_not_there(verbs: Verbs, path: str) -> None:
 
 
 def test_a_special_use_belongs_to_one_mailbox(verbs: Verbs) -> None:
-    assert refusal(verbs, mailboxes.create, "Other", Role.SENT) is Code.CANNOT
+    assert refusal(verbs, mailboxes.create, "Other", Role.SENT) is Code.USEATTR
     verbs.write(mailboxes.delete, "Sent")
     assert verbs.write(mailboxes.create, "x/Other", Role.SENT).role is Role.SENT
     assert verbs.read(mailboxes.require, "x").role is None

@@ -78,6 +78,8 @@ class Exchange:
         # RFC 9051 6.2.2: a line with a single "*" gives up, and is answered BAD.
         if line == b"*":
             raise PeerSyntax("Authentication given up")
+        if self.session.connection.bare_lf:
+            raise PeerSyntax("A line ends in CR LF")
         step = self.mechanism.step(wire.response(line))
         if isinstance(step, Credentials):
             return await _verified(self.session, step)

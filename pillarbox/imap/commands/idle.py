@@ -69,7 +69,7 @@ class Idling:
             await asyncio.wait([self._pushing])  # the view is one task's at a time
         self._session.resume()
         # RFC 9051 6.3.13: only DONE may come. Anything else ends the command too, else it would never end.
-        if line.upper() != b"DONE":
+        if not wire.is_done(line) or self._session.connection.bare_lf:
             raise PeerSyntax("DONE expected")
         return Done("IDLE terminated")
 

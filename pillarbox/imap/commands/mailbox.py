@@ -10,6 +10,7 @@ from pillarbox.imap.wire.encode import Response
 from pillarbox.imap.wire.list import Listed
 from pillarbox.imap.wire.response import MailboxId, Mark, ok
 from pillarbox.model import ids
+from pillarbox.model.errors import Code, Refused
 from pillarbox.model.names import Role
 from pillarbox.store import mailboxes, subscriptions
 from pillarbox.store.mailboxes import MailboxRow
@@ -28,7 +29,7 @@ async def create(session: Session, tag: bytes, command: wire.Create) -> Outcome:
         role = _ROLES.get(use.lower())
         if role is None or role in _NOT_CREATED or len(command.uses) > 1:
             # RFC 6154 3: a mailbox has one use here, and some uses cannot be given.
-            return Done("The special use cannot be given", Mark.USEATTR, condition="NO")
+            raise Refused("The special use cannot be given", Code.USEATTR)
     row = await session.store.write(session.account, mailboxes.create, session.actor, command.mailbox, role)
     # RFC 8474 4.1
     code = MailboxId(ids.spell(ids.Kind.MAILBOX, row.id))

@@ -144,10 +144,15 @@ def parse(pieces: Sequence[bytes], utf8: bool = False, head: Split | None = None
     head = head or split(pieces[0] if pieces else b"")
     parser = PARSERS.get(head.name)
     if not parser:
-        if not head.name or head.name == "UID":
-            raise PeerSyntax(f"A command name expected at octet {head.start + 2} of the command")
-        raise PeerSyntax(f"There is no command {head.name[:40]}")
+        raise PeerSyntax(unknown(head))
     reader = Reader(pieces, utf8, head.start)
     command = parser(reader)
     reader.end()
     return Tagged(head.tag, head.name, command)
+
+
+def unknown(head: Split) -> str:
+    """What is wrong with a name that is no command's."""
+    if not head.name or head.name == "UID":
+        return f"A command name expected at octet {head.start + 2} of the command"
+    return f"There is no command {head.name[:40]}"

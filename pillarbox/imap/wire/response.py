@@ -26,7 +26,6 @@ class Mark(Enum):
     READ_WRITE = "READ-WRITE"
     UIDNOTSTICKY = "UIDNOTSTICKY"
     UIDREQUIRED = "UIDREQUIRED"  # RFC 9586 3
-    USEATTR = "USEATTR"  # RFC 6154 6
 
 
 @dataclass(frozen=True, slots=True)
