@@ -22,6 +22,15 @@ def test_an_mbox(run: Run) -> None:
     assert run("check").code == 0
 
 
+def test_few_messages(run: Run) -> None:
+    run("account", "add", ADDRESS)
+    Path("one.eml").write_bytes(b"Subject: one\n\nx\n")
+    assert run("import", ADDRESS, "one.eml").out == "1 message is imported into INBOX.\n"
+    Path("Drafts").write_bytes(b"")
+    assert run("import", ADDRESS, "Drafts").out == "0 messages are imported into no mailbox.\n"
+    assert counts(run) == {"INBOX": (1, 1)}
+
+
 def test_into_a_mailbox(run: Run) -> None:
     run("account", "add", ADDRESS)
     Path("old.mbox").write_bytes(MBOX)

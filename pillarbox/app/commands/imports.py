@@ -33,5 +33,9 @@ def import_mail(
     show(
         {"messages": imported.messages, "octets": imported.octets, "mailboxes": imported.mailboxes},
         json,
-        f"{imported.messages} messages are imported into {', '.join(imported.mailboxes) or 'no mailbox'}.",
+        f"{_counted(imported.messages)} imported into {', '.join(imported.mailboxes) or 'no mailbox'}.",
     )
+
+
+def _counted(messages: int) -> str:
+    return "1 message is" if messages == 1 else f"{messages} messages are"

@@ -29,8 +29,9 @@ _KEYWORD = re.compile(r"[^\x00-\x20\x7f-\U0010ffff(){%*\"\\\]]{1,128}")
 
 
 def is_mbox(path: Path) -> bool:
+    """An empty file is an mbox without messages: programs keep one for each mailbox."""
     with path.open("rb") as file:
-        return file.read(5) == b"From "
+        return file.read(5) in (b"From ", b"")
 
 
 def letters(path: Path, mailbox: str = "") -> Iterator[Letter]:
