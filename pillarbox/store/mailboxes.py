@@ -28,6 +28,10 @@ MAX_MAILBOXES = 20_000  # an account: LIST looks at all of them
 TOP = 0  # the parent of what has none
 
 _COLUMNS = "id, parent, name, role, selectable, uidvalidity, uidnext, recent_uid, highest"
+_AND_CHILDREN = (
+    f"{_COLUMNS}, EXISTS (SELECT 1 FROM mailbox c WHERE c.account = mailbox.account"
+    " AND c.parent = mailbox.id AND c.deleted IS NULL)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def find(tx: Tx, actor: Actor, path: str) -> MailboxRow | None:
     _, _, row = _approach(tx, path)
     if row is None or rights.LOOKUP not in access.effective(tx, actor, row[0]):
         return None
-    return _mailbox(tx, row, path)
+    return _made(row, path)
 
 
 def require(tx: Tx, actor: Actor, path: str) -> MailboxRow:
@@ -92,14 +96,14 @@ def require(tx: Tx, actor: Actor, path: str) -> MailboxRow:
 def get(tx: Tx, actor: Actor, mailbox: int) -> MailboxRow:
     """The mailbox of that id."""
     row = tx.row(
-        f"SELECT {_COLUMNS} FROM mailbox WHERE account = ? AND id = ? AND deleted IS NULL",
+        f"SELECT {_AND_CHILDREN} FROM mailbox WHERE account = ? AND id = ? AND deleted IS NULL",
         tx.account,
         mailbox,
     )
     if row is None:
         raise Refused("There is no such mailbox", Code.NONEXISTENT)
     access.require(tx, actor, mailbox, rights.LOOKUP)
-    return _mailbox(tx, row, path_of(tx, mailbox))
+    return _made(row, path_of(tx, mailbox))
 
 
 def path_of(tx: Tx, mailbox: int) -> str:
@@ -124,7 +128,7 @@ def list_all(tx: Tx, actor: Actor) -> list[MailboxRow]:
         }
     parents = {row[1] for row in table.values()}
     paths = _paths(tx, table)
-    listed = [_made(row, paths[number], number in parents) for number, row in table.items()]
+    listed = [_made((*row, number in parents), paths[number]) for number, row in table.items()]
     return sorted(listed, key=lambda row: (row.path.split(SEPARATOR)[0] != INBOX, row.path.split(SEPARATOR)))
 
 
@@ -148,28 +152,14 @@ def _paths(tx: Tx, table: dict[int, tuple[Any, ...]]) -> dict[int, str]:
     return paths
 
 
-def _has_children(tx: Tx, mailbox: int) -> bool:
-    return bool(
-        tx.row(
-            "SELECT 1 FROM mailbox WHERE account = ? AND parent = ? AND deleted IS NULL LIMIT 1",
-            tx.account,
-            mailbox,
-        )
-    )
-
-
-def _mailbox(tx: Tx, row: tuple[Any, ...], path: str) -> MailboxRow:
-    return _made(row, path, _has_children(tx, row[0]))
-
-
-def _made(row: tuple[Any, ...], path: str, has_children: bool) -> MailboxRow:
-    number, _, _, role, selectable, uidvalidity, uidnext, recent_uid, highest = row
+def _made(row: tuple[Any, ...], path: str) -> MailboxRow:
+    number, _, _, role, selectable, uidvalidity, uidnext, recent_uid, highest, has_children = row
     return MailboxRow(
         number,
         path,
         Role(role) if role else None,
         bool(selectable),
-        has_children,
+        bool(has_children),
         uidvalidity,
         uidnext,
         recent_uid,
@@ -179,11 +169,11 @@ def _made(row: tuple[Any, ...], path: str, has_children: bool) -> MailboxRow:
 
 def status(tx: Tx, actor: Actor, mailbox: int) -> Status:
     """Sums over the counters: the cost does not depend on how much mail there is."""
-    return _status(tx, _open(tx, actor, mailbox))
+    row = _open(tx, actor, get(tx, actor, mailbox))
+    return _status(tx, row, flags.counts(tx, row.id))
 
 
-def _status(tx: Tx, row: MailboxRow) -> Status:
-    counts = flags.counts(tx, row.id)
+def _status(tx: Tx, row: MailboxRow, counts: list[tuple[int, FlagSet, int, int]]) -> Status:
     messages = sum(n for _, _, n, _ in counts)
     return Status(
         messages=messages,
@@ -219,19 +209,28 @@ def select(tx: Tx, actor: Actor, mailbox: int, raise_recent: bool) -> Selected:
     \\Recent for no later session. It needs a write transaction, but takes no mod-sequence; when
     `status.recent` is 0 there is nothing to raise, and a read does.
     """
-    row = _open(tx, actor, mailbox)
-    answer = _status(tx, row)
+    row = _open(tx, actor, get(tx, actor, mailbox))
+    found = _selected(tx, row)
     if raise_recent and row.uidnext - 1 > row.recent_uid:
         tx.run(
             "UPDATE mailbox SET recent_uid = uidnext - 1 WHERE account = ? AND id = ?", tx.account, mailbox
         )
-    used = model_flags.canonical(flag for _, named, _, _ in flags.counts(tx, mailbox) for flag in named)
-    return Selected(row, answer, row.recent_uid + 1, used)
+    return found
 
 
-def _open(tx: Tx, actor: Actor, mailbox: int) -> MailboxRow:
-    row = get(tx, actor, mailbox)
-    access.require(tx, actor, mailbox, rights.READ)
+def look(tx: Tx, actor: Actor, path: str) -> Selected:
+    """`select` by name, which changes nothing."""
+    return _selected(tx, _open(tx, actor, require(tx, actor, path)))
+
+
+def _selected(tx: Tx, row: MailboxRow) -> Selected:
+    counts = flags.counts(tx, row.id)
+    used = model_flags.canonical(flag for _, named, _, _ in counts for flag in named)
+    return Selected(row, _status(tx, row, counts), row.recent_uid + 1, used)
+
+
+def _open(tx: Tx, actor: Actor, row: MailboxRow) -> MailboxRow:
+    access.require(tx, actor, row.id, rights.READ)
     if not row.selectable:
         raise Refused("This is only a level of the hierarchy, not a mailbox", Code.NONEXISTENT)
     return row
@@ -279,7 +278,7 @@ def _approach(tx: Tx, path: str) -> tuple[int, list[str], tuple[Any, ...] | None
     for depth, level in enumerate(levels):
         parent = row[0] if row else TOP
         row = tx.row(
-            f"SELECT {_COLUMNS} FROM mailbox"
+            f"SELECT {_AND_CHILDREN} FROM mailbox"
             " WHERE account = ? AND parent = ? AND name = ? AND deleted IS NULL",
             tx.account,
             parent,

@@ -145,8 +145,8 @@ class Database:
         connection = self.connection
         connection.set_busy_handler(self._wait)
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        # Plans do not depend on the values bound. Otherwise SQLite plans afresh, for 4 to 8 us, whenever another
-        # value is bound to a limit or to one side of a join.
+        # Plans do not depend on the values bound. Otherwise SQLite plans afresh, for 4 to 8 us, whenever
+        # another value is bound to a limit or to one side of a join.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         self.cursor = connection.cursor()
         for pragma in ("synchronous=NORMAL", "wal_autocheckpoint=0", "temp_store=MEMORY"):
