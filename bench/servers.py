@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -123,9 +123,12 @@ class PillarboxServer:
         """kill -9, all its processes, without a word before."""
         process, self.process = self.process, None
         assert process is not None
-        for pid in _family(process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        ends = [os.pidfd_open(pid) for pid in _family(process.pid)]
+        for end in ends:
+            signal.pidfd_send_signal(end, signal.SIGKILL)
+        for end in ends:
+            select.select([end], [], [])  # until then its sockets still take connections
+            os.close(end)
         process.wait()
 
     def check(self) -> subprocess.CompletedProcess[bytes]:

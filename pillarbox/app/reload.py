@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pillarbox.app.config import Config, ConfigError, reloaded
 from pillarbox.app.serve import Tell, certificate_of
+from pillarbox.model.errors import Refused
 from pillarbox.net import tls
 
 
@@ -25,7 +26,7 @@ async def reload(server: Adopting, read: Callable[[], Config], tell: Tell, warn:
         config, refused = reloaded(server.config, read())
         certificate = certificate_of(config)
         pair = certificate.read()
-    except (ConfigError, OSError) as error:
+    except (ConfigError, Refused, OSError) as error:
         warn("not reloaded, everything stays as it was", reason=str(error))
         return
     await server.adopt(config, pair)

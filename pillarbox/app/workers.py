@@ -22,8 +22,6 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-import msgspec
-
 import pillarbox
 from pillarbox.app.config import Config
 from pillarbox.app.log import Form
@@ -236,15 +234,13 @@ class _Member:
 @asynccontextmanager
 async def several(
     config: Config,
-    workers: int,
     *,
     tell: Tell,
     begin: bool = True,
     form: Form = "text",
     output: IO[bytes] | None = None,
 ) -> AsyncIterator[Several]:
-    """As `serve.serving`, with that many workers. Their log goes to `output`, else to standard error."""
-    config = msgspec.structs.replace(config, workers=workers)
+    """As `serve.serving`, with `config.workers`. Their log goes to `output`, else to standard error."""
     with foundation(config, tell) as ready:
         server = Several(config, ready, tell, form, output)
         try:

@@ -164,9 +164,7 @@ class MailServer:
     async def _several(self) -> AsyncIterator[_Started]:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         with self._output.open("wb") as output:
-            running = several(
-                self._config, self._workers, tell=self._tell, begin=False, form="json", output=output
-            )
+            running = several(self._config, tell=self._tell, begin=False, form="json", output=output)
             # The parent has no account open: what this object does itself is done beside the server.
             async with running as server, core(self._config) as parts:
                 yield _Started(server.foundation, parts, server, loop, stop)

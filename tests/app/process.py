@@ -31,6 +31,7 @@ class Running:
     process: subprocess.Popen[str]
     about: dict[str, Any] = field(default_factory=dict)
     workers: dict[int, int] = field(default_factory=dict)  # number -> process, as the log told so far
+    events: list[str] = field(default_factory=list)
 
     def port(self, protocol: str) -> int:
         addresses = [each["address"] for each in self.about["listeners"] if each["protocol"] == protocol]
@@ -41,6 +42,7 @@ class Running:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             event: dict[str, Any] = json.loads(line)
+            self.events.append(event["event"])
             if event["event"] == "begun":
                 self.workers[event["worker"]] = event["pid"]
             if event["event"] == name:

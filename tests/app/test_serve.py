@@ -91,7 +91,8 @@ def test_a_certificate_that_is_none(tmp_path: Path) -> None:
 def test_sighup_reloads_the_certificate(tmp_path: Path) -> None:
     certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
     tls.write_self_signed(certificate, key, "one.test", datetime.now(UTC))
-    (tmp_path / "pillarbox.toml").write_text(CONFIG + '[tls]\ncertificate = "c.pem"\nkey = "k.pem"\n')
+    by_default = CONFIG.replace("workers = 1\n", "")
+    (tmp_path / "pillarbox.toml").write_text(by_default + '[tls]\ncertificate = "c.pem"\nkey = "k.pem"\n')
     with running(tmp_path) as server:
         port = server.port("imaps")
         first = served_certificate(port)
@@ -99,6 +100,7 @@ def test_sighup_reloads_the_certificate(tmp_path: Path) -> None:
         assert served_certificate(port) == first
         server.process.send_signal(signal.SIGHUP)
         server.event("reloaded")
+        assert "a change of these keys needs a restart" not in server.events
         second = served_certificate(port)
         assert second != first
         certificate.write_text("nonsense")

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from json import dumps
+from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 import typer
 import uvloop
@@ -40,11 +42,16 @@ class Running(Protocol):
 
 def serve(context: typer.Context, json: Json = False) -> None:
     """Run the server. SIGTERM stops it, SIGHUP reloads certificate and configuration."""
-    read = partial(load, context.obj)
+    read = partial(_read, context.obj)
     config = read()
     log.configure("json" if json else "text")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(config, read, json))
+
+
+def _read(path: Path | None) -> Config:
+    config = load(path)
+    return msgspec.structs.replace(config, workers=config.workers or cores())
 
 
 async def _serve(config: Config, read: Callable[[], Config], as_json: bool) -> None:
@@ -78,11 +85,9 @@ async def _serve(config: Config, read: Callable[[], Config], as_json: bool) -> N
 
 def _running(config: Config, form: log.Form) -> AbstractAsyncContextManager[Running]:
     tell = structlog.get_logger().info
-    workers = config.workers or cores()
-    if workers > 1:
-        return several(config, workers, tell=tell, form=form)
-    # One process more would serve nobody any better.
-    return serving(config, tell=tell, report=_report)
+    if config.workers == 1:  # a parent and a keeper beside it would serve nobody any better
+        return serving(config, tell=tell, report=_report)
+    return several(config, tell=tell, form=form)
 
 
 def _report(error: BaseException, peer: Peer | None = None) -> str:
