@@ -35,6 +35,11 @@ def of_indices(indices: Iterable[int], count: int) -> Mask:
     return int.from_bytes(out, "little")
 
 
+def at_least(values: Iterable[int], least: int) -> Mask:
+    """The messages whose value is not below `least`."""
+    return int.from_bytes(bytes(map(least.__le__, values)), "little")
+
+
 def of_flag_sets(flag_sets: Column, wanted: Collection[int]) -> Mask:
     """The messages whose flag set is one of `wanted`."""
     if not wanted or not flag_sets:
@@ -78,6 +83,18 @@ def first_of(flag_sets: Column, wanted: Collection[int], count: int) -> int:
     return found
 
 
+def spans_of_flag_sets(flag_sets: Column, wanted: Collection[int]) -> Spans:
+    """Where the messages stand whose flag set is one of `wanted`."""
+    out: Spans = []
+    for first, piece in zip(flag_sets.starts, flag_sets.pieces):
+        for start, stop in _spans(_marked(piece.tobytes(), wanted)):
+            if out and out[-1][1] == first + start:
+                out[-1] = (out[-1][0], first + stop)
+            else:
+                out.append((first + start, first + stop))
+    return out
+
+
 def selected(values: Sequence[int], mask: Mask) -> list[int]:
     """The values at the places of the mask."""
     return list(compress(values, mask.to_bytes(len(values), "little")))
@@ -89,11 +106,14 @@ def size(mask: Mask) -> int:
 
 def spans(mask: Mask, count: int) -> Iterator[tuple[int, int]]:
     """The mask as half-open index ranges, made as they are asked for: there may be half a million."""
-    octets = mask.to_bytes(count, "little")
+    return _spans(mask.to_bytes(count, "little"))
+
+
+def _spans(octets: bytes) -> Iterator[tuple[int, int]]:
     start = octets.find(1)
     while start >= 0:
         stop = octets.find(0, start)
         if stop < 0:
-            stop = count
+            stop = len(octets)
         yield start, stop
         start = octets.find(1, stop)

@@ -159,6 +159,11 @@ def counts(tx: Tx, mailbox: int) -> list[tuple[int, FlagSet, int, int]]:
     ]
 
 
+def having(tx: Tx, mailbox: int, flag: str) -> frozenset[int]:
+    """The sets in use in a mailbox that have this system flag."""
+    return frozenset(number for number, named, _, _ in counts(tx, mailbox) if flag in named)
+
+
 def permitted(flags: Iterable[str], held: str) -> FlagSet:
     """Those of `flags` that an actor with the rights `held` may set or clear (RFC 4314 4)."""
     if held == rights.ALL:

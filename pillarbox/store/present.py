@@ -1,8 +1,8 @@
 """Which messages of a mailbox a set of UIDs names.
 
 Clients write sets freely: `1:*`, a million single numbers, ranges where nothing is. Every verb meets
-them here first, and works on from what is really there. A set of few runs is answered by the index,
-one question a run; a set of many by one pass over the stretch of the mailbox that it spans.
+them here first, and works on from what is really there. A set of few runs, or of runs far apart, is answered
+by the index, one question a run; one of many by one pass over the stretch of the mailbox that it spans.
 
 UIDs are collected inside SQLite as one text: making a row object of each would take three times as long.
 """
@@ -20,6 +20,7 @@ from pillarbox.model.numbers import Runs, contains
 from pillarbox.store.tx import Tx
 
 FEW = 32  # so many questions cost less than a pass
+SEEK = 10  # rows of a pass that cost as much as one question more
 NARROW = 256  # UIDs between the ends: so many rows cost less than collecting them flag set by flag set
 PAGE = 512
 AT_ONCE = 16_384  # UIDs in one text: reading it takes a millisecond, in which no other thread runs
@@ -48,7 +49,7 @@ def at_most(tx: Tx, mailbox: int, runs: Runs) -> int:
 def uids(tx: Tx, mailbox: int, runs: Runs, *, changed_since: int = 0) -> array[int]:
     """The UIDs in `runs` of messages with a mod-sequence above `changed_since`, ascending."""
     found = array("I")
-    if len(runs) <= FEW:
+    if len(runs) <= FEW or _scattered(tx, mailbox, runs):
         for low, high in runs:
             while True:
                 (text,) = tx.rows(
@@ -99,29 +100,39 @@ def by_flag_set(
         return _collected(tx, mailbox, runs, flag_sets, most_modseq)
     groups: dict[int, Group] = {}
     wanted = frozenset(flag_sets)
-    last, end = runs[0][0] - 1, runs[-1][1]
-    while True:
-        page = tx.rows(
-            "SELECT uid, flag_set, size, modseq FROM message WHERE account = ? AND mailbox = ? AND uid > ?"
-            " AND uid <= ? ORDER BY uid LIMIT ?",
-            tx.account,
-            mailbox,
-            last,
-            end,
-            PAGE,
-        )
-        uids = [row[0] for row in page]
-        named = uids if len(runs) == 1 else frozenset(_within(uids, runs))
-        for uid, flag_set, size, modseq in page:
-            if flag_set in wanted and modseq <= most_modseq and (named is uids or uid in named):
-                group = groups.get(flag_set)
-                if group is None:
-                    group = groups[flag_set] = Group(array("I"))
-                group.uids.append(uid)
-                group.octets += size
-        if len(page) < PAGE:
-            return groups
-        last = uids[-1]
+    apart = len(runs) == 1 or _scattered(tx, mailbox, runs)
+    for low, high in runs if apart else ((runs[0][0], runs[-1][1]),):
+        last = low - 1
+        while True:
+            page = tx.rows(
+                "SELECT uid, flag_set, size, modseq FROM message WHERE account = ? AND mailbox = ?"
+                " AND uid > ? AND uid <= ? ORDER BY uid LIMIT ?",
+                tx.account,
+                mailbox,
+                last,
+                high,
+                PAGE,
+            )
+            uids = [row[0] for row in page]
+            named = uids if apart else frozenset(_within(uids, runs))
+            for uid, flag_set, size, modseq in page:
+                if flag_set in wanted and modseq <= most_modseq and (named is uids or uid in named):
+                    group = groups.get(flag_set)
+                    if group is None:
+                        group = groups[flag_set] = Group(array("I"))
+                    group.uids.append(uid)
+                    group.octets += size
+            if len(page) < PAGE:
+                break
+            last = uids[-1]
+    return groups
+
+
+def _scattered(tx: Tx, mailbox: int, runs: Runs) -> bool:
+    """Whether a question for each run costs less than a pass over the stretch that they span."""
+    if not runs:
+        return False
+    return len(runs) * SEEK < at_most(tx, mailbox, ((runs[0][0], runs[-1][1]),))
 
 
 def _collected(

@@ -1,6 +1,7 @@
 """Masks against sets of indexes."""
 
 from array import array
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,6 +40,9 @@ def test_flag_sets_small_and_large_ids(ids: list[int], wanted: set[int]) -> None
     small = [one % 256 for one in ids]
     for some in (ids, small):
         places = [place for place, one in enumerate(some) if one in wanted]
+        spans = masks.spans_of_flag_sets(flag_sets(some), wanted)
+        assert [place for start, stop in spans for place in range(start, stop)] == places
+        assert all(one[1] < other[0] for one, other in pairwise(spans))
         for most in (len(places), len(some)):
             assert masks.first_of(flag_sets(some), wanted, most) == (places[0] if places else -1)
     mask = masks.of_flag_sets(flag_sets(small), wanted)

@@ -168,8 +168,12 @@ def test_every_way_to_find_messages_finds_the_same(verbs: Verbs, monkeypatch: py
     runs = ((3, 7), (100, 399), (401, 401), (599, 1000))
     wanted = [uid for low, high in runs for uid in range(low, min(high, 600) + 1)]
     answers = []
-    for few, narrow, page in ((32, 0, 512), (0, 0, 7), (0, 0, 512), (32, 10**9, 5)):
+    for few, seek, narrow, page in (
+        *((32, 0, 0, 512), (0, 0, 0, 7), (0, 999, 0, 7)),
+        *((0, 999, 0, 512), (32, 10, 10**9, 5)),
+    ):
         monkeypatch.setattr(present, "FEW", few)
+        monkeypatch.setattr(present, "SEEK", seek)
         monkeypatch.setattr(present, "NARROW", narrow)
         monkeypatch.setattr(present, "PAGE", page)
         found = verbs.read(
@@ -177,7 +181,7 @@ def test_every_way_to_find_messages_finds_the_same(verbs: Verbs, monkeypatch: py
         )
         answers.append({number: (list(group.uids), group.octets) for number, group in found.items()})
         assert list(verbs.read(lambda tx, _: present.uids(tx, verbs.inbox, runs))) == wanted
-    assert answers[1:] == answers[:1] * 3
+    assert answers[1:] == answers[:1] * 4
     assert answers[0].keys() == {one, two}
     assert sorted(uid for uids, _ in answers[0].values() for uid in uids) == [
         uid for uid in wanted if uid % 3 != 0

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import view
+from pillarbox.imap import masks, view
 from pillarbox.imap.commands.numbers import spans
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.progress import Progress
 from pillarbox.imap.wire import expunge as wire
-from pillarbox.store import messages
+from pillarbox.model.flags import DELETED
+from pillarbox.store import changes, flags, messages
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
+    from pillarbox.model.numbers import Runs
 
 
 async def expunge(session: Session, tag: bytes, command: wire.Expunge) -> Outcome:
     session.require_writable()
     mailbox = session.selected.shown.mailbox
     with Progress(session, tag):
-        await session.store.write(session.account, messages.expunge, session.actor, mailbox, None)
+        await expunge_all(session, mailbox)
     return Done("EXPUNGE completed")
+
+
+async def expunge_all(session: Session, mailbox: int) -> None:
+    """Expunge what has \\Deleted. Where that is is told by the columns: no index of the database knows."""
+    store, account = session.store, session.account
+    wanted = await store.read(account, flags.having, mailbox, DELETED)
+    runs: Runs = ()
+    if wanted:
+        columns = await store.columns(account, session.actor, mailbox)
+        places = masks.spans_of_flag_sets(columns.flag_sets, wanted)
+        runs = changes.coarse(tuple((columns.uids[start], columns.uids[stop - 1]) for start, stop in places))
+    await store.write(account, messages.expunge, session.actor, mailbox, runs)
 
 
 async def uid_expunge(session: Session, tag: bytes, command: wire.Expunge) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pillarbox.imap import masks, view
+from pillarbox.imap.commands.expunge import expunge_all
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.view import NEVER_RECENT
 from pillarbox.imap.wire import select as wire
@@ -22,7 +23,7 @@ from pillarbox.imap.wire.response import (
 from pillarbox.model import ids
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.flags import SEEN, SYSTEM, FlagSet
-from pillarbox.store import flags, mailboxes, messages
+from pillarbox.store import flags, mailboxes
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
@@ -105,7 +106,7 @@ async def close(session: Session, tag: bytes, command: wire.Close) -> Outcome:
     session.leave()
     # RFC 9051 6.4.1: expunges without a word, but not what was opened with EXAMINE.
     if not shown.read_only:
-        await session.store.write(session.account, messages.expunge, session.actor, shown.shown.mailbox, None)
+        await expunge_all(session, shown.shown.mailbox)
     return Done("CLOSE completed")
 
 
