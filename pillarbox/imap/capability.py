@@ -46,6 +46,7 @@ ADVERTISED = (
     Capability("SAVEDATE", "RFC 8514", ("FETCH", "SEARCH")),
     Capability("PREVIEW", "RFC 8970", ("FETCH",)),
     Capability("INPROGRESS", "RFC 9585", ("SEARCH", "COPY", "MOVE", "EXPUNGE")),
+    Capability("REPLACE", "RFC 8508", ("REPLACE", "UID REPLACE")),
     Capability("COMPRESS=DEFLATE", "RFC 4978", ("COMPRESS",)),
     Capability("UNAUTHENTICATE", "RFC 8437", ("UNAUTHENTICATE",)),
     Capability("UTF8=ACCEPT", "RFC 6855", ("ENABLE", "APPEND")),

@@ -22,9 +22,9 @@ from pillarbox.identity.sasl import Credentials
 from pillarbox.imap import telling
 from pillarbox.imap.assembly import Assembly, Fault
 from pillarbox.imap.capability import capabilities
-from pillarbox.imap.commands import HANDLERS
-from pillarbox.imap.commands.append import Upload, maybe_upload
+from pillarbox.imap.commands import HANDLERS, UPLOADS
 from pillarbox.imap.commands.search import refused_unparsed
+from pillarbox.imap.commands.upload import Upload
 from pillarbox.imap.flag_sets import FlagSets
 from pillarbox.imap.outcome import Begun, Done, Outcome, Torn
 from pillarbox.imap.settings import MAX_BAD, MAX_BAD_BEFORE_LOGIN, Settings
@@ -282,7 +282,9 @@ class Session:
 
     def _maybe_upload(self, assembly: Assembly) -> Upload | None:
         try:
-            return maybe_upload(self, assembly.pieces)
+            head = split(assembly.pieces[0])
+            begin = UPLOADS.get(head.name)
+            return begin(self, assembly.pieces, head) if begin and head.name in self._rows else None
         except PeerSyntax as error:
             assembly.wrong(Fault(str(error)))
             return None

@@ -72,6 +72,8 @@ _ROWS = (
     Row("STORE", "store", SELECTED, "RFC 9051 6.4.6", numbers=True, expunge=False),
     Row("COPY", "copy", SELECTED, "RFC 9051 6.4.7", numbers=True, sync=True),
     Row("MOVE", "copy", SELECTED, "RFC 9051 6.4.8", numbers=True, sync=True),
+    Row("REPLACE", "replace", SELECTED, "RFC 8508 3.2", numbers=True),
+    Row("UID REPLACE", "replace", SELECTED, "RFC 8508 3.3"),
     Row("UID EXPUNGE", "expunge", SELECTED, "RFC 9051 6.4.9", sync=True),
     Row("UID SEARCH", "search", SELECTED, "RFC 9051 6.4.9", sync=True),
     Row("UID FETCH", "fetch", SELECTED, "RFC 9051 6.4.9", sync=True),

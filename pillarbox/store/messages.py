@@ -1,4 +1,4 @@
-"""Messages come into a mailbox and leave it: APPEND, COPY, MOVE, EXPUNGE.
+"""Messages come into a mailbox and leave it: APPEND, REPLACE, COPY, MOVE, EXPUNGE.
 
 UIDs are given out here and nowhere else (`_take_uids`), under the account's lock, ascending, and never
 twice (RFC 9051 2.3.1.1). A message is an entry of a mailbox; what it says is an email, which is immutable
@@ -73,15 +73,19 @@ def append(
     return append_many(tx, actor, mailbox, [Incoming(staged, flags, internal_at, internal_tz)])[0]
 
 
-def append_many(tx: Tx, actor: Actor, mailbox: int, items: Sequence[Incoming]) -> list[Appended]:
-    """All messages or, when one is refused, none (RFC 3502 6.3.11); they share a mod-sequence."""
+def append_many(
+    tx: Tx, actor: Actor, mailbox: int, items: Sequence[Incoming], *, leaving: tuple[int, int] = (0, 0)
+) -> list[Appended]:
+    """All messages or, when one is refused, none (RFC 3502 6.3.11); they share a mod-sequence.
+
+    `leaving`: octets and messages that the same transaction takes away, for the quota."""
     if not items:
         return []
     access.require(tx, actor, mailbox, rights.INSERT)
     tx.expect(APPENDED * len(items))
     held = access.effective(tx, actor, mailbox)
     octets = sum(item.staged.size for item in items)
-    quota.require(tx, octets=octets, messages=len(items))
+    quota.require(tx, octets=octets - leaving[0], messages=len(items) - leaving[1])
     uidvalidity, first_uid = _take_uids(tx, mailbox, len(items))
     modseq = changes.next_modseq(tx, State.EMAIL, State.THREAD, State.COUNTS, *_delivery(actor))
     entered = emails.enter(tx, [item.staged for item in items], modseq)
@@ -108,6 +112,24 @@ def append_many(tx: Tx, actor: Actor, mailbox: int, items: Sequence[Incoming]) -
     quota.charge(tx, octets=octets, messages=len(items))
     changes.record(tx, modseq, mailbox, ChangeKind.NEW, ((first_uid, first_uid + len(items) - 1),))
     return [Appended(uid, uidvalidity, modseq, email) for uid, email in enumerate(entered, first_uid)]
+
+
+def replace(tx: Tx, actor: Actor, source: int, uid: int, target: int, item: Incoming) -> Appended:
+    """REPLACE: the new message is in `target` and the old one is not in `source` any more, or neither
+    (RFC 8508 3.4)."""
+    # RFC 8508 4.1: what STORE \\Deleted, EXPUNGE and APPEND need.
+    for right in (rights.DELETE_MESSAGES, rights.EXPUNGE):
+        access.require(tx, actor, source, right)
+    access.live(tx, source)
+    found = tx.rows(
+        "SELECT size FROM message WHERE account = ? AND mailbox = ? AND uid = ?", tx.account, source, uid
+    )
+    if not found:
+        raise Refused("The message to be replaced is not there", Code.EXPUNGEISSUED)
+    # RFC 8508 3.4: only what it takes more than before counts for the quota.
+    appended = append_many(tx, actor, target, [item], leaving=(found[0][0], 1))[0]
+    buried.bury(tx, actor, source, array("I", [uid]), appended.modseq, BurialCause.EXPUNGE)
+    return appended
 
 
 def _delivery(actor: Actor) -> tuple[State, ...]:

@@ -212,3 +212,46 @@ def test_verbs_on_a_mailbox_that_never_was(verbs: Verbs) -> None:
         with pytest.raises(Refused) as refused:
             verbs.write(verb, 12345, *args)
         assert refused.value.code in (Code.NONEXISTENT, Code.TRYCREATE)
+
+
+def test_replace_is_one_change(verbs: Verbs) -> None:
+    fill(verbs, verbs.inbox, 3)
+    target = verbs.write(mailboxes.create, "a")
+    [(old,)] = verbs.rows("SELECT email FROM message WHERE uid = 2")
+    before = verbs.modseq()
+    done = verbs.write(messages.replace, verbs.inbox, 2, target.id, Incoming(LONGER, ("\\Draft",)))
+    assert verbs.modseq() == before + 1 == done.modseq
+    assert rows(verbs, verbs.inbox, "uid") == [(1,), (3,)]
+    assert named(verbs, target.id) == {1: ("\\Draft",)}
+    assert done.email != old  # RFC 8508 4.6
+    assert verbs.rows("SELECT uid, cause, modseq FROM buried") == [(2, BurialCause.EXPUNGE, before + 1)]
+
+
+def test_replace_in_the_same_mailbox(verbs: Verbs) -> None:
+    fill(verbs, verbs.inbox, 2)
+    assert verbs.write(messages.replace, verbs.inbox, 1, verbs.inbox, Incoming(LONGER)).uid == 3
+    assert rows(verbs, verbs.inbox, "uid", "size") == [(2, MESSAGE.size), (3, LONGER.size)]
+    assert verbs.read(mailboxes.status, verbs.inbox).messages == 2
+
+
+def test_replace_does_all_or_nothing(verbs: Verbs) -> None:
+    fill(verbs, verbs.inbox, 1)
+    before = verbs.modseq()
+    for uid, target, code in ((2, verbs.inbox, Code.EXPUNGEISSUED), (1, 9_999, None)):
+        with pytest.raises(Refused) as refused:
+            verbs.write(messages.replace, verbs.inbox, uid, target, Incoming(LONGER))
+        assert code is None or refused.value.code is code
+    assert verbs.modseq() == before
+    assert rows(verbs, verbs.inbox, "uid") == [(1,)]
+
+
+def test_replace_counts_only_what_it_takes_more(verbs: Verbs) -> None:
+    # RFC 8508 3.4
+    fill(verbs, verbs.inbox, 2)
+    verbs.write(quota.set_limit, quota.Resource.MESSAGE, 2, actor=SERVER)
+    verbs.write(quota.set_limit, quota.Resource.STORAGE, 1, actor=SERVER)  # KiB
+    assert verbs.write(messages.replace, verbs.inbox, 1, verbs.inbox, Incoming(MESSAGE)).uid == 3
+    with pytest.raises(Refused) as refused:
+        verbs.write(messages.replace, verbs.inbox, 2, verbs.inbox, Incoming(staged(RAW + bytes(1024))))
+    assert refused.value.code is Code.OVERQUOTA
+    assert rows(verbs, verbs.inbox, "uid") == [(2,), (3,)]

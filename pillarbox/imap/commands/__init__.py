@@ -22,12 +22,15 @@ from pillarbox.imap.commands import (
     fetch,
     idle,
     mailbox,
+    replace,
     search,
     select,
     store,
 )
 from pillarbox.imap.commands import list as list_
+from pillarbox.imap.commands.upload import Upload
 from pillarbox.imap.outcome import Outcome
+from pillarbox.imap.wire.command import Split
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
@@ -67,10 +70,19 @@ HANDLERS: dict[str, Handler] = {
     "STORE": store.store,
     "COPY": copy.copy,
     "MOVE": copy.move,
+    "REPLACE": replace.replace,
+    "UID REPLACE": replace.replace,
     "UID EXPUNGE": expunge.uid_expunge,
     "UID SEARCH": search.search,
     "UID FETCH": fetch.fetch,
     "UID STORE": store.store,
     "UID COPY": copy.copy,
     "UID MOVE": copy.move,
+}
+
+# The commands that begin an upload when the literal at the end of their line is a message.
+UPLOADS: dict[str, Callable[[Session, list[bytes], Split], Upload | None]] = {
+    "APPEND": append.maybe_append,
+    "REPLACE": replace.maybe_replace,
+    "UID REPLACE": replace.maybe_replace,
 }

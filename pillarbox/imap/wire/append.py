@@ -47,7 +47,7 @@ def head(pieces: Sequence[bytes], start: int, utf8: bool = False) -> Append | No
         return None
     mailbox = reader.mailbox()
     reader.space()
-    return Append(mailbox, _message(reader))
+    return Append(mailbox, message(reader))
 
 
 def following(line: bytes, after: Message, utf8: bool = False) -> Message | None:
@@ -60,7 +60,7 @@ def following(line: bytes, after: Message, utf8: bool = False) -> Message | None
     reader.space()
     if reader.peek() == b" ":  # IMAPClient's multiappend writes two, and Dovecot takes them
         reader.space()
-    return _message(reader)
+    return message(reader)
 
 
 def parse_append(reader: Reader) -> Append:
@@ -68,7 +68,7 @@ def parse_append(reader: Reader) -> Append:
     raise PeerSyntax("APPEND needs a message as a literal at the end of its line")
 
 
-def _message(reader: Reader) -> Message:
+def message(reader: Reader) -> Message:
     flags: FlagSet = ()
     date = None
     if reader.peek() == b"(":

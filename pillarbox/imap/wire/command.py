@@ -18,6 +18,7 @@ from pillarbox.imap.wire import (
     fetch,
     idle,
     mailbox,
+    replace,
     search,
     select,
     store,
@@ -51,6 +52,7 @@ Command = (
     | list_.Lsub
     | list_.Status
     | append.Append
+    | replace.Replace
     | idle.Idle
     | search.Search
     | fetch.Fetch
@@ -86,6 +88,8 @@ PARSERS: dict[str, Callable[[Reader], Command]] = {
     "LSUB": list_.parse_lsub,
     "STATUS": list_.parse_status,
     "APPEND": append.parse_append,
+    "REPLACE": replace.parse_replace,
+    "UID REPLACE": replace.parse_replace,
     "IDLE": idle.parse_idle,
     "SEARCH": search.parse_search,
     "UID SEARCH": partial(search.parse_search, uid=True),
