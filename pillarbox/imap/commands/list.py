@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pillarbox.imap.listing import Names, status_values
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.wire import list as wire
 from pillarbox.imap.wire.encode import Response
 from pillarbox.imap.wire.list import Listed, ReturnOption, SelectOption, StatusItem
-from pillarbox.model import ids
 from pillarbox.model.errors import PeerSyntax, Refused
 from pillarbox.model.names import SEPARATOR, parent, pattern
 from pillarbox.store import mailboxes
-from pillarbox.store.mailboxes import MailboxRow, Status
+from pillarbox.store.mailboxes import MailboxRow
 from pillarbox.store.subscriptions import subscriptions
 
 if TYPE_CHECKING:
@@ -26,38 +25,6 @@ STATUS_SLICE = 16  # mailboxes whose counters are read before others have their 
 
 # What a mailbox may have to satisfy. REMOTE selects more, not less, and there is nothing remote.
 _CRITERIA = (SelectOption.SUBSCRIBED, SelectOption.SPECIAL_USE)
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The account's mailboxes and subscriptions as LIST looks at them."""
-
-    rows: dict[str, MailboxRow]  # in the order they are listed
-    subscribed: frozenset[str]
-    # As it reads: those who ask for subscribed names are also shown the ones that do not exist.
-
-    def satisfying(self, criteria: tuple[SelectOption, ...]) -> list[str]:
-        """The names that meet the selection criteria, whatever the patterns."""
-        found = list(self.rows)
-        if SelectOption.SUBSCRIBED in criteria:
-            found = [path for path in found if path in self.subscribed]
-            found += sorted(self.subscribed - self.rows.keys())
-        if SelectOption.SPECIAL_USE in criteria:
-            found = [path for path in found if path in self.rows and self.rows[path].role]
-        return found
-
-    def attributes(self, path: str, *, subscribed: bool) -> tuple[str, ...]:
-        """RFC 9051 7.3.1; what is known anyway (children, special use) is always told."""
-        out = ["\\Subscribed"] if subscribed and path in self.subscribed else []
-        row = self.rows.get(path)
-        if row is None:
-            return (*out, "\\NonExistent")
-        if not row.selectable:
-            out.append("\\Noselect")
-        out.append("\\HasChildren" if row.has_children else "\\HasNoChildren")
-        if row.role is not None:
-            out.append(row.role.value)
-        return tuple(out)
 
 
 async def list_(session: Session, tag: bytes, command: wire.List) -> Outcome:
@@ -115,7 +82,7 @@ async def lsub(session: Session, tag: bytes, command: wire.Lsub) -> Outcome:
 async def status(session: Session, tag: bytes, command: wire.Status) -> Outcome:
     row = await session.store.read(session.account, mailboxes.require, session.actor, command.mailbox)
     numbers = await session.store.read(session.account, mailboxes.status, session.actor, row.id)
-    values = _chosen(session, row, numbers, command.items)
+    values = status_values(session, row, numbers, command.items)
     return Done("STATUS completed", data=(wire.MailboxStatus(row.path, values),))
 
 
@@ -161,22 +128,4 @@ async def _values(
         numbers = await session.store.read(session.account, mailboxes.status, session.actor, row.id)
     except Refused:
         return None
-    return _chosen(session, row, numbers, items)
-
-
-def _chosen(
-    session: Session, row: MailboxRow, status: Status, items: tuple[StatusItem, ...]
-) -> tuple[tuple[StatusItem, int | str | None], ...]:
-    values: dict[StatusItem, int | str] = {
-        StatusItem.MESSAGES: status.messages,
-        StatusItem.UIDNEXT: status.uidnext,
-        StatusItem.UIDVALIDITY: status.uidvalidity,
-        StatusItem.UNSEEN: status.unseen,
-        StatusItem.RECENT: status.recent,
-        StatusItem.SIZE: status.size,
-        StatusItem.DELETED: status.deleted,
-        StatusItem.HIGHESTMODSEQ: status.highest,
-        StatusItem.MAILBOXID: ids.spell(ids.Kind.MAILBOX, row.id),
-        StatusItem.APPENDLIMIT: session.services.settings.append_limit,
-    }
-    return tuple((item, values[item]) for item in items)
+    return status_values(session, row, numbers, items)
