@@ -12,11 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
 HANDSHAKE_TIMEOUT = 60.0
 WRITE_HIGH = 64 * 1024  # as on a plain transport; uvloop's own is 512 KiB a connection under TLS
 VALIDITY = datetime.timedelta(days=825)  # Apple's clients refuse server certificates that live longer
@@ -101,6 +96,12 @@ def upgrading(
 
 def self_signed(hostname: str, now: datetime.datetime) -> tuple[bytes, bytes]:
     """A certificate and its key, both PEM, for `hostname` and this machine's own names."""
+    # Here, because each process would carry 8 MB that only a server's first start needs.
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname[:64])])
     names = [x509.DNSName(each) for each in dict.fromkeys((_ascii(hostname), "localhost"))]
