@@ -35,6 +35,7 @@ CLOCK_STEP = 60  # seconds between rows of `clock`: how finely "as of" can be as
 MERGE_EVERY = 1024  # mod-sequences; the latest 1024 to 2047 keep rows of their own
 MAX_RUNS = 512  # a change row names at most that many runs: 4 KiB, a page
 MERGED_RUNS = MERGE_EVERY  # and a merged one so many: changes of single messages all stay apart
+SEEK = 10  # rows that cost as much as asking for a run
 ANY_NUMBER = 2**63 - 1
 PAGE = 512  # rows fetched at once; fewer than wake the garbage collector, which would cost half as much again
 
@@ -104,7 +105,7 @@ def united(sets: Iterable[Runs]) -> Runs:
 
 def since(tx: Tx, actor: Actor, mailbox: int, modseq: int, *, most: int = ANY_NUMBER) -> Delta:
     """The way of a mailbox from `modseq` to now, exactly; incomplete where it is no longer known, or where
-    more than `most` messages might have to be looked at."""
+    more than `most` messages might have to be looked at; a run counts as `SEEK` of them."""
     current, floor = _horizon(tx, actor, mailbox)
     new = array("I"), array("H"), array("Q")
     moved = array("I"), array("H"), array("Q")
@@ -113,7 +114,8 @@ def since(tx: Tx, actor: Actor, mailbox: int, modseq: int, *, most: int = ANY_NU
     if modseq < floor:
         return Delta(current, *new, *moved, gone=(), complete=False)
     living, dead = _told(tx, actor, mailbox, modseq)
-    if numbers.count(living) + numbers.count(dead) > most:
+    named = numbers.count(living) + numbers.count(dead)
+    if named + SEEK * (len(living) + len(dead)) > most:
         return Delta(current, *new, *moved, gone=(), complete=False)
     for low, high in living:
         while True:

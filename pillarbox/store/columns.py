@@ -24,7 +24,7 @@ from pillarbox.store.snapshots import Snapshots
 from pillarbox.store.tx import Tx
 
 SLICE = column.PIECE  # messages read in one transaction on the event loop: a millisecond or two
-SHORT = 4096  # messages that a way may lead over to be read in one transaction
+SHORT = 8192  # what a way may cost to be read in one transaction: two or three milliseconds
 UNSAVED = 16_384  # messages that have moved before a new snapshot is worth writing
 MESSAGES = 4_000_000  # kept at most, of all mailboxes together: 56 MB
 

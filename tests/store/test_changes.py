@@ -47,6 +47,17 @@ def test_a_delta_tells_new_changed_and_gone(verbs: Verbs) -> None:
     assert [sets[number] for number in delta.changed_flag_sets] == [("\\Seen",)]
 
 
+def test_a_long_way_is_not_gone_where_a_short_one_was_asked_for(verbs: Verbs) -> None:
+    fill(verbs, 30)
+    then = verbs.modseq()
+    verbs.write(flags.store_flags, verbs.inbox, ((3, 9), (20, 22)), "add", ("\\Seen",))
+    cost = 10 + 2 * changes.SEEK
+    assert verbs.read(changes.since, verbs.inbox, then, most=cost) == since(verbs, then)
+    assert not verbs.read(changes.since, verbs.inbox, then, most=cost - 1).complete
+    assert verbs.read(changes.touched, verbs.inbox, then) == (then + 1, ((3, 9), (20, 22)))
+    assert verbs.read(changes.touched, verbs.inbox, then + 2) == (then + 1, None)
+
+
 def test_what_came_and_went_is_not_told(verbs: Verbs) -> None:
     fill(verbs, 1)
     then = verbs.modseq()

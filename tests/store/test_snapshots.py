@@ -34,7 +34,7 @@ def small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(column, "PIECE", 4)
         patch.setattr(columns, "SLICE", 4)
-        patch.setattr(columns, "SHORT", 3)
+        patch.setattr(columns, "SHORT", 25)
         patch.setattr(columns, "UNSAVED", 3)
         patch.setattr(snapshots, "LEAST", 1)
         yield
