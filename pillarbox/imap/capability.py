@@ -38,6 +38,10 @@ ADVERTISED = (
     Capability("SPECIAL-USE", "RFC 6154", ("LIST",)),
     Capability("CREATE-SPECIAL-USE", "RFC 6154", ("CREATE",)),
     Capability("STATUS=SIZE", "RFC 8438", ("STATUS",)),
+    Capability("CONDSTORE", "RFC 7162", ("SELECT", "FETCH", "STORE", "SEARCH", "STATUS")),
+    Capability("QRESYNC", "RFC 7162", ("ENABLE", "SELECT", "UID FETCH", "EXPUNGE")),
+    Capability("UIDONLY", "RFC 9586", ("ENABLE", "UID FETCH", "UID STORE", "UID SEARCH")),
+    Capability("PARTIAL", "RFC 9394", ("SEARCH", "UID FETCH")),
     Capability("ESEARCH", "RFC 4731", ("SEARCH", "UID SEARCH")),
     Capability("SEARCHRES", "RFC 5182", ("SEARCH", "FETCH")),
     Capability("BINARY", "RFC 3516", ("FETCH", "APPEND")),
@@ -53,7 +57,7 @@ ADVERTISED = (
 )
 
 # What ENABLE may switch on (RFC 5161 3.1), by its folded name.
-ENABLEABLE = {"IMAP4REV2": "IMAP4rev2", "UTF8=ACCEPT": "UTF8=ACCEPT"}
+ENABLEABLE = {name.upper(): name for name in ("IMAP4rev2", "UTF8=ACCEPT", "CONDSTORE", "QRESYNC", "UIDONLY")}
 
 
 @lru_cache(maxsize=32)

@@ -123,10 +123,7 @@ class Matcher:
             case search.Saved():
                 return candidates & self._places(view.by_saved(self._view))
             case search.Modseq():
-                modseqs = self._view.shown.modseqs
-                return candidates & masks.of_indices(
-                    (place for place, modseq in enumerate(modseqs) if modseq >= key.least), self._count
-                )
+                return candidates & masks.at_least(self._view.shown.modseqs, key.least)
             case search.Header():
                 return await self._header(key, candidates)
             case search.Body():

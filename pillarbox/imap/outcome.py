@@ -9,6 +9,7 @@ from typing import Literal
 
 from pillarbox.imap.wire.encode import Response
 from pillarbox.imap.wire.response import ResponseCode
+from pillarbox.model.errors import PeerSyntax
 from pillarbox.store.flags import Stored
 
 
@@ -36,6 +37,13 @@ class Begun:
 
 
 Outcome = Done | Begun
+
+
+class UidRequired(PeerSyntax):
+    """RFC 9586 3: the command speaks in message numbers, and the client has given them up."""
+
+    def __init__(self) -> None:
+        super().__init__("Message numbers are not allowed once UIDONLY is enabled")
 
 
 class Torn(Exception):

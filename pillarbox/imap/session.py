@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pillarbox.identity.authenticate import Login
@@ -26,9 +26,9 @@ from pillarbox.imap.commands import HANDLERS, UPLOADS
 from pillarbox.imap.commands.search import refused_unparsed
 from pillarbox.imap.commands.upload import Upload
 from pillarbox.imap.flag_sets import FlagSets
-from pillarbox.imap.outcome import Begun, Done, Outcome, Torn
+from pillarbox.imap.outcome import Begun, Done, Outcome, Torn, UidRequired
 from pillarbox.imap.settings import MAX_BAD, MAX_BAD_BEFORE_LOGIN, Settings
-from pillarbox.imap.table import TABLE, Row, State
+from pillarbox.imap.table import TABLE, UID_SEARCH_BY_NUMBER, Row, State
 from pillarbox.imap.view import View
 from pillarbox.imap.wire import limits
 from pillarbox.imap.wire.command import parse, split, unknown
@@ -37,15 +37,19 @@ from pillarbox.imap.wire.literal import literal_at_end
 from pillarbox.imap.wire.response import (
     CapabilityCode,
     Continue,
+    HighestModseq,
+    Mark,
     StatusResponse,
     bad,
     bye,
     no,
     ok,
 )
+from pillarbox.imap.wire.search import Search
 from pillarbox.imap.wire.strings import REV1, Kind
 from pillarbox.model.actors import Actor
 from pillarbox.model.errors import Code, NoAccount, PeerSyntax, Refused
+from pillarbox.model.search import Sequence
 from pillarbox.net.session import Answer, Connection, Line, Octets, Wants
 
 if TYPE_CHECKING:
@@ -310,8 +314,12 @@ class Session:
             if row is None:
                 raise PeerSyntax(f"{head.name} is not allowed now" if head.name in TABLE else unknown(head))
             command = parse(pieces, self.kind.utf8, head).command
+            if isinstance(command, Search) and command.uid and command.mentions(Sequence):
+                row = UID_SEARCH_BY_NUMBER
+            if row.numbers and self.kind.uid_only:
+                raise UidRequired
         except PeerSyntax as error:
-            return self._answer_bad(pieces[0], Fault(str(error)))
+            return self._answer_bad(pieces[0], _fault(error))
         except Refused as refused:
             refused_unparsed(self, pieces[0])
             return encode(no(head.tag, refused.text, refused.code), self.kind)
@@ -360,15 +368,15 @@ class Session:
             yield await self._end(tag, row, done)
 
     async def _end(self, tag: bytes, row: Row, done: Done) -> bytes:
-        news = b""
+        news, highest = b"", None
         if self.view is not None:
-            news = await telling.news_or_end(self, expunge=row.expunge, own=done.own)
-        return self._tagged(news, StatusResponse(tag, done.condition, done.text, done.code))
+            news, highest = await telling.at_end(self, expunge=row.expunge, own=done.own)
+        return self._tagged(news, StatusResponse(tag, done.condition, done.text, done.code), highest)
 
     async def _failed(self, tag: bytes, row: Row, error: Exception) -> bytes:
         """The answer to a command that failed, by whose fault it is (model.errors)."""
         if isinstance(error, PeerSyntax):
-            return self._answer_bad(tag, Fault(str(error)))
+            return self._answer_bad(tag, _fault(error))
         if isinstance(error, NoAccount) and self.logged_in:
             return self._tagged(telling.end(self, error), no(tag, error.text, error.code))
         if isinstance(error, Refused):
@@ -377,13 +385,21 @@ class Session:
         else:
             trace = self.services.report(error)
             response = no(tag, f"This is a fault of the server, logged as {trace}", Code.SERVERBUG)
-        news = b"" if self.view is None else await telling.news_or_end(self, expunge=row.expunge)
-        return self._tagged(news, response)
+        news, highest = b"", None
+        if self.view is not None:
+            news, highest = await telling.at_end(self, expunge=row.expunge)
+        return self._tagged(news, response, highest)
 
-    def _tagged(self, news: bytes, response: StatusResponse) -> bytes:
+    def _tagged(self, news: bytes, response: StatusResponse, highest: HighestModseq | None = None) -> bytes:
         if self.gone:
             self.connection.close()
             return news
+        if highest is not None:
+            # RFC 7162 3.2.7: in the tagged OK of EXPUNGE; elsewhere wherever there is room.
+            if response.condition == "OK" and response.code is None:
+                response = replace(response, code=highest)
+            else:
+                news += encode(ok(None, "The highest mod-sequence", highest), self.kind)
         last = encode(response, self.kind)
         if self._draining:
             return news + last + self.bye("The server stops")
@@ -400,6 +416,10 @@ class Session:
     def bye(self, text: str, code: Code | None = None) -> bytes:
         self.connection.close()
         return encode(bye(text, code), self.kind)
+
+
+def _fault(error: PeerSyntax) -> Fault:
+    return Fault(str(error), Mark.UIDREQUIRED if isinstance(error, UidRequired) else None)
 
 
 def _tag_of(line: bytes) -> bytes | None:

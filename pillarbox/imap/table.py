@@ -9,7 +9,7 @@ Rules of the place:
   as of before would be taken for its outcome.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Flag, auto
 
 
@@ -83,3 +83,6 @@ _ROWS = (
 )
 
 TABLE: dict[str, Row] = {row.name: row for row in _ROWS}
+
+# RFC 7162 3.2.10.2: with message numbers among its keys, UID SEARCH may be told of no expunge either.
+UID_SEARCH_BY_NUMBER = replace(TABLE["UID SEARCH"], numbers=True, expunge=False)

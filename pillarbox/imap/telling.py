@@ -8,38 +8,45 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pillarbox.imap import updates
 from pillarbox.imap.updates import Flagged
 from pillarbox.imap.view import View
 from pillarbox.imap.wire.encode import Response, encode
-from pillarbox.imap.wire.expunge import Expunged
+from pillarbox.imap.wire.expunge import Expunged, Vanished
 from pillarbox.imap.wire.fetch import FetchItems, Item
 from pillarbox.imap.wire.fetch_plan import plan, render
-from pillarbox.imap.wire.response import PermanentFlags, bye, ok
+from pillarbox.imap.wire.response import HighestModseq, PermanentFlags, bye, ok
 from pillarbox.imap.wire.select import Exists, Flags, Recent
 from pillarbox.model.changes import Columns, Delta
 from pillarbox.model.errors import Code, NoAccount, Refused
 from pillarbox.model.flags import SYSTEM
-from pillarbox.store import changes, flags
+from pillarbox.store import changes, flags, mailboxes, present
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
     from pillarbox.store.flags import Stored
 
 _FLAGS = FetchItems((Item("FLAGS", b"FLAGS"),))
+_MODSEQ = FetchItems((Item("MODSEQ", b"MODSEQ"),))
 
 
 async def news(session: Session, *, expunge: bool, own: Stored | None = None) -> bytes:
     """Bring the view up to date and say what changed. `own` is what the session itself has just done to
     flags, and answers itself; unless somebody else wrote at the same time, then all is told."""
+    return (await _news(session, expunge=expunge, own=own))[0]
+
+
+async def _news(session: Session, *, expunge: bool, own: Stored | None) -> tuple[bytes, bool]:
+    """`news`, and whether messages have lost their numbers by it."""
     store, account, view = session.store, session.account, session.view
     modseq = store.modseq(account)  # also where nothing is selected: there may be no account any more
     if view is None:
-        return b""
+        return b"", False
     if modseq == view.modseq and not (expunge and view.gone):
-        return b""
+        return b"", False
     mine = own.modseq if own is not None and own.modseq == view.modseq + 1 else 0
     columns = await store.columns(account, session.actor, view.shown.mailbox)
     if own is not None and columns.modseq == mine:
@@ -52,30 +59,64 @@ async def news(session: Session, *, expunge: bool, own: Stored | None = None) ->
     session.view, told = updates.advance(view, columns, delta, expunge=expunge, own=mine)
     keywords = await _keywords(session, moved)
     if told is updates.NOTHING:
-        return keywords
+        return keywords, False
     responses: list[Response] = []
-    if told.expunged:
-        responses.append(Expunged(told.expunged))
+    if told.gone is not None:
+        # RFC 7162 3.2.10.2, RFC 9586 3.6
+        vanished = session.kind.vanished
+        responses.append(Vanished(present.runs_of(told.gone)) if vanished else Expunged(told.expunged))
     if told.exists is not None:
         responses.append(Exists(told.exists))
     if told.recent is not None and not session.kind.rev2:
         responses.append(Recent(told.recent))
     lines = flag_lines(session, told.flagged) if told.flagged is not None else b""
-    return b"".join([encode(one, session.kind) for one in responses]) + keywords + lines
+    before = b"".join([encode(one, session.kind) for one in responses])
+    return before + keywords + lines, told.gone is not None
 
 
 async def news_or_end(session: Session, *, expunge: bool, own: Stored | None = None) -> bytes:
     """`news` where it must not spoil what it comes with: at the end of a command, and during IDLE."""
+    return (await at_end(session, expunge=expunge, own=own))[0]
+
+
+async def at_end(
+    session: Session, *, expunge: bool, own: Stored | None = None
+) -> tuple[bytes, HighestModseq | None]:
+    """`news_or_end`, and up to where the client knows everything, when it could not tell by itself."""
     try:
-        return await news(session, expunge=expunge, own=own)
+        lines, expunged = await _news(session, expunge=expunge, own=own)
+        kind, view = session.kind, session.view
+        # RFC 7162 3.2: it may have been told mod-sequences above that of an expunge that is withheld.
+        # RFC 7162 3.2.7, 3.2.9: and what has vanished had a mod-sequence too.
+        if kind.condstore and view is not None and (view.gone or (expunged and kind.qresync)):
+            return lines, HighestModseq(await _highest(session, view))
+        return lines, None
     except Refused as refused:
         if refused.code not in (Code.NONEXISTENT, Code.NOPERM):
-            return b""  # a store that cannot answer now; the next command asks again
+            return b"", None  # a store that cannot answer now; the next command asks again
         # RFC 2180 3.3: somebody deleted it, or took the right to read away.
-        return end(session, refused)
+        return end(session, refused), None
     except Exception as error:
         session.services.report(error)
-        return b""
+        return b"", None
+
+
+async def _highest(session: Session, view: View) -> int:
+    """The greatest mod-sequence of the mailbox, never one above what has been told (RFC 7162 3.2)."""
+    row = await session.store.read(session.account, mailboxes.get, session.actor, view.shown.mailbox)
+    return min(view.synced, row.highest)
+
+
+async def aware(session: Session) -> tuple[Response, ...]:
+    """The client has shown that it knows mod-sequences: from now on it is told them. What it must be told the
+    first time, when a mailbox is selected (RFC 7162 3.1)."""
+    if session.kind.condstore:
+        return ()
+    session.kind = replace(session.kind, condstore=True)
+    if session.view is None:
+        return ()
+    highest = HighestModseq(await _highest(session, session.view))
+    return (ok(None, "Mod-sequences are told from now on", highest),)
 
 
 def end(session: Session, refused: Refused) -> bytes:
@@ -111,14 +152,20 @@ async def _keywords(session: Session, numbers: Collection[int]) -> bytes:
     return lines
 
 
-def flag_lines(session: Session, flagged: Flagged, *, uid: bool = False) -> bytes:
-    """`* n FETCH (FLAGS (...))` of each message."""
-    line = plan(_FLAGS, session.kind, uid=uid)
+def flag_lines(session: Session, flagged: Flagged, *, uid: bool = False, silent: bool = False) -> bytes:
+    """`* n FETCH (FLAGS (...))` of each message; with UID and MODSEQ for a client aware of mod-sequences
+    (RFC 7162 3.2.4). `silent`: it knows the flags."""
+    aware = session.kind.condstore
+    line = plan(_MODSEQ if silent else _FLAGS, session.kind, uid=uid or aware, modseq=aware)
     border = bisect_left(flagged.uids, session.selected.recent_from)
     lines = b""
     for start, stop, recent in ((0, border, False), (border, len(flagged.uids), True)):
         if start < stop:
-            columns = {"uid": flagged.uids[start:stop], "flag_set": flagged.flag_sets[start:stop]}
+            columns = {
+                "uid": flagged.uids[start:stop],
+                "flag_set": flagged.flag_sets[start:stop],
+                "modseq": flagged.modseqs[start:stop],
+            }
             lines += render(
                 line,
                 flagged.numbers[start:stop],

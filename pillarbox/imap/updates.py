@@ -30,10 +30,12 @@ class News:
     """The announcements, in the order they are sent: EXPUNGE, EXISTS, RECENT, FETCH.
 
     `expunged` holds (message number, times): expunging a run of messages repeats one number, because every
-    EXPUNGE renumbers what follows (RFC 9051 7.5.1). The numbers in `flagged` are as of after the expunges.
+    EXPUNGE renumbers what follows (RFC 9051 7.5.1); `gone` has their UIDs. The numbers in `flagged` are as
+    of after the expunges.
     """
 
     expunged: tuple[tuple[int, int], ...] = ()
+    gone: array[int] | None = None
     exists: int | None = None
     recent: int | None = None
     flagged: Flagged | None = None
@@ -52,8 +54,12 @@ def advance(view: View, columns: Columns, delta: Delta, *, expunge: bool, own: i
     old = view.shown
     withheld = old.uids.slices(_union(view.gone, delta.gone))
     expunged: tuple[tuple[int, int], ...] = ()
+    gone: array[int] | None = None
     if expunge and withheld:
         expunged = _falling_numbers(withheld)
+        gone = array("I")
+        for start, stop in withheld:
+            gone += old.uids[start:stop]
         left = len(old.uids) - sum(times for _, times in expunged)
         withheld = []
     else:
@@ -68,6 +74,7 @@ def advance(view: View, columns: Columns, delta: Delta, *, expunge: bool, own: i
     )
     news = News(
         expunged,
+        gone,
         after.exists if after.exists != left else None,
         after.recent if after.recent != view.recent else None,
         _flagged(shown, delta, own),

@@ -104,6 +104,11 @@ def uid_of_highest(view: View, spans: Spans, count: int) -> int:
     raise IndexError(count)
 
 
+def numbers(view: View, uids: Runs) -> Runs:
+    """The numbers of the messages with these UIDs."""
+    return tuple((start + 1, stop) for start, stop in view.shown.uids.slices(uids))
+
+
 def count(spans: Spans) -> int:
     return sum(stop - start for start, stop in spans)
 
@@ -153,6 +158,34 @@ def without(spans: Spans, less: Spans) -> Spans:
             hole = next(holes, None)
         if start < stop:
             out.append((start, stop))
+    return out
+
+
+def part(spans: Spans, start: int, stop: int) -> Spans:
+    """The messages from the `start`-th of `spans` up to before the `stop`-th."""
+    out: Spans = []
+    passed = 0
+    for low, high in spans:
+        first, last = max(low, low + start - passed), min(high, low + stop - passed)
+        if first < last:
+            out.append((first, last))
+        passed += high - low
+    return out
+
+
+def common(some: Spans, others: Spans) -> Spans:
+    """The places in both."""
+    out: Spans = []
+    at = 0
+    for start, stop in some:
+        while at < len(others) and others[at][1] <= start:
+            at += 1
+        while at < len(others) and others[at][0] < stop:
+            low, high = others[at]
+            out.append((max(low, start), min(high, stop)))
+            if high > stop:
+                break
+            at += 1
     return out
 
 

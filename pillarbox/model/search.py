@@ -4,6 +4,7 @@ Leaves are frozen plain data named after RFC 9051 6.4.4. Text needles are decode
 `Ranges`. A leaf that other front ends spell differently (Undeleted = Not(Flag)) has one form here.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pillarbox.model.numbers import Ranges
@@ -130,3 +131,16 @@ Key = (
     | EmailId
     | ThreadId
 )
+
+
+def leaves(key: Key) -> Iterator[Key]:
+    """The keys of a tree that have no keys in them."""
+    waiting = [key]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, And | Or):
+            waiting += one.keys
+        elif isinstance(one, Not):
+            waiting.append(one.key)
+        else:
+            yield one

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pillarbox
+from pillarbox.imap import telling
 from pillarbox.imap.capability import ENABLEABLE
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.view import NEVER_RECENT
 from pillarbox.imap.wire import capability as wire
-from pillarbox.imap.wire.strings import REV2, UTF8_ACCEPT
+from pillarbox.imap.wire.encode import Response
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
@@ -31,13 +32,20 @@ async def enable(session: Session, tag: bytes, command: wire.Enable) -> Outcome:
     asked = [ENABLEABLE[name] for name in command.capabilities if name in ENABLEABLE]
     names = tuple(dict.fromkeys(name for name in asked if name not in session.enabled))
     session.enabled.update(names)
-    if "IMAP4rev2" in session.enabled:
-        session.kind = REV2
+    if "IMAP4rev2" in names:
+        session.kind = replace(session.kind, rev2=True, utf8=True)
         if session.view is not None:
             session.view = replace(session.view, recent_from=NEVER_RECENT)
-    elif "UTF8=ACCEPT" in session.enabled:
-        session.kind = UTF8_ACCEPT
-    return Done("ENABLE completed", data=(wire.Enabled(names),))
+    if "UTF8=ACCEPT" in names:
+        session.kind = replace(session.kind, utf8=True)
+    if "UIDONLY" in names:
+        session.kind = replace(session.kind, uid_only=True)
+    data: list[Response] = [wire.Enabled(names)]
+    if "QRESYNC" in names or "CONDSTORE" in names:
+        # RFC 7162 3.2.3: QRESYNC contains CONDSTORE.
+        session.kind = replace(session.kind, qresync="QRESYNC" in session.enabled)
+        data += await telling.aware(session)
+    return Done("ENABLE completed", data=tuple(data))
 
 
 async def namespace(session: Session, tag: bytes, command: wire.Namespace) -> Outcome:

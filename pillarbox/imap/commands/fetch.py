@@ -11,19 +11,25 @@ from array import array
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pillarbox.imap import telling, view
+from pillarbox.imap import resync, telling, view
 from pillarbox.imap.commands.numbers import spans
 from pillarbox.imap.contents import contents
 from pillarbox.imap.outcome import Done, Outcome, Torn
 from pillarbox.imap.view import Spans, View
 from pillarbox.imap.wire import fetch as wire
 from pillarbox.imap.wire import fetch_plan
+from pillarbox.imap.wire.encode import Response
+from pillarbox.imap.wire.expunge import Vanished
 from pillarbox.imap.wire.fetch_plan import Plan, Stream
+from pillarbox.imap.wire.reader import Numbers
 from pillarbox.model.errors import Code, PeerSyntax, Refused
 from pillarbox.model.flags import SEEN
+from pillarbox.model.numbers import MAX_NUMBER, Runs, runs
+from pillarbox.model.search import Saved
 from pillarbox.store import blobs, emails, flags
 from pillarbox.store.blobs import Blob
 
@@ -31,7 +37,6 @@ if TYPE_CHECKING:
     from pillarbox.imap.session import Session
     from pillarbox.model.actors import Actor
     from pillarbox.model.column import Column
-    from pillarbox.model.numbers import Runs
     from pillarbox.store.tx import Tx
 
 FROM_VIEW = 2000  # messages rendered at once: a millisecond
@@ -40,13 +45,33 @@ BODIES = 32  # messages opened at once
 
 
 async def fetch(session: Session, tag: bytes, command: wire.Fetch) -> Outcome:
-    if command.changed_since is not None:
-        raise PeerSyntax("FETCH modifiers are not offered")
+    if command.vanished and not session.kind.qresync:
+        raise PeerSyntax("VANISHED needs ENABLE QRESYNC")  # RFC 7162 3.2.6
     chosen = spans(session.selected, command.numbers, uid=command.uid)
+    if command.partial is not None:
+        chosen = view.part(chosen, *command.partial.places(view.count(chosen)))
+    since = command.changed_since
+    data: tuple[Response, ...] = ()
+    if since is not None or any(item.what == "MODSEQ" for item in command.items.items):
+        data = await telling.aware(session)
+    if since is not None:
+        where = await resync.touched(session, since)
+        if command.vanished:
+            gone = await resync.vanished(session, _known(session.selected, command.numbers), since, where)
+            data += (Vanished(gone, earlier=True),)
+        # RFC 9394 3.4: of the page, not a page of the changed.
+        chosen = await resync.changed(session.selected, chosen, since, where)
     done = f"{'UID ' if command.uid else ''}FETCH completed"
     if not chosen:
-        return Done(done)
-    return Done(done, stream=Answer(session, command, chosen).pieces())
+        return Done(done, data=data)
+    answer = Answer(session, command.items, chosen, uid=command.uid, modseq=since is not None)
+    return Done(done, data=data, stream=answer.pieces())
+
+
+def _known(shown: View, named: Numbers) -> Runs:
+    """UIDs as a client that remembers messages means them: `*` is any that ever was, not only the greatest
+    that is still there."""
+    return shown.saved if isinstance(named, Saved) else runs(named, MAX_NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +98,13 @@ class Answer:
     """One FETCH being answered. Numbers cannot move meanwhile: FETCH announces no expunge, and the UID forms
     announce them after the last line."""
 
-    def __init__(self, session: Session, command: wire.Fetch, chosen: Spans) -> None:
+    def __init__(
+        self, session: Session, items: wire.FetchItems, chosen: Spans, *, uid: bool, modseq: bool
+    ) -> None:
         self._session = session
-        self._command = command
         self._chosen = chosen
-        self._plan = fetch_plan.plan(command.items, session.kind, uid=command.uid)
+        self._planned = partial(fetch_plan.plan, items, session.kind, uid=uid, modseq=modseq)
+        self._plan = self._planned()
         self._missing = False  # some message has been erased
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
@@ -153,8 +180,7 @@ class Answer:
                 yield told
             if changed:
                 # RFC 9051 6.4.5: flags that this FETCH itself has changed are part of its response.
-                command = self._command
-                plan = fetch_plan.plan(command.items, session.kind, uid=command.uid, flags=True)
+                plan = self._planned(flags=True)
         opened = await session.store.read(
             session.account,
             _open,

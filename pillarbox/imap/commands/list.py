@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from pillarbox.imap import telling
 from pillarbox.imap.listing import Names, status_values
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.wire import list as wire
@@ -45,6 +46,8 @@ async def list_(session: Session, tag: bytes, command: wire.List) -> Outcome:
     # RFC 9051 6.3.9.6: a parent that does not itself qualify is shown for children that are not shown.
     extra = sorted(path for path, hidden in parents.items() if hidden and path not in shown and matches(path))
     data: list[Response] = []
+    if StatusItem.HIGHESTMODSEQ in command.status:
+        data += await telling.aware(session)
     for count, path in enumerate((*shown, *extra)):
         attributes = names.attributes(path, subscribed=show_subscribed)
         row = names.rows.get(path)
@@ -83,7 +86,8 @@ async def status(session: Session, tag: bytes, command: wire.Status) -> Outcome:
     row = await session.store.read(session.account, mailboxes.require, session.actor, command.mailbox)
     numbers = await session.store.read(session.account, mailboxes.status, session.actor, row.id)
     values = status_values(session, row, numbers, command.items)
-    return Done("STATUS completed", data=(wire.MailboxStatus(row.path, values),))
+    data = await telling.aware(session) if StatusItem.HIGHESTMODSEQ in command.items else ()
+    return Done("STATUS completed", data=(*data, wire.MailboxStatus(row.path, values)))
 
 
 async def _names(session: Session) -> Names:

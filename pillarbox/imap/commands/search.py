@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import masks, view
+from pillarbox.imap import masks, telling, view
 from pillarbox.imap.masks import Mask
 from pillarbox.imap.matching import Matcher, readings
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.progress import Progress
-from pillarbox.imap.view import View
+from pillarbox.imap.view import Spans, View
 from pillarbox.imap.wire import search as wire
 from pillarbox.imap.wire.encode import Response
+from pillarbox.imap.wire.partial import Range
 from pillarbox.imap.wire.search import ReturnOption
 from pillarbox.model.errors import PeerSyntax, Refused
-from pillarbox.model.numbers import Runs, runs_of
+from pillarbox.model.numbers import runs, runs_of
+from pillarbox.model.search import Modseq
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
@@ -43,14 +46,25 @@ async def search(session: Session, tag: bytes, command: wire.Search) -> Outcome:
     if returns is None and session.kind.rev2:
         returns = frozenset((ReturnOption.ALL,))  # RFC 9051 6.4.4
     numbers = _numbers(shown, found, uid=command.uid)
+    returned = _returned(len(numbers), returns or frozenset(), command.partial)
     data: tuple[Response, ...] = ()
+    modseq = None
+    if command.mentions(Modseq):
+        data = await telling.aware(session)
+        if numbers:
+            modseq = max(_of(masks.selected(shown.shown.modseqs, found), returned), default=None)
     if returns is None:
-        data = (wire.Found(numbers),)
+        data += (wire.Found(numbers, modseq),)
     else:
         if ReturnOption.SAVE in returns:
-            session.view = view.saving(shown, _saved(shown, found, returns))
+            uids = _of(_numbers(shown, found, uid=True), returned)
+            session.view = view.saving(session.selected, runs_of(uids))
         if returns - {ReturnOption.SAVE}:
-            data = (_told(tag, numbers, returns, uid=command.uid),)
+            told = _told(tag, numbers, returns, uid=command.uid)
+            if command.partial is not None:
+                page = slice(*command.partial.places(len(numbers)))
+                told = replace(told, partial=(command.partial, runs_of(numbers[page])))
+            data += (replace(told, modseq=modseq),)
     return Done("UID SEARCH completed" if command.uid else "SEARCH completed", data=data)
 
 
@@ -75,13 +89,26 @@ def _told(tag: bytes, numbers: Sequence[int], returns: frozenset[ReturnOption], 
     )
 
 
-def _saved(shown: View, found: Mask, returns: frozenset[ReturnOption]) -> Runs:
-    """RFC 9051 6.4.4.1, table 4: all that was found, or with MIN or MAX alone only those."""
-    uids = _numbers(shown, found, uid=True)
-    ends = returns & {ReturnOption.MIN, ReturnOption.MAX}
-    if not ends or returns & {ReturnOption.ALL, ReturnOption.COUNT} or not uids:
-        return runs_of(uids)
-    chosen = {uids[0]} if ReturnOption.MIN in ends else set()
+def _returned(count: int, returns: frozenset[ReturnOption], partial: Range | None) -> Spans:
+    """Which of the `count` messages found are returned: all, or with nothing but MIN, MAX and PARTIAL those.
+
+    They are what `$` becomes (RFC 9051 6.4.4.1, table 4; RFC 9394 3.2, table 1), and what MODSEQ is the
+    greatest of (RFC 4731 3.2).
+    """
+    ends = returns & {ReturnOption.MIN, ReturnOption.MAX, ReturnOption.PARTIAL}
+    if not ends or returns & {ReturnOption.ALL, ReturnOption.COUNT} or not count:
+        return [(0, count)]
+    chosen = []
+    if ReturnOption.MIN in ends:
+        chosen.append((1, 1))
     if ReturnOption.MAX in ends:
-        chosen.add(uids[-1])
-    return runs_of(sorted(chosen))
+        chosen.append((count, count))
+    if partial is not None:
+        start, stop = partial.places(count)
+        if start < stop:
+            chosen.append((start + 1, stop))
+    return [(low - 1, high) for low, high in runs(tuple(chosen), count)]
+
+
+def _of(values: Sequence[int], returned: Spans) -> list[int]:
+    return [value for start, stop in returned for value in values[start:stop]]

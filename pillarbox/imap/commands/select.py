@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import masks, view
+from pillarbox.imap import masks, resync, view
 from pillarbox.imap.commands.expunge import expunge_all
-from pillarbox.imap.outcome import Done, Outcome
+from pillarbox.imap.commands.fetch import Answer
+from pillarbox.imap.outcome import Done, Outcome, UidRequired
 from pillarbox.imap.view import NEVER_RECENT
 from pillarbox.imap.wire import select as wire
 from pillarbox.imap.wire.encode import Response
+from pillarbox.imap.wire.expunge import Vanished
+from pillarbox.imap.wire.fetch import FetchItems, Item
 from pillarbox.imap.wire.list import Listed
 from pillarbox.imap.wire.response import (
+    HighestModseq,
     MailboxId,
     Mark,
     PermanentFlags,
@@ -23,6 +28,7 @@ from pillarbox.imap.wire.response import (
 from pillarbox.model import ids
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.flags import SEEN, SYSTEM, FlagSet
+from pillarbox.model.numbers import Runs, runs
 from pillarbox.store import flags, mailboxes
 
 if TYPE_CHECKING:
@@ -32,9 +38,17 @@ if TYPE_CHECKING:
     from pillarbox.store.tx import Tx
 
 
+_FLAGS = FetchItems((Item("FLAGS", b"FLAGS"),))
+
+
 async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
-    if command.condstore or command.qresync:
-        raise PeerSyntax("SELECT parameters are not offered")
+    asked = command.qresync
+    if asked is not None and not session.kind.qresync:
+        raise PeerSyntax("QRESYNC has not been enabled")  # RFC 7162 3.2.5
+    if asked is not None and asked.match_numbers and session.kind.uid_only:
+        raise UidRequired  # RFC 9586 3.7
+    if command.condstore:
+        session.kind = replace(session.kind, condstore=True)
     data: list[Response] = []
     if session.view is not None:
         # RFC 9051 6.3.2: what was selected is deselected first, also when this SELECT fails, and CLOSED
@@ -68,12 +82,15 @@ async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
         data.append(wire.Recent(session.selected.recent))
         # The counters are as of before the columns: only where nothing has come in between do they agree.
         unseen = found.status.unseen if columns.modseq == known else len(columns.uids)
-        if number := _first_unseen(session, unseen):
+        number = 0 if session.kind.uid_only else _first_unseen(session, unseen)
+        if number:
             data.append(ok(None, f"Message {number} is the first unseen", Unseen(number)))
     last = columns.uids[-1] if columns.uids else 0
     data += (
         ok(None, "UIDs are valid", UidValidity(found.row.uidvalidity)),
         ok(None, "The next UID", UidNext(max(found.row.uidnext, last + 1))),
+        # RFC 7162 3.1.2.1. It may have grown since: all the less is too much said.
+        ok(None, "The highest mod-sequence", HighestModseq(found.row.highest)),
         ok(None, "The mailbox", MailboxId(ids.spell(ids.Kind.MAILBOX, found.row.id))),
     )
     # RFC 9051 7.1: an empty list where nothing can be changed.
@@ -83,12 +100,28 @@ async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
         data.append(Listed(found.row.path, old_name=command.old_name))  # RFC 9051 6.3.2
     word = "EXAMINE" if command.read_only else "SELECT"
     code = Mark.READ_ONLY if command.read_only else Mark.READ_WRITE
-    return Done(f"{word} completed", code, tuple(data))
+    done = Done(f"{word} completed", code, tuple(data))
+    if asked is None or asked.uidvalidity != found.row.uidvalidity:
+        return done  # RFC 7162 3.2.5: of another UIDVALIDITY nothing is known
+    return await _resynchronised(session, asked, found.row.uidnext, done)
+
+
+async def _resynchronised(session: Session, asked: wire.Qresync, uidnext: int, done: Done) -> Done:
+    """What the client has missed since it saw the mailbox last (RFC 7162 3.2.5.1)."""
+    shown = session.selected
+    known: Runs = ((1, uidnext - 1),) if uidnext > 1 else ()
+    if asked.known:
+        known = runs(asked.known, uidnext)
+    where = await resync.touched(session, asked.modseq)
+    to_match = resync.beyond(known, resync.matched(shown, asked.match_numbers, asked.match_uids))
+    gone = await resync.vanished(session, to_match, asked.modseq, where)
+    chosen = await resync.changed(shown, shown.shown.uids.slices(known), asked.modseq, where)
+    answer = Answer(session, _FLAGS, chosen, uid=True, modseq=True)
+    return replace(done, data=(*done.data, Vanished(gone, earlier=True)), stream=answer.pieces())
 
 
 def _look(tx: Tx, actor: Actor, path: str) -> tuple[Selected, dict[int, FlagSet]]:
-    row = mailboxes.require(tx, actor, path)
-    return mailboxes.select(tx, actor, row.id, False), flags.flag_sets(tx)
+    return mailboxes.look(tx, actor, path), flags.flag_sets(tx)
 
 
 def _first_unseen(session: Session, unseen: int) -> int:

@@ -12,22 +12,26 @@ from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.updates import Flagged
 from pillarbox.imap.view import Spans, View
 from pillarbox.imap.wire import store as wire
-from pillarbox.model.errors import Code, PeerSyntax
-from pillarbox.store import flags
+from pillarbox.imap.wire.encode import Response
+from pillarbox.imap.wire.response import Modified
+from pillarbox.model.errors import Code
+from pillarbox.store import flags, present
+from pillarbox.store.flags import Stored
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
 
 
 async def store(session: Session, tag: bytes, command: wire.Store) -> Outcome:
-    if command.unchanged_since is not None:
-        raise PeerSyntax("STORE modifiers are not offered")
     session.require_writable()
+    data: tuple[Response, ...] = ()
+    if command.unchanged_since is not None:
+        data = await telling.aware(session)
     shown = session.selected
     chosen = spans(shown, command.numbers, uid=command.uid)
     ghosts = view.ghosts(shown, chosen)
     living = view.without(chosen, ghosts)
-    stored = None
+    stored = Stored()
     if living:
         stored = await session.store.write(
             session.account,
@@ -37,20 +41,38 @@ async def store(session: Session, tag: bytes, command: wire.Store) -> Outcome:
             view.uid_runs(shown, living),
             command.mode,
             command.flags,
+            command.unchanged_since,
             durable=False,
         )
     word = "UID STORE" if command.uid else "STORE"
-    done = Done(f"{word} completed", own=stored)
+    done = Done(f"{word} completed", data=data, own=stored)
+    if stored.failed:
+        # RFC 7162 3.1.3
+        failed = stored.failed if command.uid else view.numbers(shown, stored.failed)
+        done = replace(done, text="Some of the messages have changed", code=Modified(failed))
     if ghosts and not command.silent:
         # RFC 2180 4.2.3: the others have been changed all the same.
-        done = Done("Some of the messages have been expunged", Code.EXPUNGEISSUED, own=stored, condition="NO")
-    if command.silent or not living:
+        text = "Some of the messages have been expunged"
+        done = replace(done, text=text, code=done.code or Code.EXPUNGEISSUED, condition="NO")
+    if not living or (command.silent and not session.kind.condstore):
         return done
-    # RFC 9051 6.4.6: the flags of every message named, changed or not, as they are now. Numbers stand
-    # still: news of expunges waits for the end of the command.
-    news = await telling.news(session, expunge=False, own=stored)
-    flagged = _flagged(session.selected, living)
-    return replace(done, told=news + telling.flag_lines(session, flagged, uid=command.uid))
+    # Numbers stand still: news of expunges waits for the end of the command.
+    told = await telling.news(session, expunge=False, own=stored)
+    shown = session.selected
+    if not command.silent:
+        # RFC 9051 6.4.6: the flags of every message named, changed or not, as they are now.
+        told += telling.flag_lines(session, _flagged(shown, living), uid=command.uid)
+        return replace(done, told=told)
+    # RFC 7162 3.1.3: a silent STORE tells mod-sequences too: of the messages that passed the test, or without
+    # one of those it has changed. Of those that did not pass it tells why.
+    uids = shown.shown.uids
+    why = uids.slices(stored.failed)
+    passed = view.without(living, why)
+    if command.unchanged_since is None:
+        passed = uids.slices(present.runs_of(stored.uids))
+    told += telling.flag_lines(session, _flagged(shown, why))
+    told += telling.flag_lines(session, _flagged(shown, passed), silent=True)
+    return replace(done, told=told)
 
 
 def _flagged(shown: View, chosen: Spans) -> Flagged:

@@ -12,7 +12,7 @@ from pillarbox.imap.wire.strings import Kind, quoted
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.numbers import Runs
 from pillarbox.model.numbers import text as set_text
-from pillarbox.model.search import Key
+from pillarbox.model.search import Key, leaves
 
 
 class ReturnOption(Enum):
@@ -35,6 +35,9 @@ class Search:
     returns: frozenset[ReturnOption] | None = None
     charset: str = ""
     partial: Range | None = None
+
+    def mentions(self, key: type[Key]) -> bool:
+        return any(isinstance(one, key) for one in leaves(self.key))
 
 
 @dataclass(frozen=True, slots=True)
