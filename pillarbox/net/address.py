@@ -9,6 +9,8 @@ import stat
 from pathlib import Path
 
 BACKLOG = 1024
+# Whoever may reach the folder of a Unix socket may connect: the mail server in front is another user.
+MODE = 0o666
 _UNIX = "unix:"
 
 
@@ -88,6 +90,7 @@ def _bind_unix(path: Path) -> socket.socket:
         if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and not _answers(path):
             path.unlink()  # left behind by a process that is gone
         sock.bind(str(path))
+        path.chmod(MODE)
         sock.listen(BACKLOG)
         sock.setblocking(False)
     except OSError:

@@ -50,6 +50,8 @@ def rcpt(session: "Session", command: wire.Rcpt) -> Reply:
     if len(transaction.recipients) >= RECIPIENT_LIMIT:
         return TOO_MANY
     delivery = session.service.delivery
+    # Deviates: RFC 5321 4.5.1 has mail for postmaster always taken; here only when there is an account or
+    # address of that name, because nobody else is known to want it.
     if not path.domain:
         path = Path(path.local, session.service.hostname)
     recipient = delivery.resolve(str(path))

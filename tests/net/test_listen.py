@@ -159,6 +159,7 @@ def test_unix_socket(run: Run, told: Any, tmp_path: Path) -> None:
         for _ in range(2):  # the name is free again afterwards
             async with serving(told, f"unix:{path}") as server:
                 assert server.address == f"unix:{path}"
+                assert path.stat().st_mode & 0o777 == 0o666  # the folder says who may come
                 reader, writer = await server.connect()
                 assert await reader.readline() == b"hello\r\n"
                 assert server.sessions[0].connection.peer.is_unix

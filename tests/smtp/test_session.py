@@ -230,7 +230,7 @@ def test_addresses_that_are_not_ascii_need_smtputf8(scene: Scene) -> None:
     scene(play)
 
 
-def test_postmaster_is_always_there(scene: Scene) -> None:
+def test_postmaster_needs_no_domain(scene: Scene) -> None:
     # RFC 5321 4.5.1
     async def play(talk: Any) -> None:
         await talk.start(b"PostMaster")
