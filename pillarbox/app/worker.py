@@ -48,7 +48,7 @@ async def _serve(number: int, end: socket.socket) -> None:
         return  # the parent is gone already
     obeying = None
     try:
-        async with _keeper(begin) if number == KEEPER else _worker(begin) as working:
+        async with keeper(begin) if number == KEEPER else worker(begin) as working:
             channel.send(Ready())
             obeying = asyncio.create_task(_obey(channel, working, stop))
             await stop.wait()
@@ -81,7 +81,7 @@ async def _obey(channel: Channel, working: Working | None, stop: asyncio.Event) 
 
 
 @asynccontextmanager
-async def _worker(begin: Begin) -> AsyncIterator[Working]:
+async def worker(begin: Begin) -> AsyncIterator[Working]:
     sockets = [(protocol, socket.socket(fileno=descriptor)) for protocol, descriptor in begin.sockets]
     async with working(begin.config, tls.Pair(begin.certificate, begin.key), sockets, _report) as made:
         for _, sock in sockets:
@@ -90,7 +90,8 @@ async def _worker(begin: Begin) -> AsyncIterator[Working]:
 
 
 @asynccontextmanager
-async def _keeper(begin: Begin) -> AsyncIterator[None]:
+async def keeper(begin: Begin) -> AsyncIterator[None]:
+    """Serves nobody."""
     async with core(begin.config) as parts, keeping(parts, structlog.get_logger().info):
         yield None
 

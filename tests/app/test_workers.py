@@ -20,10 +20,15 @@ from typing import Any
 import pytest
 
 from bench.client import Client, Refusal
+from pillarbox.app import accounts
 from pillarbox.app.config import Config
+from pillarbox.app.orders import Begin
 from pillarbox.app.serve import foundation
+from pillarbox.app.wiring import core
+from pillarbox.app.worker import keeper
 from pillarbox.app.workers import FIRST_PAUSE, LONGEST_PAUSE, Several
 from pillarbox.net import tls
+from pillarbox.store.files import account_folder
 from pillarbox.testing.server import MailServer
 from tests.app.process import CONFIG, Running, accepting, command, running, served_certificate
 
@@ -313,6 +318,21 @@ def test_a_start_that_fails_says_why_once(tmp_path: Path) -> None:
     assert failed.stdout == ""
     assert failed.stderr.count("accounts") == 1
     assert "Traceback" not in failed.stderr
+
+
+def test_the_keeper_finishes_what_was_begun(tmp_path: Path) -> None:
+    config = Config(data=str(tmp_path / "var"), workers=2)
+
+    async def scene() -> None:
+        async with core(config) as parts:
+            ann = await accounts.add(parts.directory, parts.store, "ann@example.test", None)
+            parts.directory.delete(ann.prefix)  # and then the machine went down
+        folder = account_folder(config.data_folder, ann.prefix)
+        assert folder.exists()
+        async with keeper(Begin(config, b"", b"", ())):
+            assert not folder.exists()
+
+    asyncio.run(scene())
 
 
 def test_what_keeps_dying_is_begun_ever_more_slowly(tmp_path: Path) -> None:
