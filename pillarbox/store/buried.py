@@ -43,13 +43,15 @@ def bury(
     uids: array[int],
     modseq: int,
     cause: BurialCause,
+    totals: Sequence[tuple[int, int, int]],
     *,
     moved_to: int | None = None,
     spans: Runs = (),
-    flag_sets: Sequence[int] = (),
 ) -> None:
-    """Bury `uids`, all of which exist. They may be named shorter: as those in `spans` with `flag_sets`."""
+    """Bury `uids`, all of which exist; `totals` are (flag set, messages, octets) of them. They may be named
+    shorter: as all in `spans` that have one of those flag sets."""
     runs = present.runs_of(uids)
+    flag_sets = [flag_set for flag_set, _, _ in totals]
     how = (modseq, tx.now, int(cause), actor.reader, moved_to)
     if spans and len(spans) * len(flag_sets) < len(runs):
         named = [(tx.account, mailbox, low, high, flag_set) for low, high in spans for flag_set in flag_sets]
@@ -59,21 +61,9 @@ def bury(
         plain = [(tx.account, mailbox, low, high) for low, high in runs]
         tx.run_many(_BURY, [how + name for name in plain])
         tx.run_many(_REMOVE, plain)
-    moved = [
-        (flag_set, -messages, -octets)
-        for flag_set, messages, octets in tx.rows(
-            "SELECT flag_set, count(*), sum(size) FROM buried WHERE account = ? AND mailbox = ?"
-            " AND uid BETWEEN ? AND ? AND modseq = ? GROUP BY flag_set",
-            tx.account,
-            mailbox,
-            uids[0],
-            uids[-1],
-            modseq,
-        )
-    ]
-    flags.count(tx, mailbox, moved)
-    octets = sum(freed for _, _, freed in moved)
-    quota.charge(tx, octets=octets, messages=-len(uids), kept=-octets)
+    flags.count(tx, mailbox, [(flag_set, -messages, -octets) for flag_set, messages, octets in totals])
+    octets = sum(size for _, _, size in totals)
+    quota.charge(tx, octets=-octets, messages=-len(uids), kept=octets)
     changes.record(tx, modseq, mailbox, ChangeKind.GONE, runs)
 
 

@@ -61,6 +61,10 @@ class Copied:
     modseq: int = 0
 
 
+Totals = list[tuple[int, int, int]]
+"""(flag set, messages, octets) of some messages."""
+
+
 def append(
     tx: Tx,
     actor: Actor,
@@ -121,14 +125,19 @@ def replace(tx: Tx, actor: Actor, source: int, uid: int, target: int, item: Inco
     for right in (rights.DELETE_MESSAGES, rights.EXPUNGE):
         access.require(tx, actor, source, right)
     access.live(tx, source)
-    found = tx.rows(
-        "SELECT size FROM message WHERE account = ? AND mailbox = ? AND uid = ?", tx.account, source, uid
+    found = tx.row(
+        "SELECT flag_set, size FROM message WHERE account = ? AND mailbox = ? AND uid = ?",
+        tx.account,
+        source,
+        uid,
     )
     if not found:
         raise Refused("The message to be replaced is not there", Code.EXPUNGEISSUED)
+    flag_set, size = found
     # RFC 8508 3.4: only what it takes more than before counts for the quota.
-    appended = append_many(tx, actor, target, [item], leaving=(found[0][0], 1))[0]
-    buried.bury(tx, actor, source, array("I", [uid]), appended.modseq, BurialCause.EXPUNGE)
+    appended = append_many(tx, actor, target, [item], leaving=(size, 1))[0]
+    totals = [(flag_set, 1, size)]
+    buried.bury(tx, actor, source, array("I", [uid]), appended.modseq, BurialCause.EXPUNGE, totals)
     return appended
 
 
@@ -164,7 +173,7 @@ def copy(tx: Tx, actor: Actor, source: int, runs: Runs, target: int) -> Copied:
     modseq = 0
     if uids:
         modseq = changes.next_modseq(tx, State.EMAIL, State.COUNTS)
-    return _copy(tx, actor, source, uids, target, modseq, charged=True)
+    return _copy(tx, actor, source, uids, target, modseq, charged=True)[0]
 
 
 def move(tx: Tx, actor: Actor, source: int, runs: Runs, target: int) -> Copied:
@@ -179,19 +188,20 @@ def move(tx: Tx, actor: Actor, source: int, runs: Runs, target: int) -> Copied:
     if uids:
         modseq = changes.next_modseq(tx, State.EMAIL, State.COUNTS)
     # The user has as much afterwards as before, so a full account can still be tidied up.
-    copied = _copy(tx, actor, source, uids, target, modseq, charged=False)
+    copied, totals = _copy(tx, actor, source, uids, target, modseq, charged=False)
     if uids:
-        buried.bury(tx, actor, source, uids, modseq, BurialCause.MOVE, moved_to=target)
+        buried.bury(tx, actor, source, uids, modseq, BurialCause.MOVE, totals, moved_to=target)
     return copied
 
 
 def _copy(
     tx: Tx, actor: Actor, source: int, uids: array[int], target: int, modseq: int, *, charged: bool
-) -> Copied:
+) -> tuple[Copied, Totals]:
+    """What was copied, and what it was in the source."""
     access.require(tx, actor, target, rights.INSERT)
     uidvalidity, first = _take_uids(tx, target, len(uids))
     if not uids:
-        return Copied(uidvalidity, (), ())
+        return Copied(uidvalidity, (), ()), []
     runs = present.runs_of(uids)
     # All of a run is there, so each run moves by a distance of its own.
     copies: list[tuple[int, ...]] = []
@@ -205,19 +215,20 @@ def _copy(
         " size, NULL FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?",
         copies,
     )
-    _drop_flags(tx, target, first, last, access.effective(tx, actor, target))
     totals = _totals(tx, target, first, last)
     octets = sum(size for _, _, size in totals)
     if charged:
         quota.require(tx, octets=octets, messages=len(uids))
-    flags.count(tx, target, totals)
+    if _drop_flags(tx, target, first, last, totals, access.effective(tx, actor, target)):
+        flags.count(tx, target, _totals(tx, target, first, last))
+    else:
+        flags.count(tx, target, totals)
     quota.charge(tx, octets=octets, messages=len(uids))
     changes.record(tx, modseq, target, ChangeKind.NEW, ((first, last),))
-    return Copied(uidvalidity, runs, ((first, last),), modseq)
+    return Copied(uidvalidity, runs, ((first, last),), modseq), totals
 
 
-def _totals(tx: Tx, mailbox: int, first: int, last: int) -> list[tuple[int, int, int]]:
-    """(flag set, messages, octets) of the messages from `first` to `last`."""
+def _totals(tx: Tx, mailbox: int, first: int, last: int) -> Totals:
     return [
         (number, messages, octets)
         for number, messages, octets in tx.rows(
@@ -231,11 +242,12 @@ def _totals(tx: Tx, mailbox: int, first: int, last: int) -> list[tuple[int, int,
     ]
 
 
-def _drop_flags(tx: Tx, mailbox: int, first: int, last: int, held: str) -> None:
-    """RFC 4314 4: copied messages keep only the flags that `held` would allow to set here."""
+def _drop_flags(tx: Tx, mailbox: int, first: int, last: int, totals: Totals, held: str) -> bool:
+    """RFC 4314 4: copied messages keep only the flags that `held` would allow to set here. Whether any
+    may have lost some."""
     if {rights.SEEN, rights.WRITE, rights.DELETE_MESSAGES} <= set(held):
-        return
-    for number, _, _ in _totals(tx, mailbox, first, last):
+        return False
+    for number, _, _ in totals:
         carried = flags.flag_set(tx, number)
         kept = flags.permitted(carried, held)
         if kept != carried:
@@ -249,6 +261,7 @@ def _drop_flags(tx: Tx, mailbox: int, first: int, last: int, held: str) -> None:
                 last,
                 number,
             )
+    return True
 
 
 def expunge(tx: Tx, actor: Actor, mailbox: int, runs: Runs | None = None) -> Runs:
@@ -265,5 +278,6 @@ def expunge(tx: Tx, actor: Actor, mailbox: int, runs: Runs | None = None) -> Run
         return ()
     uids = array("I", sorted(uid for group in groups.values() for uid in group.uids))
     modseq = changes.next_modseq(tx, State.EMAIL, State.THREAD, State.COUNTS)
-    buried.bury(tx, actor, mailbox, uids, modseq, BurialCause.EXPUNGE, spans=named, flag_sets=tuple(groups))
+    totals = [(number, len(group.uids), group.octets) for number, group in groups.items()]
+    buried.bury(tx, actor, mailbox, uids, modseq, BurialCause.EXPUNGE, totals, spans=named)
     return present.runs_of(uids)
