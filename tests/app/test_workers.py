@@ -119,6 +119,19 @@ def test_a_delivery_is_pushed_by_the_other(server: MailServer) -> None:
     heard(listening, b"EXISTS")
 
 
+def test_a_worker_that_was_busy_has_missed_nothing(server: MailServer) -> None:
+    server.add_account("bob@example.test", PASSWORD)
+    listening, noisy, writing = connect(server, 1), connect(server, 2, "bob@example.test"), connect(server, 2)
+    writing.command(b"CREATE missed")
+    idle(listening, b"missed")
+    listening.socket.settimeout(30)  # half of what the sweep would take to find it
+    with accepting(server.workers, 2):  # while the other does nothing, its queue of rings runs over
+        for _ in range(40):
+            noisy.append(b"INBOX", [MESSAGE])
+        writing.append(b"missed", [MESSAGE])
+    heard(listening, b"* 1 EXISTS")
+
+
 def test_a_password_that_was_changed_counts_at_once_everywhere(server: MailServer) -> None:
     server.add_account("pat@example.test", "old")
     for worker in (1, 2):  # from now on each remembers it
