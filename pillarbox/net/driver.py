@@ -499,7 +499,6 @@ class Driver(asyncio.Protocol):
             self._common.wheel.arm(self, self._heard + timeout)
 
     def _unused(self) -> int:
-        """Octets of input that wait."""
         pending = 0 if self._compression is None else self._compression.pending
         return len(self._input) - self._at + pending
 
@@ -532,8 +531,6 @@ class Driver(asyncio.Protocol):
                 transport.resume_reading()
         else:
             transport.close()
-
-    # Compression.
 
     def _inflate(self) -> bool:
         """More input out of what has come compressed; False when there is none yet."""
@@ -571,8 +568,6 @@ class Driver(asyncio.Protocol):
         compression.used = now
         if not compression.slot:
             self._common.wheel.arm(compression, now + QUIET)
-
-    # TLS.
 
     def _upgrade(self) -> None:
         # RFC 9051 11.1, RFC 3207 6: nothing received in clear may count as said under TLS.
