@@ -347,13 +347,13 @@ class Device:
             # RFC 9051 6.4.6, 7162 3.1.3: NO where some are gone; what became of the rest is not said.
             self.picture.forget(named)
             return
-        if least is not None:
-            there = {one.uid for one in self.picture.messages}
-            kept = {uid for uid in named & there if before[uid] > least}
-            if kept - refused:
-                raise Contradiction(f"stored although changed since {least}: {sorted(kept - refused)}")
+        passed = {uid for uid in named - refused if least is not None and before[uid] > least}
         if silent:
             self.picture.assume(named - refused, change, frozenset(flag.lower() for flag in flags))
+        if passed:
+            await self.noop()  # unless they are gone, which could not be told before
+            if wrong := passed.intersection(self.picture.uids()):
+                raise Contradiction(f"stored although changed since {least}: {sorted(wrong)}")
 
     async def noop(self) -> None:
         await self.ok(b"CHECK" if self.chance.random() < 0.1 and not self.extra else b"NOOP")

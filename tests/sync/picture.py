@@ -83,7 +83,7 @@ class Picture:
         self.uidvalidity = 0
         self.highest = 0
         self.filled = 0  # every message up to this UID has been asked for and told
-        self.earlier: set[int] = set()  # of VANISHED (EARLIER), for the one who asked
+        self.gone: set[int] = set()  # what vanished, earlier or while the mailbox is open
         self.answered: set[int] = set()  # UIDs whose flags came with the last command
         self._flagged: set[int] = set()  # or have come since
         self._modseqs: dict[int, int] = {}  # greatest so far, by UID
@@ -154,7 +154,7 @@ class Picture:
 
     def restore(self, cached: dict[int, Message]) -> None:
         """Fill in, after SELECT, what was cached and has not vanished since."""
-        left = sorted(cached.keys() - self.earlier)
+        left = sorted(cached.keys() - self.gone)
         if self.mode.uidonly:
             told = {message.uid: message for message in self.messages if message.uid}
             uids = sorted({*left, *told})
@@ -173,11 +173,14 @@ class Picture:
         """Nothing where all that is known is so; else what is not."""
         if len(self.messages) != len(truth):
             return f"{len(self.messages)} messages, not {len(truth)}"
-        for number, (message, (uid, (flags, modseq))) in enumerate(
-            zip(self.messages, sorted(truth.items())), 1
-        ):
-            if message.uid not in (0, uid):
-                return f"number {number} is UID {uid}, not {message.uid}"
+        for number, (message, there) in enumerate(zip(self.messages, sorted(truth)), 1):
+            # Without numbers, only which messages there are can be compared.
+            uid = message.uid if self.mode.uidonly and message.uid else there
+            if message.uid not in (0, uid) or uid not in truth:
+                return f"number {number} is UID {there}, not {message.uid}"
+            if not message.uid and self.mode.uidonly:
+                continue
+            flags, modseq = truth[uid]
             if message.flags not in (None, flags):
                 return f"UID {uid} has {sorted(flags)}, not {sorted(message.flags or ())}"
             if self.mode.wants_modseq and message.modseq not in (0, modseq):
@@ -214,6 +217,7 @@ class Picture:
         del self.messages[number - 1]
 
     def _vanish(self, uid: int) -> None:
+        self.gone.add(uid)
         blank = None
         for index, message in enumerate(self.messages):
             if message.uid == uid:
@@ -232,7 +236,7 @@ class Picture:
     def _earlier(self, uids: list[int]) -> None:
         present = set(self.uids()).intersection(uids)
         self._require(not present, f"present, and vanished earlier: {sorted(present)}")
-        self.earlier.update(uids)
+        self.gone.update(uids)
 
     def _fetch(self, message: Message, items: bytes) -> None:
         self._require(not self.mode.uidonly, "FETCH instead of UIDFETCH")
