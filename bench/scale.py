@@ -254,6 +254,16 @@ async def _commands(figures: Figures, store: Store, imap: Imap) -> None:
     await measure(
         "changes.since, 10 changes", lambda: store.read(ACCOUNT, changes.since, SERVER, inbox, since)
     )
+    if b"QRESYNC" in await imap.do("CAPABILITY"):
+        device = await Imap(store).begin("ENABLE QRESYNC")
+        codes = (
+            part.partition(b"]")[0].partition(b" ") for part in (await device.do("SELECT INBOX")).split(b"[")
+        )
+        known = {name: value.decode() for name, _, value in codes}
+        await ten_changes()
+        command = f"SELECT INBOX (QRESYNC ({known[b'UIDVALIDITY']} {known[b'HIGHESTMODSEQ']}))"
+        assert (await device.do(command)).count(b" FETCH ") == TEN
+        await measure("SELECT with QRESYNC, 10 changes", lambda: device.do(command))
     await measure("STORE of one message", lambda: imap.do(f"STORE {count // 2} {next(turns)}FLAGS (\\Draft)"))
     delivery = Delivery(
         store,
