@@ -7,6 +7,8 @@ from pillarbox.imap.wire.strings import Kind
 from pillarbox.model.numbers import Runs
 from pillarbox.model.numbers import text as set_text
 
+RUNS = 500  # in one VANISHED: clients read lines into buffers, and one may say it in several
+
 
 @dataclass(frozen=True, slots=True)
 class Expunge:
@@ -47,7 +49,9 @@ def encode_expunged(response: Expunged, kind: Kind) -> bytes:
 
 def encode_vanished(response: Vanished, kind: Kind) -> bytes:
     """expunged-resp = "VANISHED" [SP "(EARLIER)"] SP known-uids"""
-    if not response.uids:
-        return b""
     earlier = b" (EARLIER)" if response.earlier else b""
-    return b"* VANISHED%b %b\r\n" % (earlier, set_text(response.uids).encode("ascii"))
+    lines = []
+    for start in range(0, len(response.uids), RUNS):
+        some = set_text(response.uids[start : start + RUNS]).encode("ascii")
+        lines.append(b"* VANISHED%b %b\r\n" % (earlier, some))
+    return b"".join(lines)

@@ -1,7 +1,7 @@
 import pytest
 
 from pillarbox.imap.wire.encode import encode
-from pillarbox.imap.wire.expunge import Expunged, Vanished
+from pillarbox.imap.wire.expunge import RUNS, Expunged, Vanished
 from pillarbox.imap.wire.strings import REV1
 
 RESPONSES = [
@@ -10,6 +10,13 @@ RESPONSES = [
     (Vanished(((1, 2), (4, 5)), earlier=True), b"* VANISHED (EARLIER) 1:2,4:5\r\n"),
     (Vanished((), earlier=True), b""),
 ]
+
+
+def test_lines_do_not_grow_without_end() -> None:
+    uids = tuple((uid, uid) for uid in range(1, 2 * RUNS + 2, 2))
+    first, last, _ = encode(Vanished(uids), REV1).split(b"\r\n")
+    assert first.startswith(b"* VANISHED 1,3,") and first.count(b",") == RUNS - 1
+    assert last == b"* VANISHED %d" % uids[-1][0]
 
 
 @pytest.mark.parametrize(("response", "spelled"), RESPONSES)
