@@ -1,6 +1,7 @@
 """`make soak`: one journey after another on a server of three workers, for PILLARBOX_SOAK_MINUTES.
 
-Each has a seed of its own, which is said before it begins. The first that fails ends the run.
+Each has a seed of its own, which is said before it begins. One that fails says why and what every device
+heard, and the next one begins.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ WORKERS = 3
 ROUNDS = 150
 
 
-def main() -> None:
+def main() -> int:
     minutes = float(os.environ.get("PILLARBOX_SOAK_MINUTES", "30"))
     seed = int(os.environ.get("PILLARBOX_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
     end = time.monotonic() + minutes * 60
@@ -30,8 +31,14 @@ def main() -> None:
             address = f"journey{total['journeys']}@example.test"
             server.add_account(address, PASSWORD)
             place = Place(server.host, server.imap_port, address, PASSWORD, lambda: server.workers)
-            fleet = asyncio.run(sail(place, seed, ROUNDS))
-            server.check()
+            try:
+                fleet = asyncio.run(sail(place, seed, ROUNDS))
+                server.check()
+            except AssertionError as error:
+                print(f" FAILED: {error}", flush=True)
+                total.update(journeys=1, failures=1)
+                seed += 1
+                continue
             for device in fleet.devices:
                 modes[str(device.mode)] += 1
             total.update(
@@ -48,6 +55,7 @@ def main() -> None:
             seed += 1
     print(", ".join(f"{count} {what}" for what, count in total.items()))
     print("\n".join(f"{count:6} {mode}" for mode, count in modes.most_common()))
+    return 1 if total["failures"] else 0
 
 
 if __name__ == "__main__":

@@ -236,13 +236,16 @@ class Device:
         first = command.split(b" ", 1)[0]
         expunges = first not in _UNNUMBERED or self.mode.notify == "SELECTED"
         tag = await self.wire.send(command)
-        lines = []
-        while True:
-            line = await self._line(f"{tag!r} {command[:200]!r}")
-            if line.startswith(tag + b" "):
-                break
+        lines: list[bytes] = []
+        while not (line := await self._line(f"{tag!r} {command[:200]!r}")).startswith(tag + b" "):
             lines.append(line)
-            self._hear(line, expunges=expunges, earlier=earlier or b"VANISHED)" in command)
+            if first != b"SELECT":
+                self._hear(line, expunges=expunges, earlier=b"VANISHED)" in command)
+        if first == b"SELECT":
+            # RFC 7162 3.2.11: what comes before CLOSED is of the mailbox that was open.
+            closed = [at for at, one in enumerate(lines) if one.startswith(b"* OK [CLOSED]")]
+            for one in lines[closed[-1] + 1 if closed else 0 :]:
+                self._hear(one, earlier=earlier)
         status, _, text = line[len(tag) + 1 :].partition(b" ")
         code = text[1:].partition(b"]")[0] if text.startswith(b"[") else b""
         if self.picture is not None:
