@@ -7,7 +7,7 @@ Rules of the place: a capability names the commands it promises, and a test hold
 from dataclasses import dataclass
 from functools import lru_cache
 
-MECHANISMS = ("PLAIN", "LOGIN")
+from pillarbox.identity.sasl import MECHANISMS
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ import re
 
 _BLOB = r"\[[^\[\]]*+\] *+"
 _BLOBS = re.compile(rf"(?:{_BLOB})*+")
-_LAST_BLOB = re.compile(r"\[[^\[\]]*+\] *+\Z")
 _REFWD = re.compile(rf"(?:re|fwd?) *+(?:{_BLOB})?:", re.IGNORECASE)
 _SPACES = re.compile(r"[ \t\r\n]+")
 _FWD_TRAILER, _FWD_HEADER = "(fwd)", "[fwd:"

@@ -40,10 +40,6 @@ INITIAL_MAILBOXES: tuple[tuple[str, Role], ...] = (
 )
 
 
-def is_inbox(path: str) -> bool:
-    return path.upper() == INBOX
-
-
 def normalise(path: str) -> str:
     """The one spelling of `path`: NFC, INBOX in capitals, one trailing separator dropped.
 

@@ -30,7 +30,6 @@ Handler = Callable[["Session", Any], Reply | None]
 
 NEW, READY, MAIL, CHUNKS = State
 _ANY = frozenset(State)
-_GREETED = frozenset((READY, MAIL, CHUNKS))
 
 
 @dataclass(frozen=True, slots=True)

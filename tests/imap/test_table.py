@@ -2,8 +2,7 @@
 
 import pytest
 
-from pillarbox.identity import sasl
-from pillarbox.imap.capability import ADVERTISED, ENABLEABLE, MECHANISMS, capabilities
+from pillarbox.imap.capability import ADVERTISED, ENABLEABLE, capabilities
 from pillarbox.imap.table import TABLE, State
 
 
@@ -12,7 +11,6 @@ def test_every_advertised_capability_has_its_commands() -> None:
         for command in capability.commands:
             assert command in TABLE, (capability.name, command)
     assert set(ENABLEABLE.values()) <= {one.name for one in ADVERTISED}
-    assert sasl.MECHANISMS == MECHANISMS
 
 
 def test_expunge_is_forbidden_in_exactly_the_commands_the_rfc_names() -> None:

@@ -33,8 +33,6 @@ async def authenticate(session: Session, tag: bytes, command: wire.Authenticate)
     step = mechanism.step(command.initial)
     if isinstance(step, Credentials):
         return await _verified(session, step)
-    if command.initial is not None and command.mechanism == "PLAIN":
-        raise PeerSyntax("A PLAIN message is one message")
     session.dialogue = Exchange(session, tag, mechanism)
     return Begun(wire.Challenge(step))
 
