@@ -237,6 +237,7 @@ def store_flags(
     return Stored(modseq, changed, flag_sets_now, failed)
 
 
+@lru_cache(maxsize=4096)
 def _after(old: FlagSet, mode: Mode, given: FlagSet, held: str) -> FlagSet:
     """A set after STORE, as far as the rights `held` allow (RFC 4314 4)."""
     allowed = permitted(given, held)

@@ -6,8 +6,8 @@ has in part, sector by sector, whatever later writes did. The copy is opened by 
 and must contain every acknowledged write, whole; and the next round goes on from it, as after a new boot, and
 must not give out any mod-sequence again that somebody has seen, durable or not.
 
-Meanwhile several tasks write through `Store`, and checkpoints of both kinds run on other threads, so
-that the log is begun anew again and again under load.
+Meanwhile several tasks write through `Store`, now and then on one of its threads, and checkpoints of both
+kinds run on others, so that the log is begun anew again and again under load.
 
 PILLARBOX_LONG=1 runs many rounds; PILLARBOX_ROUNDS says how many.
 """
@@ -29,7 +29,7 @@ from unittest import mock
 
 import apsw
 
-from pillarbox.store import checkpoint, files
+from pillarbox.store import checkpoint, files, heavy
 from pillarbox.store.engine import sqlite
 from pillarbox.store.store import Store
 from pillarbox.store.tx import Tx
@@ -39,6 +39,7 @@ SECTOR = 512
 CUTS_A_ROUND = 6
 WRITERS = 4
 WRITES = 30
+HEAVY_EVERY = 7  # writes, one of which runs on a thread
 
 
 @dataclass
@@ -163,6 +164,7 @@ class Opened(apsw.VFSFile):
 
 def note(tx: Tx, number: int, size: int) -> int:
     """A write in two tables and on several pages, under the account's next mod-sequence."""
+    tx.expect(heavy.MOST_ROWS + 1 if number % HEAVY_EVERY == 0 else 1)
     ((modseq,),) = tx.rows(
         "UPDATE account SET modseq = modseq + 1 WHERE account = ? RETURNING modseq", tx.account
     )
