@@ -18,6 +18,7 @@ from pillarbox.model.changes import Columns, Rows
 from pillarbox.model.errors import Refused
 from pillarbox.store import changes, columns, files, flags, mailboxes, messages, snapshots, upkeep
 from pillarbox.store.check import check
+from pillarbox.store.engine import sqlite
 from pillarbox.store.snapshots import Snapshots
 from pillarbox.store.store import Store
 from pillarbox.testing.verbs import staged
@@ -263,3 +264,51 @@ def test_they_go_with_their_mailbox(tmp_path: Path) -> None:
         assert [path.name for path in folder.iterdir()] == [f"{await inbox(store):016x}"]
 
     play(tmp_path, story)
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_after_a_power_cut_the_file_and_the_database_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settled: bool
+) -> None:
+    """The disk keeps the file at once and the database as of the last sync: the worst that can happen. Where
+    the file is written without a sync before it the test must notice."""
+    folder = files.account_folder(tmp_path, ACCOUNT)
+    disk: dict[str, bytes] = {}
+
+    def sync(fd: int) -> None:
+        disk.update({name: (folder / name).read_bytes() for name in ("mail.db", "mail.db-wal")})
+
+    async def before() -> None:
+        store = Store(tmp_path, clock=lambda: NOW, sync=sync)
+        await store.open()
+        await store.create_account(ACCOUNT)
+        await append(store, 20)
+        await load(store)
+        await store._snapshots.stop()
+        if not settled:
+            store._snapshots._settle = lambda account: store.read(account, columns.lineage)
+        await flag(store, 5, 9)
+        await load(store)
+        await store._snapshots.stop()
+        await flag(store, 1, 2)
+        await load(store)
+        await store.close()
+
+    async def after() -> None:
+        store = Store(tmp_path, clock=lambda: NOW, sync=lambda fd: None)
+        await store.open()
+        await append(store, 1)  # leaves the gap in the mod-sequences
+        mailbox = await inbox(store)
+        found = await store.columns(ACCOUNT, SERVER, mailbox)
+        truth = await store.read(ACCOUNT, changes.columns, SERVER, mailbox)
+        assert (found == truth) is settled
+        seen = sum(number != truth.flag_sets[0] for number in truth.flag_sets)
+        assert seen == (5 if settled else 0)
+        await store.close()
+
+    asyncio.run(before())
+    for name, octets in disk.items():
+        (folder / name).write_bytes(octets)
+    (folder / "mail.db-shm").unlink()
+    monkeypatch.setattr(sqlite, "boot_id", lambda: "the next boot")
+    asyncio.run(after())
