@@ -20,25 +20,73 @@ _FLAGS = re.compile(rb"FLAGS \(([^)]*)\)")
 _UID = re.compile(rb"UID (\d+)")
 
 
-class Mirror:
-    """A client that believes what it is told: by number, the UID and the flags of each message."""
+_VANISHED = re.compile(rb"\* VANISHED( \(EARLIER\))? ([\d:,]+)")
+_MODSEQ = re.compile(rb"FETCH .*MODSEQ \((\d+)\)")
+_HIGHEST = re.compile(rb".* OK \[HIGHESTMODSEQ (\d+)\]")
 
-    def __init__(self, user: Imap) -> None:
+
+class Mirror:
+    """A client that believes what it is told: by number, the UID and the flags of each message.
+
+    `enable` is what it has enabled. One that knows mod-sequences keeps `highest` as RFC 7162 6 says, and
+    comes back with it on another connection.
+    """
+
+    def __init__(self, user: Imap, enable: bytes = b"") -> None:
         self.user = user
+        self.enable = enable
         self.messages: list[list[object]] = []  # [uid or None, flags or None]
+        self.highest = 0
+        self.earlier: set[int] = set()  # told by VANISHED (EARLIER)
 
     async def select(self) -> None:
         self.hear(await self.user.ok(b"SELECT INBOX"))
         await self.do(b"FETCH 1:* (UID FLAGS)")
 
+    async def come_back(self, made: World) -> None:
+        """Another connection, on which it is told only what it has missed."""
+        believed = {message[0]: message[1] for message in self.messages if message[0] is not None}
+        self.user = await made.user(self.enable)
+        self.messages, self.earlier = [], set()
+        if self.enable == b"QRESYNC":
+            (status,) = await self.user.ok(b"STATUS INBOX (UIDVALIDITY)")
+            uidvalidity = int(status.split()[-1].rstrip(b")"))
+            lines = await self.user.ok(b"SELECT INBOX (QRESYNC (%d %d))" % (uidvalidity, self.highest))
+        else:
+            lines = await self.user.ok(b"SELECT INBOX")
+            if self.highest:
+                lines += await self.user.ok(b"UID FETCH 1:* (FLAGS) (CHANGEDSINCE %d)" % self.highest)
+        self.hear(lines)
+        changed = {message[0]: message[1] for message in self.messages if message[0] is not None}
+        await self.do(b"FETCH 1:* (UID)")
+        present = {message[0] for message in self.messages}
+        if self.enable == b"QRESYNC":
+            assert not self.earlier & present
+            assert believed.keys() - self.earlier <= present, "a message vanished and nobody was told"
+        for message in self.messages:
+            message[1] = changed.get(message[0]) or believed.get(message[0])
+
     async def do(self, command: bytes, *, expunges: bool = True) -> None:
         lines = (await self.user.do(command)).split(b"\r\n")
         if not expunges:
-            assert not [line for line in lines if line.endswith(b" EXPUNGE")], (command, lines)
+            gone = [line for line in lines if line.endswith(b" EXPUNGE") or line.startswith(b"* VANISHED ")]
+            assert not gone, (command, lines)
         self.hear(lines)
 
     def hear(self, lines: list[bytes]) -> None:
+        if told := [int(found[1]) for line in lines if (found := _HIGHEST.match(line))]:
+            self.highest = told[-1]
+        else:
+            told = [int(found[1]) for line in lines if (found := _MODSEQ.search(line))]
+            self.highest = max(self.highest, *told, 0)
         for line in lines:
+            if gone := _VANISHED.fullmatch(line):
+                for uid in uids_of(gone[2]):
+                    if gone[1]:
+                        self.earlier.add(uid)
+                    else:
+                        self.forget(uid)
+                continue
             if not (found := _UNTAGGED.fullmatch(line)):
                 continue
             number, what, inside = int(found[1]), found[2], found[3]
@@ -55,12 +103,39 @@ class Mirror:
                 if flags := _FLAGS.search(inside):
                     message[1] = frozenset(flags[1].split()) - {b"\\Recent"}
 
+    def forget(self, uid: int) -> None:
+        """VANISHED takes away a message that the client counts, whether it knows its UID or not."""
+        place = None
+        for at, (known, _) in enumerate(self.messages):
+            if known == uid:
+                place = at
+                break
+            if known is None and place is None:
+                place = at
+            elif isinstance(known, int) and known > uid:
+                break
+            elif known is not None:
+                place = None
+        assert place is not None, "VANISHED speaks of a message that the client does not count"
+        del self.messages[place]
+
+
+def uids_of(numbers: bytes) -> list[int]:
+    out: list[int] = []
+    for part in numbers.split(b","):
+        low, _, high = part.partition(b":")
+        out += range(int(low), int(high or low) + 1)
+    return out
+
 
 ACTIONS = st.lists(
     st.tuples(
         st.integers(0, 2),  # who
         st.sampled_from(
-            ["append", "store", "silent", "uid", "copy", "move", "expunge", "noop", "fetch", "search", "see"]
+            [
+                *("append", "store", "silent", "uid", "copy", "move", "expunge", "noop"),
+                *("fetch", "search", "see", "back"),
+            ]
         ),
         st.integers(1, 6),
         st.integers(0, 3),
@@ -70,7 +145,7 @@ ACTIONS = st.lists(
 )
 
 
-@pytest.mark.parametrize("enable", [b"", b"IMAP4rev2"])
+@pytest.mark.parametrize("enable", [b"", b"IMAP4rev2", b"CONDSTORE", b"QRESYNC"])
 def test_every_client_ends_with_the_same_picture(
     tmp_path_factory: pytest.TempPathFactory, enable: bytes
 ) -> None:
@@ -84,13 +159,19 @@ def test_every_client_ends_with_the_same_picture(
 
 async def play(folder: Path, enable: bytes, actions: list[tuple[int, str, int, int, bytes]]) -> None:
     async with world(folder, Settings("x")) as made:
-        mirrors = [Mirror(await made.user(*([enable] if enable else []))) for _ in range(3)]
+        mirrors = [Mirror(await made.user(*([enable] if enable else [])), enable) for _ in range(3)]
         for mirror in mirrors:
             await mirror.user.append(MAIL)
         for mirror in mirrors:
             await mirror.select()
         for who, action, at, more, flag in actions:
-            await act(mirrors[who], action, at, more, flag)
+            if action != "back":
+                await act(mirrors[who], action, at, more, flag)
+            elif enable in (b"CONDSTORE", b"QRESYNC"):
+                await mirrors[who].come_back(made)
+        for mirror in mirrors:
+            if enable in (b"CONDSTORE", b"QRESYNC"):
+                await mirror.come_back(made)
         await settle(made, mirrors)
 
 
