@@ -4,22 +4,26 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from imapclient import IMAPClient
 
 from pillarbox.testing.server import MailServer
-from tests.oracle import Dovecot
+from tests.oracle import PASSWORD, Dovecot
 from tests.transcripts.language import HERE, Scene, read
 from tests.transcripts.runner import NotOffered, Target, play
 from tests.transcripts.targets import Memory, in_memory, over_dovecot, over_tcp
 
 SCENES = [scene for path in sorted(HERE.glob("*.txt")) for scene in read(path)]
-# What scenes are about and our server does not offer yet. A scene that needs one of these is passed over;
-# one that needs anything else we do not announce fails.
-AWAITED = frozenset(
+# What the server must announce to whoever has logged in, beside IMAP4rev2 itself.
+PROMISED = frozenset(
     (
-        *("CONDSTORE", "QRESYNC", "NOTIFY", "UIDONLY", "PARTIAL", "REPLACE"),
-        *("CATENATE", "URLAUTH", "URLAUTH=BINARY", "URL-PARTIAL", "ESORT"),
+        *("CONDSTORE", "QRESYNC", "NOTIFY", "UIDONLY", "PARTIAL", "INPROGRESS", "OBJECTID", "SAVEDATE"),
+        *("PREVIEW", "REPLACE", "MULTIAPPEND", "UNAUTHENTICATE", "COMPRESS=DEFLATE", "APPENDLIMIT"),
+        *("UTF8=ACCEPT", "STATUS=SIZE", "CATENATE", "URLAUTH", "URLAUTH=BINARY", "URL-PARTIAL", "IDLE"),
     )
 )
+# What of it is not there yet, and what scenes are about that nobody has promised. A scene that needs one
+# of these is passed over; one that needs anything else we do not announce fails.
+AWAITED = frozenset(("NOTIFY", "CATENATE", "URLAUTH", "URLAUTH=BINARY", "URL-PARTIAL", "ESORT"))
 each_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
 
 
@@ -47,6 +51,15 @@ def run(scene: Scene, target: Target, runner: asyncio.Runner) -> None:
                 pytest.skip(f"not offered yet: {missing}")
             raise AssertionError(f"the server does not announce {missing}") from None
         pytest.skip(f"{target.name} does not announce {missing}")
+
+
+def test_what_is_promised_is_announced(server: MailServer) -> None:
+    server.add_account("asks@example.test", PASSWORD)
+    with IMAPClient(server.host, server.imap_port, ssl=False) as client:
+        client.login("asks@example.test", PASSWORD)
+        announced = {name.decode().partition("=")[0] for name in client.capabilities()}
+        announced |= {name.decode() for name in client.capabilities()}
+    assert PROMISED - AWAITED - announced == set()
 
 
 @each_scene
