@@ -92,7 +92,7 @@ def test_unchanged_since_is_tested_message_by_message(play: Play) -> None:
         known = highest(await user.ok(b"SELECT INBOX (CONDSTORE)"))
         other = await made.user(select=b"INBOX")
         await other.ok(b"UID STORE 2,4 +FLAGS (\\Flagged)")
-        answer = await user.do(b"STORE 4,1:3,2 (UNCHANGEDSINCE %d) +FLAGS.SILENT (\\Deleted)" % known)
+        answer = await user.do(b"STORE 4,1:3,2 (UNCHANGEDSINCE %d) FLAGS.SILENT (\\Deleted)" % known)
         *lines, last = answer.splitlines()
         assert b" OK [MODIFIED 2,4] " in last
         told = {line.split()[1]: line for line in lines}
@@ -106,6 +106,27 @@ def test_unchanged_since_is_tested_message_by_message(play: Play) -> None:
         now = highest(await user.ok(b"SELECT INBOX"))
         before = await user.ok(b"FETCH 2 (UID MODSEQ)")
         assert await user.ok(b"STORE 2 (UNCHANGEDSINCE %d) +FLAGS.SILENT (\\Flagged)" % now) == before
+
+    play(script)
+
+
+def test_a_change_of_other_flags_is_no_reason_to_refuse(play: Play) -> None:
+    """RFC 7162 3.1.12"""
+
+    async def script(made: World) -> None:
+        user = await filled(made, 4)
+        known = highest(await user.ok(b"SELECT INBOX (CONDSTORE)"))
+        other = await made.user(select=b"INBOX")
+        await other.ok(b"STORE 2,4 +FLAGS (\\Flagged)")
+        await other.ok(b"STORE 3 +FLAGS ($Processed)")
+        answer = await user.do(b"STORE 1:4 (UNCHANGEDSINCE %d) +FLAGS.SILENT ($processed)" % known)
+        assert b" OK [MODIFIED 3] " in answer
+        lines = await user.ok(b"FETCH 1:4 (FLAGS)")
+        assert all(b"$Processed" in line for line in lines)
+        assert [b"\\Flagged" in line for line in lines] == [False, True, False, True]
+        # Of what it has been told in between it has to say that it knows.
+        answer = await user.do(b"STORE 2 (UNCHANGEDSINCE %d) -FLAGS.SILENT (\\Draft)" % known)
+        assert b" OK [MODIFIED 2] " in answer
 
     play(script)
 
@@ -130,7 +151,8 @@ def test_what_failed_and_what_is_gone_in_one_answer(play: Play) -> None:
         other = await made.user(select=b"INBOX")
         await other.ok(b"STORE 3:4 +FLAGS (\\Deleted)")
         await other.ok(b"EXPUNGE")
-        await other.ok(b"STORE 2 +FLAGS (\\Answered)")
+        await other.ok(b"STORE 2 +FLAGS (\\Answered \\Seen)")
+        await other.ok(b"STORE 2 +FLAGS (\\Draft)")
         assert await user.ok(b"FETCH 4 (UID)") != []
         answer = await user.do(b"STORE 1:4 (UNCHANGEDSINCE %d) +FLAGS (\\Seen)" % known)
         assert b" NO [MODIFIED 2] " in answer.splitlines()[-1]

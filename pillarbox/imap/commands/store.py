@@ -15,6 +15,7 @@ from pillarbox.imap.wire import store as wire
 from pillarbox.imap.wire.encode import Response
 from pillarbox.imap.wire.response import Modified
 from pillarbox.model.errors import Code
+from pillarbox.model.numbers import MAX_NUMBER, Runs, runs
 from pillarbox.store import flags, present
 from pillarbox.store.flags import Stored
 
@@ -44,12 +45,15 @@ async def store(session: Session, tag: bytes, command: wire.Store) -> Outcome:
             command.unchanged_since,
             durable=False,
         )
+    told, failed = b"", stored.failed
+    if failed and command.mode != "replace":
+        told, failed = await _once_more(session, command, stored)
     word = "UID STORE" if command.uid else "STORE"
-    done = Done(f"{word} completed", data=data, own=stored)
-    if stored.failed:
+    done = Done(f"{word} completed", data=data, told=told, own=stored)
+    if failed:
         # RFC 7162 3.1.3
-        failed = stored.failed if command.uid else view.numbers(shown, stored.failed)
-        done = replace(done, text="Some of the messages have changed", code=Modified(failed))
+        named = failed if command.uid else view.numbers(shown, failed)
+        done = replace(done, text="Some of the messages have changed", code=Modified(named))
     if ghosts and not command.silent:
         # RFC 2180 4.2.3: the others have been changed all the same.
         text = "Some of the messages have been expunged"
@@ -57,7 +61,7 @@ async def store(session: Session, tag: bytes, command: wire.Store) -> Outcome:
     if not living or (command.silent and not session.kind.condstore):
         return done
     # Numbers stand still: news of expunges waits for the end of the command.
-    told = await telling.news(session, expunge=False, own=stored)
+    told += await telling.news(session, expunge=False, own=stored)
     shown = session.selected
     if not command.silent:
         # RFC 9051 6.4.6: the flags of every message named, changed or not, as they are now.
@@ -66,13 +70,48 @@ async def store(session: Session, tag: bytes, command: wire.Store) -> Outcome:
     # RFC 7162 3.1.3: a silent STORE tells mod-sequences too: of the messages that passed the test, or without
     # one of those it has changed. Of those that did not pass it tells why.
     uids = shown.shown.uids
-    why = uids.slices(stored.failed)
+    why = uids.slices(failed)
     passed = view.without(living, why)
     if command.unchanged_since is None:
         passed = uids.slices(present.runs_of(stored.uids))
     told += telling.flag_lines(session, _flagged(shown, why))
     told += telling.flag_lines(session, _flagged(shown, passed), silent=True)
     return replace(done, told=told)
+
+
+async def _once_more(session: Session, command: wire.Store, stored: Stored) -> tuple[bytes, Runs]:
+    """RFC 7162 3.1.12: +FLAGS and -FLAGS are refused to no message of which only other flags have changed
+    since the client heard of it. What must be told first, and those that fail all the same."""
+    before = session.selected
+    told = await telling.news(session, expunge=False, own=stored)
+    now = session.selected
+    meanings = session.flag_sets.meanings
+    asked = {flag.lower() for flag in command.flags}
+    since = command.unchanged_since or 0
+    old, new, modseqs = before.shown.flag_sets, now.shown.flag_sets, before.shown.modseqs
+    same = {
+        pair: asked.isdisjoint({flag.lower() for flag in set(meanings[pair[0]]) ^ set(meanings[pair[1]])})
+        for pair in {(old[at], new[at]) for at in view.indices(before.shown.uids.slices(stored.failed))}
+    }
+    failed = now.shown.uids.slices(stored.failed)
+    spared = [at for at in view.indices(failed) if modseqs[at] <= since and same[old[at], new[at]]]
+    again = view.without(view.spans_of(spared), view.ghosts(now, view.spans_of(spared)))
+    if not again:
+        return told, stored.failed
+    second = await session.store.write(
+        session.account,
+        flags.store_flags,
+        session.actor,
+        now.shown.mailbox,
+        view.uid_runs(now, again),
+        command.mode,
+        command.flags,
+        now.modseq,
+        durable=False,
+    )
+    told += await telling.news(session, expunge=False, own=second)
+    still = runs(view.uid_runs(now, view.without(failed, again)) + second.failed, MAX_NUMBER)
+    return told, still
 
 
 def _flagged(shown: View, chosen: Spans) -> Flagged:
