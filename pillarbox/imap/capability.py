@@ -47,6 +47,7 @@ ADVERTISED = (
     Capability("BINARY", "RFC 3516", ("FETCH", "APPEND")),
     Capability("MULTIAPPEND", "RFC 3502", ("APPEND",)),
     Capability("OBJECTID", "RFC 8474", ("FETCH", "SEARCH", "STATUS")),
+    Capability("NOTIFY", "RFC 5465", ("NOTIFY",)),
     Capability("SAVEDATE", "RFC 8514", ("FETCH", "SEARCH")),
     Capability("PREVIEW", "RFC 8970", ("FETCH",)),
     Capability("INPROGRESS", "RFC 9585", ("SEARCH", "COPY", "MOVE", "EXPUNGE")),

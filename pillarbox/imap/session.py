@@ -49,10 +49,13 @@ from pillarbox.imap.wire.search import Search
 from pillarbox.imap.wire.strings import REV1, Kind
 from pillarbox.model.actors import Actor
 from pillarbox.model.errors import Code, NoAccount, PeerSyntax, Refused
+from pillarbox.model.numbers import Runs
 from pillarbox.model.search import Sequence
 from pillarbox.net.session import Answer, Connection, Line, Octets, Wants
 
 if TYPE_CHECKING:
+    from pillarbox.imap.commands.notify import Notified
+    from pillarbox.imap.pushing import Pushing
     from pillarbox.store.store import Store
 
 # A message of up to so many times the limit is read and dropped, a larger one ends the connection.
@@ -95,14 +98,18 @@ class Session:
         "_rows",
         "account",
         "actor",
+        "busy",
         "connection",
         "dialogue",
         "enabled",
         "failed_logins",
         "flag_sets",
         "gone",
+        "idling",
         "keywords",
         "kind",
+        "notified",
+        "pushing",
         "services",
         "store",
         "timeout",
@@ -130,6 +137,10 @@ class Session:
         self._assembly: Assembly | None = None
         self._bad = 0  # in a row
         self._draining = False
+        self.busy = False  # a command is being carried out
+        self.idling = False
+        self.notified: Notified | None = None  # since the first NOTIFY
+        self.pushing: Pushing | None = None
         self.gone = False  # the selected mailbox or the account was deleted, and BYE has been said
 
     # What the states are made of.
@@ -172,6 +183,8 @@ class Session:
         self.view = view
         self.keywords = keywords
         self._rows = _ROWS[State.SELECTED]
+        if self.notified is not None:
+            self.notified.entered(view)
 
     def leave(self) -> None:
         """SELECTED -> AUTHENTICATED."""
@@ -184,6 +197,21 @@ class Session:
         self.closed()
         Session.__init__(self, self.services)
         self.connection, self.failed_logins, self._draining = kept
+
+    @property
+    def quiet(self) -> bool:
+        """Nobody is being answered: what is pushed now stands between answers, or in that of IDLE."""
+        return not self.busy and self._assembly is None and (self.dialogue is None or self.idling)
+
+    def saved(self, mailbox: int, uids: Runs) -> None:
+        """The client itself has put these messages into a mailbox."""
+        if self.notified is not None:
+            self.notified.saved(mailbox, uids)
+
+    def stop_pushing(self) -> None:
+        if self.pushing is not None:
+            self.pushing.stop()
+            self.pushing = None
 
     @property
     def selected(self) -> View:
@@ -205,9 +233,19 @@ class Session:
     def line(self, line: bytes) -> Answer | Awaitable[Answer]:
         if self.dialogue is not None:
             return self.dialogue.line(line)
+        if self.pushing is not None and self.pushing.busy:
+            return self._line_after_push(self.pushing, line)
         if self._assembly is None and line[-1:] != b"}" and not self.connection.bare_lf:
             return self._execute([line])
         return self._assemble(line)
+
+    async def _line_after_push(self, pushing: Pushing, line: bytes) -> Answer:
+        """The view is one task's at a time, and so is what is said."""
+        self.busy = True
+        await pushing.settle()
+        self.busy = False
+        answer = self.line(line)
+        return await answer if isinstance(answer, Awaitable) else answer
 
     def octets(self, piece: bytes, last: bool) -> Answer | Awaitable[Answer]:
         if self.dialogue is not None:
@@ -233,10 +271,15 @@ class Session:
         return self.bye("The server stops")
 
     def writable_again(self) -> None:
+        if self.pushing is not None:
+            self.pushing.writable_again()
         if self.dialogue is not None:
             self.dialogue.writable_again()
 
     def closed(self) -> None:
+        if self.pushing is not None:
+            self.pushing.closed()
+            self.pushing = None
         if self.dialogue is not None:
             self.dialogue.closed()
             self.dialogue = None
@@ -330,6 +373,7 @@ class Session:
 
     async def conclude(self, tag: bytes, row: Row, work: Coroutine[Any, Any, Outcome]) -> Answer:
         """Do the work, then end the command."""
+        self.busy = True
         before = b""
         if row.sync:
             try:
@@ -342,6 +386,7 @@ class Session:
         except Exception as error:
             return before + await self._failed(tag, row, error)
         if isinstance(outcome, Begun):
+            self._over()
             return before + (encode(outcome.response, self.kind) if outcome.response else b"")
         self._bad = 0
         data = before + outcome.told
@@ -370,7 +415,7 @@ class Session:
     async def _end(self, tag: bytes, row: Row, done: Done) -> bytes:
         news, highest = b"", None
         if self.view is not None:
-            news, highest = await telling.at_end(self, expunge=row.expunge, own=done.own)
+            news, highest = await telling.at_end(self, expunge=self._announces(row), own=done.own)
         return self._tagged(news, StatusResponse(tag, done.condition, done.text, done.code), highest)
 
     async def _failed(self, tag: bytes, row: Row, error: Exception) -> bytes:
@@ -387,10 +432,24 @@ class Session:
             response = no(tag, f"This is a fault of the server, logged as {trace}", Code.SERVERBUG)
         news, highest = b"", None
         if self.view is not None:
-            news, highest = await telling.at_end(self, expunge=row.expunge)
+            news, highest = await telling.at_end(self, expunge=self._announces(row))
         return self._tagged(news, response, highest)
 
+    def _announces(self, row: Row) -> bool:
+        """Whether the end of this command may tell of expunges."""
+        # Deviates: RFC 5465 3.1 has a client that asked for no events of the selected mailbox hear of none.
+        # When it expunges itself it hears of all expunges: message numbers cannot tell them apart.
+        hears = self.notified is None or self.notified.hears_messages
+        return row.expunge and (hears or row.family in ("expunge", "copy", "replace"))
+
+    def _over(self) -> None:
+        """The command has been answered, or goes on as a dialogue."""
+        self.busy = False
+        if self.pushing is not None:
+            self.pushing.wake()
+
     def _tagged(self, news: bytes, response: StatusResponse, highest: HighestModseq | None = None) -> bytes:
+        self._over()
         if self.gone:
             self.connection.close()
             return news
@@ -407,6 +466,7 @@ class Session:
 
     def _answer_bad(self, line: bytes, fault: Fault) -> bytes:
         """BAD, tagged if the line has a tag."""
+        self._over()
         self._bad += 1
         answer = encode(bad(_tag_of(line), fault.text, fault.code), self.kind)
         if self._bad >= (MAX_BAD if self.logged_in else MAX_BAD_BEFORE_LOGIN):

@@ -45,7 +45,9 @@ async def _news(session: Session, *, expunge: bool, own: Stored | None) -> tuple
     modseq = store.modseq(account)  # also where nothing is selected: there may be no account any more
     if view is None:
         return b"", False
-    if modseq == view.modseq and not (expunge and view.gone):
+    notified = session.notified
+    hears = notified is None or notified.hears_messages
+    if modseq == view.modseq and not (expunge and view.gone) and not (hears and view.behind):
         return b"", False
     mine = own.modseq if own is not None and own.modseq == view.modseq + 1 else 0
     columns = await store.columns(account, session.actor, view.shown.mailbox)
@@ -56,9 +58,16 @@ async def _news(session: Session, *, expunge: bool, own: Stored | None) -> tuple
         moved = {*delta.new_flag_sets, *delta.changed_flag_sets}
         if not delta.complete:
             moved.update(columns.flag_sets)
-    session.view, told = updates.advance(view, columns, delta, expunge=expunge, own=mine)
+    if hears:
+        if view.behind:
+            delta = replace(delta, complete=False)
+        session.view, told = updates.advance(view, columns, delta, expunge=expunge, own=mine)
+    else:
+        session.view, told = updates.advance_without_new(view, columns, delta, expunge=expunge, own=mine)
+    if told.flagged is not None and notified is not None and not notified.hears_flags:
+        told = replace(told, flagged=None)
     keywords = await _keywords(session, moved)
-    if told is updates.NOTHING:
+    if told == updates.NOTHING:
         return keywords, False
     responses: list[Response] = []
     if told.gone is not None:

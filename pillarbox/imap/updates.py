@@ -70,6 +70,7 @@ def advance(view: View, columns: Columns, delta: Delta, *, expunge: bool, own: i
         shown=shown,
         modseq=columns.modseq,
         synced=view.synced if withheld else columns.modseq,
+        behind=False,
         gone=tuple((old.uids[start], old.uids[stop - 1]) for start, stop in withheld),
     )
     news = News(
@@ -80,6 +81,27 @@ def advance(view: View, columns: Columns, delta: Delta, *, expunge: bool, own: i
         _flagged(shown, delta, own),
     )
     return after, NOTHING if news == NOTHING else news
+
+
+def advance_without_new(
+    view: View, columns: Columns, delta: Delta, *, expunge: bool, own: int = 0
+) -> tuple[View, News]:
+    """`advance` for a client that does not want to hear of new messages (RFC 5465 3.1): they get no number.
+    To let it catch up later, `advance` must be given an incomplete `delta`."""
+    last = view.shown.uids[-1] if view.shown.uids else 0
+    border = columns.uids.place(last + 1)
+    behind = border < len(columns.uids)
+    if behind:
+        columns = Columns.joined(columns.mailbox, columns.modseq, [columns.rows(0, border)])
+        none = nothing_since(delta.modseq)
+        delta = replace(
+            delta,
+            new_uids=none.new_uids,
+            new_flag_sets=none.new_flag_sets,
+            new_modseqs=none.new_modseqs,
+        )
+    after, news = advance(view, columns, delta, expunge=expunge, own=own)
+    return replace(after, behind=behind, synced=view.synced if behind else after.synced), news
 
 
 def nothing_since(modseq: int) -> Delta:

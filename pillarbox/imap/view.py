@@ -36,6 +36,7 @@ class View:
     synced: int
     recent_from: int = NEVER_RECENT  # RFC 3501 2.3.2: UIDs from here on are \Recent in this session
     gone: Runs = ()  # the ghosts
+    behind: bool = False  # there are new messages that the client does not want to hear of
     saved: Runs = ()  # `$` as UIDs (RFC 9051 6.4.4.1), so renumbering never touches it
     read_only: bool = False
 

@@ -140,6 +140,10 @@ class Driver(asyncio.Protocol):
         return not self._hold & (UNREAD | UPGRADING | SHAKING | CLOSING | LOST)
 
     @property
+    def answering(self) -> bool:
+        return self._running or bool(self._hold & (WAITING | PULLING))
+
+    @property
     def lost(self) -> bool:
         return bool(self._hold & LOST)
 

@@ -87,6 +87,10 @@ class Connection(Protocol):
         """False while the peer does not read what was written; an optional method
         `writable_again(self) -> None` of the session is called when that changes."""
 
+    @property
+    def answering(self) -> bool:
+        """Whether an answer is being made or written; what is pushed now may stand in the middle of it."""
+
     def push(self, data: bytes) -> None:
         """Output that answers nothing (IDLE). Ask `writable` first: a peer that is pushed a megabyte
         without reading is disconnected. While an iterator is being answered it comes after that."""

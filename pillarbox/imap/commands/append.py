@@ -47,4 +47,5 @@ class Appending:
             session.account, messages.append_many, session.actor, mailbox.id, incoming
         )
         uids = runs_of(one.uid for one in appended)
+        session.saved(mailbox.id, uids)
         return Done("APPEND completed", AppendUid(appended[0].uidvalidity, uids))

@@ -42,6 +42,7 @@ async def copy(session: Session, tag: bytes, command: wire.Copy) -> Outcome:
             view.uid_runs(shown, chosen),
             target.id,
         )
+    session.saved(target.id, copied.target)
     code = CopyUid(copied.uidvalidity, copied.source, copied.target) if copied.source else None
     return Done(f"{word} completed", code)
 
@@ -65,6 +66,7 @@ async def move(session: Session, tag: bytes, command: wire.Move) -> Outcome:
         )
     if not moved.source:
         return Done(f"{word} completed, the messages were gone already")
+    session.saved(target.id, moved.target)
     # RFC 6851 4.3: COPYUID comes in an untagged OK before the EXPUNGE responses.
     told = ok(None, "Moved", CopyUid(moved.uidvalidity, moved.source, moved.target))
     return Done(f"{word} completed", data=(told,))

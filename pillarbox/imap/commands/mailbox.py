@@ -31,6 +31,8 @@ async def create(session: Session, tag: bytes, command: wire.Create) -> Outcome:
             # RFC 6154 3: a mailbox has one use here, and some uses cannot be given.
             raise Refused("The special use cannot be given", Code.USEATTR)
     row = await session.store.write(session.account, mailboxes.create, session.actor, command.mailbox, role)
+    if session.notified is not None:
+        session.notified.watch.named(made=row.path)
     # RFC 8474 4.1
     code = MailboxId(ids.spell(ids.Kind.MAILBOX, row.id))
     return Done("CREATE completed", code, _renamed(session, row, command.old_name))
@@ -47,6 +49,8 @@ async def delete(session: Session, tag: bytes, command: wire.Delete) -> Outcome:
     store, account, actor = session.store, session.account, session.actor
     row = await store.read(account, mailboxes.require, actor, command.mailbox)
     await store.write(account, mailboxes.delete, actor, command.mailbox)
+    if session.notified is not None:
+        session.notified.watch.named(gone=row.path)
     if session.view is not None and session.view.shown.mailbox == row.id:
         session.leave()
         return Done("DELETE completed", data=(ok(None, "The selected mailbox is closed", Mark.CLOSED),))
@@ -57,14 +61,20 @@ async def rename(session: Session, tag: bytes, command: wire.Rename) -> Outcome:
     row = await session.store.write(
         session.account, mailboxes.rename, session.actor, command.source, command.target
     )
+    if session.notified is not None:
+        session.notified.watch.named(made=row.path, gone=command.source)
     return Done("RENAME completed", data=_renamed(session, row, command.old_name))
 
 
 async def subscribe(session: Session, tag: bytes, command: wire.Subscribe) -> Outcome:
     await session.store.write(session.account, subscriptions.subscribe, session.actor, command.mailbox)
+    if session.notified is not None:
+        session.notified.watch.subscribed(command.mailbox, True)
     return Done("SUBSCRIBE completed")
 
 
 async def unsubscribe(session: Session, tag: bytes, command: wire.Unsubscribe) -> Outcome:
     await session.store.write(session.account, subscriptions.unsubscribe, session.actor, command.mailbox)
+    if session.notified is not None:
+        session.notified.watch.subscribed(command.mailbox, False)
     return Done("UNSUBSCRIBE completed")

@@ -66,5 +66,6 @@ class Replacing:
         )
         # RFC 8508 4.3: before the EXPUNGE, so that a client knows what replaced the message when it goes.
         uids = ((appended.uid, appended.uid),)
+        session.saved(mailbox.id, uids)
         told = ok(None, "Replaced", AppendUid(appended.uidvalidity, uids))
         return Done("REPLACE completed", data=(told,))

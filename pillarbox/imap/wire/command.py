@@ -18,6 +18,7 @@ from pillarbox.imap.wire import (
     fetch,
     idle,
     mailbox,
+    notify,
     replace,
     search,
     select,
@@ -54,6 +55,7 @@ Command = (
     | append.Append
     | replace.Replace
     | idle.Idle
+    | notify.Notify
     | search.Search
     | fetch.Fetch
     | store.Store
@@ -91,6 +93,7 @@ PARSERS: dict[str, Callable[[Reader], Command]] = {
     "REPLACE": replace.parse_replace,
     "UID REPLACE": replace.parse_replace,
     "IDLE": idle.parse_idle,
+    "NOTIFY": notify.parse_notify,
     "SEARCH": search.parse_search,
     "UID SEARCH": partial(search.parse_search, uid=True),
     "FETCH": fetch.parse_fetch,

@@ -195,6 +195,11 @@ def _items(reader: Reader) -> FetchItems:
         name = reader.take(_NAME, "A FETCH item")[0].decode("ascii").upper()
         # RFC 3501 6.4.5: a macro stands alone.
         return _MACROS.get(name) or FetchItems((_item(reader, name),))
+    return parse_items(reader)
+
+
+def parse_items(reader: Reader) -> FetchItems:
+    """ "(" fetch-att *(SP fetch-att) ")" """
     one_by_one = reader.listed(
         lambda: _item(reader, reader.take(_NAME, "A FETCH item")[0].decode("ascii").upper()),
         FETCH_ITEMS,

@@ -21,6 +21,7 @@ class Mark(Enum):
 
     ALERT = "ALERT"
     CLOSED = "CLOSED"
+    NOTIFICATIONOVERFLOW = "NOTIFICATIONOVERFLOW"  # RFC 5465 5.8
     PARSE = "PARSE"
     READ_ONLY = "READ-ONLY"
     READ_WRITE = "READ-WRITE"
@@ -103,6 +104,13 @@ class CopyUid:
 
 
 @dataclass(frozen=True, slots=True)
+class BadEvent:
+    """RFC 5465 3.1: the events that NOTIFY does know."""
+
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MessageLimit:
     """RFC 9738 3.1: the most messages of one command, and the lowest UID it would get to."""
 
@@ -133,6 +141,7 @@ ResponseCode = (
     | MailboxId
     | AppendUid
     | CopyUid
+    | BadEvent
     | MessageLimit
     | InProgress
 )
@@ -225,6 +234,8 @@ def _code(code: ResponseCode) -> str:
             return f"APPENDUID {uidvalidity} {set_text(uids)}"
         case CopyUid(uidvalidity, source, target):
             return f"COPYUID {uidvalidity} {set_text(source)} {set_text(target)}"
+        case BadEvent(events):
+            return f"BADEVENT ({' '.join(events)})"
         case MessageLimit(limit, uid):
             return f"MESSAGELIMIT {limit}" if uid is None else f"MESSAGELIMIT {limit} {uid}"
         case InProgress(tag, done, goal):
