@@ -107,8 +107,14 @@ class Doorbell:
     def _wake(self, account: int) -> None:
         loop = self._loop
         if loop is not None:
-            for wake in self._listeners.get(account, {}).values():
-                loop.call_soon(wake)
+            for number in self._listeners.get(account, {}):
+                loop.call_soon(self._call, account, number)
+
+    def _call(self, account: int, number: int) -> None:
+        # Who stopped listening meanwhile may be in the middle of something else.
+        wake = self._listeners.get(account, {}).get(number)
+        if wake is not None:
+            wake()
 
     def _wake_all(self) -> None:
         for account in self._listeners:

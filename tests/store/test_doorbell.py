@@ -58,6 +58,21 @@ async def turn() -> None:
         await asyncio.sleep(0)
 
 
+def test_who_stopped_listening_is_not_woken_any_more(tmp_path: Path) -> None:
+    async def story(bell: Doorbell) -> None:
+        stays, goes = Listener(), Listener()
+        unlisten = bell.listen(7, goes.wake)
+        bell.listen(7, stays.wake)
+        bell.ring(7, 1)
+        # After the ring was passed on and before it is heard.
+        asyncio.get_running_loop().call_soon(unlisten)
+        await stays.wait()
+        await turn()
+        assert (stays.count, goes.count) == (1, 0)
+
+    with_bells(tmp_path, 1, story)
+
+
 def test_many_rings_of_one_turn_wake_once(tmp_path: Path) -> None:
     async def story(bell: Doorbell) -> None:
         seven, eight = Listener(), Listener()
