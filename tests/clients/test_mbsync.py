@@ -28,7 +28,7 @@ SubFolders Verbatim
 Channel all
 Far :far:
 Near :near:
-Patterns *
+Patterns {patterns}
 Create Both
 Expunge Both
 CopyArrivalDate yes
@@ -36,11 +36,18 @@ SyncState *
 """
 
 
-def configured(place: Place, address: str, home: Path) -> list[str]:
+def configured(place: Place, address: str, home: Path, *, patterns: str = "*") -> list[str]:
     (home / "mail").mkdir()
     path = home / "mbsyncrc"
     path.write_text(
-        CONFIGURATION.format(host=place.host, port=place.imap, user=address, password=PASSWORD, home=home)
+        CONFIGURATION.format(
+            host=place.host,
+            port=place.imap,
+            user=address,
+            password=PASSWORD,
+            home=home,
+            patterns=patterns,
+        )
     )
     return [program("mbsync"), "-c", str(path), "-a"]
 
@@ -48,7 +55,7 @@ def configured(place: Place, address: str, home: Path) -> list[str]:
 def test_both_sides_converge(place: Place, letters: list[bytes], tmp_path: Path) -> None:
     address = place.account()
     command = configured(place, address, tmp_path)
-    story(place, address, letters, tmp_path / "mail" / "INBOX", lambda: _sync(command, tmp_path))
+    story(place, address, letters, tmp_path / "mail" / "INBOX", lambda: sync(command, tmp_path))
 
 
 def test_folders_are_made_on_both_sides(place: Place, tmp_path: Path) -> None:
@@ -57,15 +64,15 @@ def test_folders_are_made_on_both_sides(place: Place, tmp_path: Path) -> None:
     with place.client(address) as client:
         client.create_folder("Work/Plans")
         client.append("Work/Plans", b"Subject: a plan\r\n\r\nx\r\n")
-    _sync(command, tmp_path)
+    sync(command, tmp_path)
     assert len(list((tmp_path / "mail" / "Work" / "Plans").glob("*/*"))) == 1
     for name in ("cur", "new", "tmp"):
         (tmp_path / "mail" / "Daily" / name).mkdir(parents=True)
-    _sync(command, tmp_path)
+    sync(command, tmp_path)
     with place.client(address) as client:
         assert "Daily" in [name for _, _, name in client.list_folders()]
 
 
-def _sync(command: list[str], home: Path) -> None:
+def sync(command: list[str], home: Path) -> None:
     said = run(command, home)
     assert not re.search("(?m)^(Error|Warning|IMAP error)", said), said

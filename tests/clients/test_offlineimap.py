@@ -34,16 +34,20 @@ folderfilter = lambda name: name == 'INBOX'
 """
 
 
+def configured(place: Place, address: str, home: Path) -> list[str]:
+    path = home / "offlineimaprc"
+    path.write_text(
+        CONFIGURATION.format(host=place.host, port=place.imap, user=address, password=PASSWORD, home=home)
+    )
+    return [program("offlineimap"), "-c", str(path), "-o"]
+
+
+def sync(command: list[str], home: Path) -> None:
+    said = run(command, home)
+    assert "ERROR" not in said, said
+
+
 def test_both_sides_converge(place: Place, letters: list[bytes], tmp_path: Path) -> None:
     address = place.account()
-    path = tmp_path / "offlineimaprc"
-    path.write_text(
-        CONFIGURATION.format(host=place.host, port=place.imap, user=address, password=PASSWORD, home=tmp_path)
-    )
-    command = [program("offlineimap"), "-c", str(path), "-o"]
-
-    def sync() -> None:
-        said = run(command, tmp_path)
-        assert "ERROR" not in said, said
-
-    story(place, address, letters, tmp_path / "mail" / "INBOX", sync)
+    command = configured(place, address, tmp_path)
+    story(place, address, letters, tmp_path / "mail" / "INBOX", lambda: sync(command, tmp_path))
