@@ -28,7 +28,7 @@ from pillarbox.store import vanished as expunged
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
 
-STEP = 8 * 4096  # messages looked at before others have their turn: a millisecond
+STEP = 2 * 4096  # messages looked at before others have their turn: a millisecond or two
 
 Touched = Runs | None  # UIDs outside which nothing happened; None: nobody knows any more
 

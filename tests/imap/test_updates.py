@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from pillarbox.imap import updates, view
+from pillarbox.imap.view import View
 from pillarbox.model import column
 from pillarbox.model.changes import Columns, Delta, Rows
 from pillarbox.model.errors import PeerSyntax
@@ -86,14 +87,21 @@ class Client:
         columns = mailbox.columns()
         self.view = view.opened(columns, recent_from=mailbox.uidnext)
         self.flags: list[int | None] = list(columns.flag_sets)
+        self.uids = list(columns.uids)
         self.recent = 0
 
     def sync(self, expunge: bool, own: int = 0, complete: bool = True) -> updates.News:
         delta = self.mailbox.since(self.view.modseq, complete)
         self.view, news = updates.advance(self.view, self.mailbox.columns(), delta, expunge=expunge, own=own)
+        gone = []
         for number, times in news.expunged:
             for _ in range(times):
                 del self.flags[number - 1]
+                gone.append(self.uids.pop(number - 1))
+        assert gone == list(news.gone or ()), "EXPUNGE and VANISHED speak of the same messages"
+        told = len(self.uids)
+        assert self.uids == list(self.view.shown.uids[:told])
+        self.uids = list(self.view.shown.uids)
         if news.exists is not None:
             assert news.exists >= len(self.flags), "EXISTS never takes messages away (RFC 9051 7.4.1)"
             self.flags += [None] * (news.exists - len(self.flags))
@@ -110,6 +118,10 @@ class Client:
 
     def fetch_flags(self) -> None:
         self.flags = list(self.view.shown.flag_sets)
+
+
+def view_ghosts(shown: View) -> set[int]:
+    return {shown.shown.uids[at] for at in view.indices(view.ghosts(shown, [(0, shown.exists)]))}
 
 
 class Sessions(RuleBasedStateMachine):
@@ -168,15 +180,16 @@ class Sessions(RuleBasedStateMachine):
         for client in self.clients:
             assert len(client.flags) == client.view.exists
             assert client.recent == client.view.recent
+            for uid in view_ghosts(client.view):
+                # RFC 7162 3.2: never said to be known further than the first expunge that is withheld.
+                assert client.view.synced < self.mailbox.dead[uid][1]
             for told, flag_set in zip(client.flags, client.view.shown.flag_sets):
                 assert told is None or told == flag_set
             shown = client.view.shown
             assert list(shown.uids) == sorted(set(shown.uids))
             assert len(shown.uids) == len(shown.flag_sets) == len(shown.modseqs)
             if client.view.modseq == self.mailbox.modseq:
-                ghosts = {
-                    shown.uids[at] for at in view.indices(view.ghosts(client.view, [(0, client.view.exists)]))
-                }
+                ghosts = view_ghosts(client.view)
                 assert set(shown.uids) - ghosts == set(self.mailbox.live)
                 assert client.view.synced == client.view.modseq or ghosts
 
