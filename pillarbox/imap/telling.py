@@ -78,7 +78,9 @@ async def _news(session: Session, *, expunge: bool, own: Stored | None) -> tuple
         responses.append(Exists(told.exists))
     if told.recent is not None and not session.kind.rev2:
         responses.append(Recent(told.recent))
-    lines = flag_lines(session, told.flagged) if told.flagged is not None else b""
+    # RFC 5465 5.1: a client that uses NOTIFY is told the UID too.
+    uid = notified is not None
+    lines = flag_lines(session, told.flagged, uid=uid) if told.flagged is not None else b""
     before = b"".join([encode(one, session.kind) for one in responses])
     return before + keywords + lines, told.gone is not None
 

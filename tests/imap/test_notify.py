@@ -37,9 +37,9 @@ def test_the_selected_mailbox_is_told_of_between_commands(play: Play) -> None:
         await hears(user, b"* 2 EXISTS", b"* 2 RECENT")
         await other.ok(b"SELECT INBOX")
         await other.ok(b"STORE 2 +FLAGS (\\Flagged)")
-        await hears(user, b"* 2 FETCH (FLAGS (\\Flagged \\Recent))")
+        await hears(user, b"* 2 FETCH (UID 2 FLAGS (\\Flagged \\Recent))")
         await other.ok(b"STORE 1 +FLAGS.SILENT (\\Deleted)")
-        await hears(user, b"* 1 FETCH (FLAGS (\\Deleted \\Recent))")
+        await hears(user, b"* 1 FETCH (UID 1 FLAGS (\\Deleted \\Recent))")
         await other.ok(b"EXPUNGE")
         await hears(user, b"* 1 EXPUNGE", b"* 1 RECENT")
         assert await user.ok(b"FETCH 1 UID") == [b"* 1 FETCH (UID 2)"]
@@ -87,7 +87,7 @@ def test_selected_delayed_withholds_expunges_until_a_command_may_tell(play: Play
         await other.ok(b"NOOP")
         await user.ok(DELAYED)
         await other.ok(b"STORE 1 +FLAGS.SILENT (\\Deleted)")
-        await hears(user, b"* 1 FETCH (FLAGS (\\Deleted))")
+        await hears(user, b"* 1 FETCH (UID 1 FLAGS (\\Deleted))")
         await other.ok(b"EXPUNGE")
         await hears_nothing(user, other)
         await other.append(MAIL)
@@ -95,7 +95,7 @@ def test_selected_delayed_withholds_expunges_until_a_command_may_tell(play: Play
         assert b"* 4 FETCH (UID 4)" in await user.ok(b"FETCH 4 UID")
         assert await user.ok(b"NOOP") == [b"* 1 EXPUNGE"]
         await other.ok(b"STORE 1 +FLAGS.SILENT (\\Deleted)")
-        await hears(user, b"* 1 FETCH (FLAGS (\\Deleted))")
+        await hears(user, b"* 1 FETCH (UID 2 FLAGS (\\Deleted))")
         await user.send(b"IDLE")
         await hears(user, b"+ idling")
         await other.ok(b"EXPUNGE")
@@ -103,7 +103,7 @@ def test_selected_delayed_withholds_expunges_until_a_command_may_tell(play: Play
         await user.client.send(b"DONE\r\n")
         assert b"OK IDLE" in await user.client.read_line()
         await other.ok(b"STORE 1 +FLAGS.SILENT (\\Deleted)")
-        await hears(user, b"* 1 FETCH (FLAGS (\\Deleted))")
+        await hears(user, b"* 1 FETCH (UID 3 FLAGS (\\Deleted))")
         await other.ok(b"EXPUNGE")
         await hears_nothing(user, other)
 
