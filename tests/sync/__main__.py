@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 
+from pillarbox.app import workers
 from pillarbox.testing.server import MailServer
 from tests.oracle import PASSWORD
 from tests.sync.fleet import Place, sail
@@ -25,6 +26,7 @@ def main() -> int:
     end = time.monotonic() + minutes * 60
     total: Counter[str] = Counter()
     modes: Counter[str] = Counter()
+    workers.LIVED = 0.0  # who is killed comes back at once, however often
     with MailServer(workers=WORKERS) as server:
         while time.monotonic() < end:
             print(f"journey {total['journeys'] + 1}: seed {seed}", end="", flush=True)

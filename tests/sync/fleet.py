@@ -107,7 +107,7 @@ class Fleet:
             self.devices, self.chance.randint(1, min(self.at_once, len(self.devices)))
         )
         tasks = [self._busy(device, self.chance.randint(1, 8)) for device in acting]
-        if self.chance.random() < 0.15:
+        if self.chance.random() < 0.1:
             tasks.append(self._kill(self.chance.randrange(300)))
         await asyncio.gather(*tasks)
         if self.chance.random() < 0.2:

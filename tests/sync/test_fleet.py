@@ -8,6 +8,7 @@ import random
 
 import pytest
 
+from pillarbox.app import workers
 from pillarbox.testing.server import MailServer
 from tests.oracle import PASSWORD
 from tests.sync.fleet import Place, sail
@@ -30,7 +31,8 @@ def test_all_at_once(mail_server: MailServer) -> None:
     asyncio.run(sail(place(mail_server), SEED, 60))
 
 
-def test_on_workers_that_are_killed() -> None:
+def test_on_workers_that_are_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LIVED", 0.0)  # they come back at once, however often
     with MailServer(workers=3) as server:
         fleet = asyncio.run(sail(place(server), SEED, 60))
         assert fleet.kills, f"seed {SEED}: nobody was killed"
