@@ -110,7 +110,9 @@ async def _once_more(session: Session, command: wire.Store, stored: Stored) -> t
         durable=False,
     )
     told += await telling.news(session, expunge=False, own=second)
-    still = runs(view.uid_runs(now, view.without(failed, again)) + second.failed, MAX_NUMBER)
+    uids = now.shown.uids
+    left = tuple((uids[at], uids[at]) for at in view.indices(view.without(failed, again)))
+    still = runs(left + second.failed, MAX_NUMBER)  # no UID that was not named
     return told, still
 
 
