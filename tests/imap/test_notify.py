@@ -110,6 +110,28 @@ def test_selected_delayed_withholds_expunges_until_a_command_may_tell(play: Play
     play(script)
 
 
+def test_who_is_told_mod_sequences_is_told_how_far_they_go(play: Play) -> None:
+    # RFC 7162 3.2: never above a withheld expunge, or the client would not ask for that any more.
+    async def script(world: World) -> None:
+        user, other = await world.user(b"QRESYNC"), await world.user()
+        for _ in range(2):
+            await other.append(MAIL)
+        await user.ok(b"SELECT INBOX")
+        await other.ok(b"SELECT INBOX")
+        await user.ok(DELAYED.replace(b"MessageNew", b"MessageNew (UID MODSEQ)"))
+        await other.ok(b"STORE 1 +FLAGS.SILENT (\\Deleted)")
+        line = await user.client.read_line()
+        before = int(line.partition(b"MODSEQ (")[2].partition(b")")[0])
+        await other.ok(b"EXPUNGE")
+        await other.append(MAIL)
+        told = b""
+        while b"HIGHESTMODSEQ" not in told:
+            told = await user.client.read_line()
+        assert told.startswith(b"* OK [HIGHESTMODSEQ %d] " % before)
+
+    play(script)
+
+
 def test_who_wants_no_events_of_the_selected_mailbox_has_a_snapshot(play: Play) -> None:
     async def script(world: World) -> None:
         user, other = await world.user(b"IMAP4rev2", select=b"INBOX"), await world.user(select=b"INBOX")

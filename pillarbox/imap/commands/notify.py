@@ -104,13 +104,19 @@ class Notified:
         if selected is not None and (session.view is None or self.hears_messages):
             # RFC 5465 6.1.2: SELECTED-DELAYED waits for a command that may announce expunges; IDLE is one.
             expunge = session.idling or selected.filter is Filter.SELECTED
-            if news := await telling.news_or_end(session, expunge=expunge):
+            news, highest = await telling.at_end(session, expunge=expunge)
+            said = bool(news)
+            if news:
                 yield news
             if session.gone:
                 return
             async with aclosing(self._new(session.view)) as lines:
                 async for piece in lines:
+                    said = True
                     yield piece
+            if highest is not None and said:
+                # RFC 7162 3.2: mod-sequences above that of an expunge that is withheld may have been told.
+                yield encode(ok(None, "The highest mod-sequence", highest), session.kind)
         responses = await self.watch.news()
         if responses:
             yield b"".join([encode(one, session.kind) for one in responses])
