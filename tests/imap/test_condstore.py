@@ -121,6 +121,9 @@ def test_a_change_of_other_flags_is_no_reason_to_refuse(play: Play) -> None:
         await other.ok(b"STORE 3 +FLAGS ($Processed)")
         answer = await user.do(b"STORE 1:4 (UNCHANGEDSINCE %d) +FLAGS.SILENT ($processed)" % known)
         assert b" OK [MODIFIED 3] " in answer
+        # The client knows in the end what its flag and the others' have become together.
+        last = [line for line in answer.splitlines() if line.startswith(b"* 2 FETCH ")][-1]
+        assert b"$Processed" in last and b"\\Flagged" in last and b"MODSEQ" in last
         lines = await user.ok(b"FETCH 1:4 (FLAGS)")
         assert all(b"$Processed" in line for line in lines)
         assert [b"\\Flagged" in line for line in lines] == [False, True, False, True]

@@ -64,7 +64,8 @@ class Mirror:
             assert not self.earlier & present
             assert believed.keys() - self.earlier <= present, "a message vanished and nobody was told"
         for message in self.messages:
-            message[1] = changed.get(message[0]) or believed.get(message[0])
+            told = changed.get(message[0])  # told "no flags" is told, too
+            message[1] = believed.get(message[0]) if told is None else told
 
     async def do(self, command: bytes, *, expunges: bool = True) -> None:
         lines = (await self.user.do(command)).split(b"\r\n")

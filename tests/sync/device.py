@@ -353,6 +353,9 @@ class Device:
         passed = {uid for uid in named - refused if least is not None and before[uid] > least}
         if silent:
             self.picture.assume(named - refused, change, frozenset(flag.lower() for flag in flags))
+            if self.mode.notify:
+                # What was pushed while it was on its way is of before or of after: nobody can tell.
+                self.picture.forget(named & self.picture.answered)
         if passed:
             await self.noop()  # unless they are gone, which could not be told before
             if wrong := passed.intersection(self.picture.uids()):

@@ -46,8 +46,9 @@ async def store(session: Session, tag: bytes, command: wire.Store) -> Outcome:
             durable=False,
         )
     told, failed = b"", stored.failed
+    late: Runs = ()
     if failed and command.mode != "replace":
-        told, failed = await _once_more(session, command, stored)
+        told, failed, late = await _once_more(session, command, stored)
     word = "UID STORE" if command.uid else "STORE"
     done = Done(f"{word} completed", data=data, told=told, own=stored)
     if failed:
@@ -74,14 +75,17 @@ async def store(session: Session, tag: bytes, command: wire.Store) -> Outcome:
     passed = view.without(living, why)
     if command.unchanged_since is None:
         passed = uids.slices(present.runs_of(stored.uids))
+    # RFC 7162 3.1.12: nor is the client left to guess what its flags have made of what was just told.
+    changed = uids.slices(late)
     told += telling.flag_lines(session, _flagged(shown, why))
-    told += telling.flag_lines(session, _flagged(shown, passed), silent=True)
+    told += telling.flag_lines(session, _flagged(shown, changed))
+    told += telling.flag_lines(session, _flagged(shown, view.without(passed, changed)), silent=True)
     return replace(done, told=told)
 
 
-async def _once_more(session: Session, command: wire.Store, stored: Stored) -> tuple[bytes, Runs]:
+async def _once_more(session: Session, command: wire.Store, stored: Stored) -> tuple[bytes, Runs, Runs]:
     """RFC 7162 3.1.12: +FLAGS and -FLAGS are refused to no message of which only other flags have changed
-    since the client heard of it. What must be told first, and those that fail all the same."""
+    since the client heard of it. What must be told first, those that fail all the same, and the spared."""
     before = session.selected
     told = await telling.news(session, expunge=False, own=stored)
     now = session.selected
@@ -97,7 +101,7 @@ async def _once_more(session: Session, command: wire.Store, stored: Stored) -> t
     spared = [at for at in view.indices(failed) if modseqs[at] <= since and same[old[at], new[at]]]
     again = view.without(view.spans_of(spared), view.ghosts(now, view.spans_of(spared)))
     if not again:
-        return told, stored.failed
+        return told, stored.failed, ()
     second = await session.store.write(
         session.account,
         flags.store_flags,
@@ -113,7 +117,7 @@ async def _once_more(session: Session, command: wire.Store, stored: Stored) -> t
     uids = now.shown.uids
     left = tuple((uids[at], uids[at]) for at in view.indices(view.without(failed, again)))
     still = runs(left + second.failed, MAX_NUMBER)  # no UID that was not named
-    return told, still
+    return told, still, present.runs_of(second.uids)
 
 
 def _flagged(shown: View, chosen: Spans) -> Flagged:
