@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pillarbox.identity import sasl
 from pillarbox.imap import capability, table
+from pillarbox.smtp import table as smtp
+from pillarbox.smtp.profile import LMTP
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "pillarbox"
@@ -75,6 +77,8 @@ def protocols() -> str:
     for one in capability.ADVERTISED:
         out.append(f"| {one.name} | {one.rfc} | {'yes' if one.before_login else ''} |")
     out += [
+        "| APPENDLIMIT= | RFC 7889 |  |",
+        "| SAVELIMIT= (only where configured) | RFC 9738 |  |",
         "",
         f"SASL mechanisms: {', '.join(sasl.MECHANISMS)}. Without TLS, where passwords are not allowed in the",
         "clear, LOGINDISABLED stands in their place.",
@@ -86,6 +90,16 @@ def protocols() -> str:
     ]
     for row in table.TABLE.values():
         out.append(f"| {row.name} | {states(row.states)} | {row.rfc} |")
+    out += [
+        "",
+        "## LMTP",
+        "",
+        f"Extensions: SIZE, STARTTLS, {', '.join(LMTP.keywords)}. One reply for each recipient (RFC 2033 4.2).",
+        "",
+        "| command | RFC |",
+        "|---|---|",
+    ]
+    out += [f"| {row.verb} | {row.rfc} |" for row in smtp.ROWS if row.verb in LMTP.verbs]
     return "\n".join(out) + "\n"
 
 
