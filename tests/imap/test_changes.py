@@ -214,6 +214,8 @@ def test_sessions_of_an_erased_account_end(tmp_path: Path) -> None:
         writer = await world.user(select=b"INBOX")
         browser = await world.user()
         idler, idler_outside = await world.user(select=b"INBOX"), await world.user()
+        notified = await world.user()
+        await notified.ok(b"NOTIFY SET (personal (MessageNew MessageExpunge))")
         for one in (idler, idler_outside):
             await one.send(b"IDLE")
             assert (await one.client.read_line()).startswith(b"+ ")
@@ -224,7 +226,7 @@ def test_sessions_of_an_erased_account_end(tmp_path: Path) -> None:
         await reader.send(b"NOOP")
         await writer.send(b"APPEND INBOX {3+}\r\na:b")
         await browser.send(b"STATUS INBOX (MESSAGES)")
-        for one in (reader, writer, browser, idler, idler_outside):
+        for one in (reader, writer, browser, idler, idler_outside, notified):
             said = await one.client.read_all()
             assert said.startswith(b"* BYE The account ") and b" OK " not in said
         assert world.bugs == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pillarbox.model.errors import Code, Refused
 from pillarbox.store import watching
 from tests.imap.conftest import Imap, Play, World
 
@@ -409,5 +410,23 @@ def test_the_selected_mailbox_goes_away(play: Play) -> None:
         await other.ok(b"DELETE doomed")
         assert (await user.client.read_line()).startswith(b"* BYE ")
         await user.client.read_all()
+
+    play(script)
+
+
+def test_a_store_that_cannot_answer_now_is_asked_again(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def script(world: World) -> None:
+        user, other = await world.user(), await world.user()
+        await user.ok(PERSONAL)
+
+        def refuses(*args: object) -> None:
+            raise Refused("The account is busy", Code.UNAVAILABLE, temporary=True)
+
+        monkeypatch.setattr(watching, "moved", refuses)
+        await other.append(MAIL)
+        await hears_nothing(user, other)
+        monkeypatch.undo()
+        await other.append(MAIL)
+        await hears(user, b"* STATUS INBOX (UIDNEXT 3 MESSAGES 2)")
 
     play(script)

@@ -16,7 +16,7 @@ from pillarbox.imap.wire import notify as wire
 from pillarbox.imap.wire.encode import encode
 from pillarbox.imap.wire.notify import Event, Filter
 from pillarbox.imap.wire.response import BadEvent, Mark, ok
-from pillarbox.model.errors import Refused
+from pillarbox.model.errors import NoAccount, Refused
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
@@ -91,6 +91,10 @@ class Notified:
             async with aclosing(self._told()) as told:
                 async for piece in told:
                     yield piece
+        except Refused as refused:
+            # A store that cannot answer now is asked again at the next ring; an account that is gone, never.
+            if isinstance(refused, NoAccount):
+                yield telling.end(session, refused)
         except Exception as error:
             session.services.report(error)
             # RFC 5465 5.8: what cannot be told is said to be told no more.
