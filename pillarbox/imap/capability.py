@@ -44,6 +44,7 @@ ADVERTISED = (
     Capability("PARTIAL", "RFC 9394", ("SEARCH", "UID FETCH")),
     Capability("ESEARCH", "RFC 4731", ("SEARCH", "UID SEARCH")),
     Capability("SEARCHRES", "RFC 5182", ("SEARCH", "FETCH")),
+    Capability("WITHIN", "RFC 5032", ("SEARCH", "UID SEARCH")),
     Capability("BINARY", "RFC 3516", ("FETCH", "APPEND")),
     Capability("MULTIAPPEND", "RFC 3502", ("APPEND",)),
     Capability("OBJECTID", "RFC 8474", ("FETCH", "SEARCH", "STATUS")),

@@ -48,9 +48,11 @@ _DAY_COLUMNS = {
     "sent": ("sent_day",),
     "saved": ("saved_at",),
 }
+_INSTANT_COLUMNS = {"internal": ("internal_at",), "sent": ("sent_at",), "saved": ("saved_at",)}
 _COST = {
     search.Size: 1,
     search.Day: 1,
+    search.Instant: 1,
     search.EmailId: 1,
     search.ThreadId: 1,
     search.Header: 2,
@@ -240,7 +242,17 @@ def _of_row(key: search.Key) -> tuple[tuple[str, ...], Callable[[Sequence[Any]],
             return ("thread",), lambda row: row[1] == thread
         case search.Day():
             return _DAY_COLUMNS[key.of], _on_day(key)
+        case search.Instant():
+            return _INSTANT_COLUMNS[key.of], _at_instant(key)
     raise AssertionError(f"{key} is not decided by a row")
+
+
+def _at_instant(key: search.Instant) -> Callable[[Sequence[Any]], bool]:
+    """A message without a readable Date was sent at no instant."""
+    at = key.at
+    if key.when == "before":
+        return lambda row: row[1] is not None and row[1] < at
+    return lambda row: row[1] is not None and row[1] >= at
 
 
 def _on_day(key: search.Day) -> Callable[[Sequence[Any]], bool]:

@@ -4,7 +4,7 @@ Leaves are frozen plain data named after RFC 9051 6.4.4. Text needles are decode
 `Ranges`. A leaf that other front ends spell differently (Undeleted = Not(Flag)) has one form here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pillarbox.model.numbers import Ranges
@@ -74,6 +74,25 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class Instant:
+    """Before `at`, or at it and after: seconds since 1970, to the second. `of` as for `Day`, `when` is
+    "before" or "since"."""
+
+    of: str
+    when: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """OLDER and YOUNGER (RFC 5032 2): the INTERNALDATE is at most, or at least, so many seconds ago. What
+    that means depends on the clock: `settled` makes an `Instant` of it."""
+
+    seconds: int
+    older: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """Some field called `name` contains `needle` in its decoded value; '' = the field exists.
 
@@ -124,6 +143,8 @@ Key = (
     | Saved
     | Size
     | Day
+    | Instant
+    | Within
     | Header
     | Body
     | Text
@@ -144,3 +165,28 @@ def leaves(key: Key) -> Iterator[Key]:
             waiting.append(one.key)
         else:
             yield one
+
+
+def replaced(key: Key, change: Callable[[Key], Key]) -> Key:
+    """The tree with each of its `leaves` changed; the same object where nothing changes."""
+    match key:
+        case And(keys) | Or(keys):
+            made = tuple([replaced(one, change) for one in keys])
+            return key if made == keys else type(key)(made)
+        case Not(inner):
+            other = replaced(inner, change)
+            return key if other is inner else Not(other)
+    return change(key)
+
+
+def settled(key: Key, now: float) -> Key:
+    """The tree with all that depends on the clock made firm at the time `now`."""
+
+    def settle(leaf: Key) -> Key:
+        if not isinstance(leaf, Within):
+            return leaf
+        # RFC 5032 2: to the second, and both include the very second.
+        then = int(now) - leaf.seconds
+        return Instant("internal", "before", then + 1) if leaf.older else Instant("internal", "since", then)
+
+    return replaced(key, settle)

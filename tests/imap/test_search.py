@@ -105,6 +105,17 @@ def test_keys(play: Play) -> None:
     play(script)
 
 
+def test_intervals_include_their_very_second(play: Play) -> None:
+    async def script(world: World) -> None:
+        user = await world.user(select=b"INBOX")
+        await user.append(MESSAGES[0])
+        world.clock[0] += 100.5
+        for key, found in ((b"OLDER 100", 1), (b"OLDER 101", 0), (b"YOUNGER 100", 1), (b"YOUNGER 99", 0)):
+            assert await user.ok(b"SEARCH " + key) == [b"* SEARCH 1" if found else b"* SEARCH"], key
+
+    play(script)
+
+
 def test_object_ids(play: Play) -> None:
     async def script(world: World) -> None:
         user = await filled(world)

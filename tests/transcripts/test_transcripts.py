@@ -19,6 +19,7 @@ PROMISED = frozenset(
         *("CONDSTORE", "QRESYNC", "NOTIFY", "UIDONLY", "PARTIAL", "INPROGRESS", "OBJECTID", "SAVEDATE"),
         *("PREVIEW", "REPLACE", "MULTIAPPEND", "UNAUTHENTICATE", "COMPRESS=DEFLATE", "APPENDLIMIT"),
         *("UTF8=ACCEPT", "STATUS=SIZE", "CATENATE", "URLAUTH", "URLAUTH=BINARY", "URL-PARTIAL", "IDLE"),
+        *("WITHIN",),
     )
 )
 # What of it is not there yet, and what scenes are about that nobody has promised. A scene that needs one

@@ -19,7 +19,7 @@ from pillarbox.imap.wire.partial import Range
 from pillarbox.imap.wire.search import ReturnOption
 from pillarbox.model.errors import PeerSyntax, Refused
 from pillarbox.model.numbers import runs, runs_of
-from pillarbox.model.search import Modseq
+from pillarbox.model.search import Modseq, settled
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
@@ -34,10 +34,11 @@ async def search(session: Session, tag: bytes, command: wire.Search) -> Outcome:
         # enabled IMAP4rev2; it contains UTF8=ACCEPT (RFC 9755 1).
         raise PeerSyntax("SEARCH has no CHARSET where UTF8=ACCEPT is enabled")
     try:
-        goal = readings(command.key) * shown.exists
+        key = settled(command.key, session.store.clock())
+        goal = readings(key) * shown.exists
         with Progress(session, tag, goal) as progress:
             matcher = Matcher(session, shown, session.flag_sets.meanings, progress)
-            found = await matcher.among(command.key, matcher.living)
+            found = await matcher.among(key, matcher.living)
     except Refused:
         if command.returns and ReturnOption.SAVE in command.returns:
             session.view = view.saving(shown, ())  # RFC 9051 6.4.4.1: NO empties `$`

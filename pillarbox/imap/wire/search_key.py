@@ -199,6 +199,16 @@ def _size(*, larger: bool) -> Leaf:
     return leaf
 
 
+def _within(*, older: bool) -> Leaf:
+    """( "OLDER" / "YOUNGER" ) SP nz-number   (RFC 5032 3)"""
+
+    def leaf(reader: Reader, codec: str) -> Key:
+        reader.space()
+        return search.Within(reader.nz_number("A number of seconds"), older)
+
+    return leaf
+
+
 def _uid(reader: Reader, codec: str) -> Key:
     reader.space()
     numbers = reader.numbers()
@@ -265,6 +275,8 @@ _LEAVES: dict[str, Leaf] = {
     "SAVEDON": _day("saved", "on"),
     "SAVEDSINCE": _day("saved", "since"),
     "SAVEDATESUPPORTED": lambda reader, codec: search.All(),
+    "OLDER": _within(older=True),
+    "YOUNGER": _within(older=False),
     "LARGER": _size(larger=True),
     "SMALLER": _size(larger=False),
     "UID": _uid,

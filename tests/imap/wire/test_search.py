@@ -24,6 +24,7 @@ from pillarbox.model.search import (
     Text,
     ThreadId,
     Uid,
+    Within,
 )
 
 SEEN, DELETED = Flag(flags.SEEN), Flag(flags.DELETED)
@@ -68,6 +69,8 @@ KEYS = [
     (b"SAVEDON 1-Feb-1994", Day("saved", "on", FEB_1994)),
     (b"SAVEDSINCE 1-Feb-1994", Day("saved", "since", FEB_1994)),
     (b"SAVEDATESUPPORTED", All()),
+    (b"OLDER 259200", Within(259200, older=True)),
+    (b"younger 1", Within(1, older=False)),
     (b"LARGER 0", Size(0, larger=True)),
     (b"SMALLER 9223372036854775807", Size(2**63 - 1, larger=False)),
     (b"UID 1:*", Uid(((1, 0),))),
@@ -141,6 +144,10 @@ REFUSED = [
     b"SEARCH LARGER -1",
     b"SEARCH LARGER 9223372036854775808",
     b"SEARCH LARGER 1k",
+    b"SEARCH OLDER 0",
+    b"SEARCH YOUNGER",
+    b"SEARCH YOUNGER -5",
+    b"SEARCH YOUNGER 4294967296",
     b"SEARCH UID",
     b"SEARCH UID x",
     b"SEARCH 0",
