@@ -23,7 +23,7 @@ from pillarbox.imap import masks, view
 from pillarbox.imap.masks import NONE, Mask
 from pillarbox.imap.progress import Progress
 from pillarbox.imap.view import View
-from pillarbox.message.searchable import fold_text, searchable_body, searchable_header
+from pillarbox.message.searchable import fold_text, line, searchable_headers, searchable_parts
 from pillarbox.model import search
 from pillarbox.model.errors import Refused
 from pillarbox.model.flags import RECENT, FlagSet
@@ -291,7 +291,7 @@ def _open(tx: Tx, ids: list[int]) -> list[Blob | None]:
 
 def _in_header(name: str, needle: str) -> Text:
     def matches(blob: Blob, header_size: int) -> bool:
-        header = searchable_header(blob.read(0, header_size))
+        header = searchable_headers(blob.read(0, header_size))
         return any(one == name and needle in text for one, text in header)
 
     return matches
@@ -299,7 +299,7 @@ def _in_header(name: str, needle: str) -> Text:
 
 def _in_body(needle: str) -> Text:
     def matches(blob: Blob, header_size: int) -> bool:
-        return not needle or any(needle in text for text in searchable_body(blob.read(0, blob.size)))
+        return not needle or any(needle in text for text in searchable_parts(blob.read(0, blob.size)))
 
     return matches
 
@@ -308,9 +308,7 @@ def _in_text(needle: str) -> Text:
     in_body = _in_body(needle)
 
     def matches(blob: Blob, header_size: int) -> bool:
-        header = searchable_header(blob.read(0, header_size))
-        return any(needle in f"{fold_text(name)}: {text}" for name, text in header) or in_body(
-            blob, header_size
-        )
+        header = searchable_headers(blob.read(0, header_size))
+        return any(needle in line(name, text) for name, text in header) or in_body(blob, header_size)
 
     return matches

@@ -4,7 +4,7 @@ import pytest
 
 from pillarbox.message.derive import derive
 from pillarbox.message.parts import Part, find, unpack
-from pillarbox.message.searchable import searchable_body, searchable_header
+from pillarbox.message.searchable import searchable_headers, searchable_parts
 from pillarbox.message.structure import body_from_structure, without_global
 from pillarbox.message.walk import Kind
 from tests import corpus
@@ -49,7 +49,7 @@ def test_every_message_of_a_corpus(name: str) -> None:
 
 def test_every_broken_message_can_be_searched() -> None:
     for mail in corpus.mails("torture"):
-        for text in (*[text for _, text in searchable_header(mail.raw)], *searchable_body(mail.raw)):
+        for text in (*[text for _, text in searchable_headers(mail.raw)], *searchable_parts(mail.raw)):
             assert text.encode("utf-8") is not None
             assert "  " not in text, mail.path
 

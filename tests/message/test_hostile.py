@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pillarbox.message.derive import Derived, derive
 from pillarbox.message.limits import MAX_FIELDS, MAX_PARTS
 from pillarbox.message.parts import unpack
-from pillarbox.message.searchable import searchable_body, searchable_header
+from pillarbox.message.searchable import searchable_headers, searchable_parts
 from pillarbox.message.section import fields
 from pillarbox.message.structure import body_from_structure
 from pillarbox.message.walk import Kind
@@ -96,9 +96,9 @@ def everything(raw: bytes) -> Derived:
     assert len(derived.preview.decode("utf-8")) <= 200
     for text in (derived.sort_from, derived.sort_to, derived.sort_cc, derived.sort_subject):
         text.encode("utf-8")
-    for name, text in searchable_header(raw):
+    for name, text in searchable_headers(raw):
         (name + text).encode("utf-8")
-    for text in searchable_body(raw):
+    for text in searchable_parts(raw):
         text.encode("utf-8")
     return derived
 

@@ -1,0 +1,57 @@
+"""Text as it is compared: i;unicode-casemap (RFC 5051), and what of layout is nothing or a space.
+
+`fold_text` is applied to needles and text alike, so a needle is found where its letters are, however they
+are spelled. Everything here is done to whole strings at once, because each text of each message comes by.
+"""
+
+import re
+import unicodedata
+
+_SPACES = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029"  # the others are spaces after NFKD
+# Nobody sees them and nobody types them: hyphens that show at a line's end only, joiners, marks of order.
+_UNSEEN = "\0\u00ad\u034f\u200b\u200c\u200d\u2060\ufeff"
+_ASCII = {
+    **{code: chr(code).upper() for code in range(128)},
+    **{ord(space): " " for space in _SPACES if space.isascii()},
+    0: None,
+}
+_LONG_RUN = 64
+_EACH = _LONG_RUN // 2
+_MARK = "".join(re.escape(chr(code)) for code in range(0x300, 0x1F000) if unicodedata.combining(chr(code)))
+_MARKS = re.compile(f"[{_MARK}]{{2}}")
+_MANY_MARKS = re.compile(f"[{_MARK}]{{{_LONG_RUN}}}")
+
+
+def fold_text(text: str) -> str:
+    """What is compared: case, forms of letters, layout and what is not seen make no difference."""
+    if text.isascii():
+        folded = text.translate(_ASCII)
+    else:
+        folded = _fold(text)
+    # Spaces at the ends count: the needle "for " is not in "fortune".
+    while "  " in folded:
+        folded = folded.replace("  ", " ")
+    return folded
+
+
+def _fold(text: str) -> str:
+    for unseen in _UNSEEN:
+        text = text.replace(unseen, "")
+    for space in _SPACES:
+        text = text.replace(space, " ")
+    # Deviates: RFC 5051 2 maps case before the decomposition only, so that "ﬁ" becomes "fi" and never equals
+    # "FI". Here the letters of a decomposition are mapped too. What the RFC takes for equal stays equal.
+    text = unicodedata.normalize("NFKD", _without_long_runs(text))
+    # The simple titlecase is asked for. Of a decomposed text the uppercase is that, but for sharp s, and
+    # for Georgian, where it makes two more letters equal.
+    return "ß".join([piece.upper() for piece in text.split("ß")])
+
+
+def _without_long_runs(text: str) -> str:
+    """Sorting the marks of one letter takes time by their square; so no letter has more than so many.
+
+    A run of `_LONG_RUN` holds two of the characters that are looked at, side by side.
+    """
+    if len(text) < _LONG_RUN or _MARKS.search(text[::_EACH]) is None:
+        return text
+    return _MANY_MARKS.sub(lambda run: run[0] + "\u034f", text)
