@@ -41,6 +41,7 @@ ADVERTISED = (
     Capability("CONDSTORE", "RFC 7162", ("SELECT", "FETCH", "STORE", "SEARCH", "STATUS")),
     Capability("QRESYNC", "RFC 7162", ("ENABLE", "SELECT", "UID FETCH", "EXPUNGE")),
     Capability("UIDONLY", "RFC 9586", ("ENABLE", "UID FETCH", "UID STORE", "UID SEARCH")),
+    Capability("UIDBATCHES", "RFC 10022", ("UIDBATCHES",)),
     Capability("PARTIAL", "RFC 9394", ("SEARCH", "UID FETCH")),
     Capability("ESEARCH", "RFC 4731", ("SEARCH", "UID SEARCH")),
     Capability("SEARCHRES", "RFC 5182", ("SEARCH", "FETCH")),

@@ -46,6 +46,10 @@ class UidRequired(PeerSyntax):
         super().__init__("Message numbers are not allowed once UIDONLY is enabled")
 
 
+class ClientBug(PeerSyntax):
+    """Well formed, and nothing that a client may ever send: BAD [CLIENTBUG] (RFC 5530 3)."""
+
+
 class Torn(Exception):
     """An answer broke off inside a literal: nothing that could be sent after it would be understood, so the
     connection ends."""

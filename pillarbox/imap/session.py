@@ -26,7 +26,7 @@ from pillarbox.imap.commands import HANDLERS, UPLOADS
 from pillarbox.imap.commands.search import refused_unparsed
 from pillarbox.imap.commands.upload import Upload
 from pillarbox.imap.flag_sets import FlagSets
-from pillarbox.imap.outcome import Begun, Done, Outcome, Torn, UidRequired
+from pillarbox.imap.outcome import Begun, ClientBug, Done, Outcome, Torn, UidRequired
 from pillarbox.imap.settings import MAX_BAD, MAX_BAD_BEFORE_LOGIN, Settings
 from pillarbox.imap.table import TABLE, UID_SEARCH_BY_NUMBER, Row, State
 from pillarbox.imap.view import View
@@ -39,6 +39,7 @@ from pillarbox.imap.wire.response import (
     Continue,
     HighestModseq,
     Mark,
+    ResponseCode,
     StatusResponse,
     bad,
     bye,
@@ -55,6 +56,7 @@ from pillarbox.net.session import Answer, Connection, Line, Octets, Wants
 
 if TYPE_CHECKING:
     from pillarbox.imap.commands.notify import Notified
+    from pillarbox.imap.commands.uidbatches import Series
     from pillarbox.imap.pushing import Pushing
     from pillarbox.store.store import Store
 
@@ -98,6 +100,7 @@ class Session:
         "_rows",
         "account",
         "actor",
+        "batches",
         "busy",
         "connection",
         "dialogue",
@@ -128,6 +131,7 @@ class Session:
         self.enabled: set[str] = set()
         self.view: View | None = None
         self.keywords: set[str] = set()  # told of by FLAGS for the selected mailbox
+        self.batches: dict[int, Series] = {}  # told of by UIDBATCHES, by their size
         self.flag_sets = FlagSets()
         self.dialogue: Dialogue | None = None
         self.failed_logins = 0
@@ -181,6 +185,7 @@ class Session:
     def enter(self, view: View, keywords: set[str]) -> None:
         """AUTHENTICATED -> SELECTED."""
         self.view = view
+        self.batches = {}
         self.keywords = keywords
         self._rows = _ROWS[State.SELECTED]
         if self.notified is not None:
@@ -189,6 +194,7 @@ class Session:
     def leave(self) -> None:
         """SELECTED -> AUTHENTICATED."""
         self.view = None
+        self.batches = {}
         self._rows = _ROWS[State.AUTHENTICATED]
 
     def forget(self) -> None:
@@ -478,8 +484,11 @@ class Session:
         return encode(bye(text, code), self.kind)
 
 
+_BAD_CODES: dict[type[PeerSyntax], ResponseCode] = {UidRequired: Mark.UIDREQUIRED, ClientBug: Code.CLIENTBUG}
+
+
 def _fault(error: PeerSyntax) -> Fault:
-    return Fault(str(error), Mark.UIDREQUIRED if isinstance(error, UidRequired) else None)
+    return Fault(str(error), _BAD_CODES.get(type(error)))
 
 
 def _tag_of(line: bytes) -> bytes | None:

@@ -64,6 +64,7 @@ _ROWS = (
     Row("APPEND", "append", LOGGED_IN, "RFC 9051 6.3.12"),
     Row("IDLE", "idle", LOGGED_IN, "RFC 9051 6.3.13"),
     Row("NOTIFY", "notify", LOGGED_IN, "RFC 5465 3.1"),
+    Row("UIDBATCHES", "uidbatches", SELECTED, "RFC 10022 3.1", sync=True),
     Row("CHECK", "select", SELECTED, "RFC 3501 6.4.1"),
     Row("CLOSE", "select", SELECTED, "RFC 9051 6.4.1"),
     Row("UNSELECT", "select", SELECTED, "RFC 9051 6.4.2"),

@@ -9,7 +9,8 @@ from enum import Enum
 
 
 class Code(Enum):
-    """Why a request was refused, in the words of RFC 9051 7.1, and of RFC 5530, 6154, 8474 and 9208."""
+    """Why a request was refused, in the words of RFC 9051 7.1, and of RFC 5530, 6154, 8474, 9208 and
+    10022."""
 
     ALREADYEXISTS = "ALREADYEXISTS"
     AUTHENTICATIONFAILED = "AUTHENTICATIONFAILED"
@@ -31,6 +32,8 @@ class Code(Enum):
     PRIVACYREQUIRED = "PRIVACYREQUIRED"
     SERVERBUG = "SERVERBUG"
     TOOBIG = "TOOBIG"
+    TOOFEW = "TOOFEW"
+    TOOMANY = "TOOMANY"
     TRYCREATE = "TRYCREATE"
     UNAVAILABLE = "UNAVAILABLE"
     UNKNOWN_CTE = "UNKNOWN-CTE"

@@ -27,6 +27,7 @@ from pillarbox.imap.commands import (
     search,
     select,
     store,
+    uidbatches,
 )
 from pillarbox.imap.commands import list as list_
 from pillarbox.imap.commands.upload import Upload
@@ -63,6 +64,7 @@ HANDLERS: dict[str, Handler] = {
     "APPEND": append.append,
     "IDLE": idle.idle,
     "NOTIFY": notify.notify,
+    "UIDBATCHES": uidbatches.uidbatches,
     "CHECK": select.check,
     "CLOSE": select.close,
     "UNSELECT": select.unselect,

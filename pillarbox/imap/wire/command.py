@@ -23,6 +23,7 @@ from pillarbox.imap.wire import (
     search,
     select,
     store,
+    uidbatches,
 )
 from pillarbox.imap.wire import list as list_
 from pillarbox.imap.wire.reader import Reader
@@ -62,6 +63,7 @@ Command = (
     | copy.Copy
     | copy.Move
     | expunge.Expunge
+    | uidbatches.UidBatches
 )
 
 PARSERS: dict[str, Callable[[Reader], Command]] = {
@@ -78,6 +80,7 @@ PARSERS: dict[str, Callable[[Reader], Command]] = {
     "ID": capability.parse_id,
     "SELECT": select.parse_select,
     "EXAMINE": partial(select.parse_select, read_only=True),
+    "UIDBATCHES": uidbatches.parse_uidbatches,
     "CHECK": select.parse_check,
     "CLOSE": select.parse_close,
     "UNSELECT": select.parse_unselect,

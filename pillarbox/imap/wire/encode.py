@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from pillarbox.imap.wire import authenticate, capability, expunge, response, search, select
+from pillarbox.imap.wire import authenticate, capability, expunge, response, search, select, uidbatches
 from pillarbox.imap.wire import list as list_
 from pillarbox.imap.wire.strings import Kind
 
@@ -24,6 +24,7 @@ Response = (
     | search.Esearch
     | expunge.Expunged
     | expunge.Vanished
+    | uidbatches.Batches
 )
 
 ENCODERS: dict[type, Callable[[Any, Kind], bytes]] = {
@@ -43,6 +44,7 @@ ENCODERS: dict[type, Callable[[Any, Kind], bytes]] = {
     search.Esearch: search.encode_esearch,
     expunge.Expunged: expunge.encode_expunged,
     expunge.Vanished: expunge.encode_vanished,
+    uidbatches.Batches: uidbatches.encode_batches,
 }
 
 
