@@ -53,14 +53,26 @@ def addresses(value: bytes) -> list[Address]:
         if match is None:
             _Reader(value, at, out).read()
             return out
-        quoted, name, local, host, bare_local, bare_host = match.groups()
-        if bare_local is not None:
-            out.append(Address(None, None, bare_local, bare_host))
-        else:
-            shown = for_humans(quoted) if quoted is not None else name
-            out.append(Address(shown or None, None, local, host))
+        out.append(_plain(match))
         at = match.end()
     return out
+
+
+def first_address(value: bytes) -> Address | None:
+    """The first of `addresses`, mostly without a look at the others."""
+    match = _PLAIN.match(value, 0, MAX_FIELD)
+    if match is not None:
+        return _plain(match)
+    found = addresses(value)
+    return found[0] if found else None
+
+
+def _plain(match: re.Match[bytes]) -> Address:
+    quoted, name, local, host, bare_local, bare_host = match.groups()
+    if bare_local is not None:
+        return Address(None, None, bare_local, bare_host)
+    shown = for_humans(quoted) if quoted is not None else name
+    return Address(shown or None, None, local, host)
 
 
 class _Reader:

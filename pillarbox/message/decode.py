@@ -131,13 +131,23 @@ _WORD = re.compile(rb"=\?([^?\s*]++)(?:\*[^?\s]*+)?\?([bqBQ])\?([^?]*+)\?=")
 
 
 def header_text(raw: bytes) -> str:
-    """An unfolded field value as text: encoded words decoded (RFC 2047), other 8-bit guessed.
-
-    Neighbouring words of one charset are decoded as one, because many senders split characters.
-    """
+    """An unfolded field value as text: encoded words decoded (RFC 2047), other 8-bit guessed."""
     if b"=?" not in raw:
         return guess(raw)
-    out: list[str] = []
+    return "".join(
+        [
+            guess(octets) if charset is None else charset_decode(octets, charset)
+            for octets, charset in header_octets(raw)
+        ]
+    )
+
+
+def header_octets(raw: bytes) -> list[tuple[bytes, str | None]]:
+    """An unfolded field value as octets, encoded words with their charset and what is between them without.
+
+    Neighbouring words of one charset are one piece, because many senders split characters.
+    """
+    out: list[tuple[bytes, str | None]] = []
     pending: list[bytes] = []
     charset = ""
     end = 0
@@ -147,11 +157,10 @@ def header_text(raw: bytes) -> str:
         word_charset = name.decode("latin-1").lower()
         # RFC 2047 6.2: white space between encoded words is not shown.
         if between and (not pending or between.strip(b" \t\r\n")):
-            out.append(charset_decode(b"".join(pending), charset))
-            out.append(guess(between))
+            out += ((b"".join(pending), charset), (between, None))
             pending = []
         elif word_charset != charset:
-            out.append(charset_decode(b"".join(pending), charset))
+            out.append((b"".join(pending), charset))
             pending = []
         charset = word_charset
         if kind in b"bB":
@@ -159,6 +168,5 @@ def header_text(raw: bytes) -> str:
         else:
             pending.append(binascii.a2b_qp(payload, header=True))
         end = match.end()
-    out.append(charset_decode(b"".join(pending), charset))
-    out.append(guess(raw[end:]))
-    return "".join(out)
+    out += ((b"".join(pending), charset), (raw[end:], None))
+    return [piece for piece in out if piece[0]]

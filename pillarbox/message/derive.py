@@ -12,11 +12,12 @@ from pillarbox.message.limits import MEMO_ENTRIES, MEMO_KEY
 from pillarbox.message.preview import preview
 from pillarbox.message.references import message_id, references
 from pillarbox.message.searchable import fold_text
+from pillarbox.message.sort_keys import SortKeys, sort_keys
 from pillarbox.message.structure import structure
 from pillarbox.message.subject import base_subject
 from pillarbox.message.walk import walk
 
-DERIVED_VERSION = 1  # grows with any change to what `derive` answers; stored beside the answer
+DERIVED_VERSION = 2  # grows with any change to what `derive` answers; stored beside the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Derived:
     sort_to: str
     sort_cc: str
     sort_subject: str
+    sort_keys: SortKeys
     envelope: bytes
     structure: bytes
     offsets: bytes
@@ -47,7 +49,8 @@ def derive(buffer: Buffer) -> Derived:
     root = walk(raw)
     get = root.fields.get
     sent = dates.sent(get(b"date", b""))
-    subject = header_text(get(b"subject", b""))
+    raw_subject, from_, to, cc = (get(name, b"") for name in (b"subject", b"from", b"to", b"cc"))
+    subject = header_text(raw_subject)
     base, is_reply = base_subject(subject)
     return Derived(
         root.body,
@@ -57,10 +60,11 @@ def derive(buffer: Buffer) -> Derived:
         references(get(b"references"), get(b"in-reply-to")),
         base,
         is_reply,
-        _folded(get(b"from", b"")),
-        _folded(get(b"to", b"")),
-        _folded(get(b"cc", b"")),
+        _folded(from_),
+        _folded(to),
+        _folded(cc),
         fold_text(subject),
+        sort_keys(raw_subject, base, from_, to, cc),
         envelope(root.fields),
         structure(root),
         parts.pack(root),

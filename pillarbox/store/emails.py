@@ -29,7 +29,12 @@ COLUMNS = {
     **dict.fromkeys(("thread", "blob", "header_size", "sent_at", "sent_day", "message_id", "refs"), "e"),
     **dict.fromkeys(("envelope", "structure", "offsets", "preview"), "e"),
     **dict.fromkeys(("is_reply", "base_subject", "sender", "recipient", "cc", "subject"), "k"),
+    **dict.fromkeys(("from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display"), "k"),
 }
+_KEYS = (
+    *("is_reply", "base_subject", "from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display"),
+    *("sender", "recipient", "cc", "subject"),
+)
 
 
 def enter(tx: Tx, staged: Sequence[Staged], modseq: int) -> list[int]:
@@ -58,8 +63,7 @@ def enter(tx: Tx, staged: Sequence[Staged], modseq: int) -> list[int]:
         ],
     )
     tx.run_many(
-        "INSERT INTO email_key (account, email, is_reply, base_subject, sender, recipient, cc, subject)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO email_key (account, email, {', '.join(_KEYS)}) VALUES (?, ?{', ?' * len(_KEYS)})",
         [(tx.account, email, *_keys(item.derived)) for item, email in zip(staged, entered)],
     )
     return entered
@@ -77,12 +81,10 @@ def _keys(derived: Derived) -> tuple[Any, ...]:
     # Decoded text may hold what is no character in any charset; it stays itself.
     return (
         int(derived.is_reply),
+        *derived.sort_keys,
         *(
             text.encode("utf-8", "surrogatepass")
-            for text in (
-                *(derived.base_subject, derived.sort_from, derived.sort_to),
-                *(derived.sort_cc, derived.sort_subject),
-            )
+            for text in (derived.sort_from, derived.sort_to, derived.sort_cc, derived.sort_subject)
         ),
     )
 
@@ -168,8 +170,7 @@ def rederive(tx: Tx, email: int, derived: Derived) -> None:
         email,
     )
     tx.run(
-        "UPDATE email_key SET is_reply = ?, base_subject = ?, sender = ?, recipient = ?, cc = ?, subject = ?"
-        " WHERE account = ? AND email = ?",
+        f"UPDATE email_key SET {', '.join(f'{name} = ?' for name in _KEYS)} WHERE account = ? AND email = ?",
         *_keys(derived),
         tx.account,
         email,

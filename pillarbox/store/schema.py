@@ -148,6 +148,12 @@ def statements(text: str) -> list[str]:
 FIRST: tuple[str, ...] = tuple(statements(TEXT))
 
 # MIGRATIONS[n] leads from version n + 1 to n + 2, inside one transaction under the account's lock.
-MIGRATIONS: tuple[tuple[str, ...], ...] = ()
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    # What SORT compares, as written (message.sort_keys). NULL: not derived yet by code that knows it.
+    tuple(
+        f"ALTER TABLE email_key ADD COLUMN {column} BLOB"
+        for column in ("from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display")
+    ),
+)
 
 VERSION = 1 + len(MIGRATIONS)

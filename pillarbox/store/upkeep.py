@@ -11,8 +11,21 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from pillarbox.message.derive import Derived, derive
 from pillarbox.model.errors import Refused
-from pillarbox.store import buried, changes, files, flags, objects, remembered, snapshots, threads
+from pillarbox.store import (
+    blobs,
+    buried,
+    changes,
+    emails,
+    files,
+    flags,
+    objects,
+    remembered,
+    snapshots,
+    threads,
+)
+from pillarbox.store.blobs import Blob
 from pillarbox.store.check import ABANDONED
 from pillarbox.store.staged import Place
 from pillarbox.store.store import Store
@@ -20,6 +33,7 @@ from pillarbox.store.tx import Tx
 
 FIRST = 600.0  # seconds after the start: not while everybody comes back
 EVERY = 6 * 3600.0
+PAGE = 500  # emails of which the version is asked at once
 BETWEEN = 0.05  # seconds between two accounts, for those who are waited for
 
 
@@ -49,6 +63,7 @@ async def _for_ever(store: Store) -> None:
 
 async def tidy(store: Store, account: int) -> None:
     """Do everything that is due in one account."""
+    await _derive_again(store, account)
     while await store.write(account, buried.sweep):
         pass
     erased_any = False
@@ -67,6 +82,24 @@ async def tidy(store: Store, account: int) -> None:
     await _unlink_abandoned(store, account)
     known = await store.read(account, _mailboxes)
     await asyncio.to_thread(snapshots.sweep, files.account_folder(store.data, account), known)
+
+
+async def _derive_again(store: Store, account: int) -> None:
+    """Old mail gets what newer code makes of it."""
+    after = 0
+    while True:
+        stale, after = await store.read(account, emails.needs_derive, PAGE, after)
+        for email, blob in stale:
+            with suppress(Refused):  # just erased
+                opened = await store.read(account, blobs.open_blob, blob)
+                derived = await asyncio.to_thread(_derived, opened)
+                await store.write(account, emails.rederive, email, derived, durable=False)
+        if not after:
+            return
+
+
+def _derived(blob: Blob) -> Derived:
+    return derive(blob.read(0, blob.size))
 
 
 async def _sweep_keys(store: Store, account: int) -> None:

@@ -82,7 +82,10 @@ DAMAGE = [
     ("references_lead_somewhere", "DELETE FROM blob"),
     ("references_lead_somewhere", "DELETE FROM email_key"),
     ("references_lead_somewhere", "DELETE FROM flag_set"),
-    ("references_lead_somewhere", "INSERT INTO email_key VALUES (1, 5, 0, x'', x'', x'', x'', x'')"),
+    (
+        "references_lead_somewhere",
+        "INSERT INTO email_key VALUES (1, 5, 0, x'', x'', x'', x'', x'', NULL, NULL, NULL, NULL, NULL)",
+    ),
     ("emails_belong_to_messages", "UPDATE message SET email = (SELECT min(email) FROM message)"),
     ("emails_belong_to_messages", "UPDATE message SET size = size + 1 WHERE uid = 1"),
     ("mailboxes_form_a_tree", "UPDATE mailbox SET parent = 5 WHERE name = 'Junk'"),

@@ -52,12 +52,12 @@ def test_a_new_file_and_an_upgraded_one_have_the_same_tables(
     empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = (("CREATE TABLE novelty (account INTEGER NOT NULL)",),)
-    image = sqlite.empty(schema.FIRST, steps, schema.APPLICATION_ID)
+    image = sqlite.empty(schema.FIRST, schema.MIGRATIONS + steps, schema.APPLICATION_ID)
     made = empty_folder.parent / "made"
     made.mkdir()
     (made / sqlite.FILE).write_bytes(image)
-    monkeypatch.setattr(schema, "MIGRATIONS", steps)
-    monkeypatch.setattr(schema, "VERSION", 2)
+    monkeypatch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS + steps)
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
     tables = []
     for folder in (made, empty_folder):
         opened = sqlite.open_account(folder)

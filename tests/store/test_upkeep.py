@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pillarbox.model.actors import SERVER
-from pillarbox.store import blobs, buried, check, files, mailboxes, messages, objects, upkeep
+from pillarbox.store import blobs, buried, check, emails, files, mailboxes, messages, objects, upkeep
 from pillarbox.store.staged import INLINE_LIMIT, Staged
 from pillarbox.store.store import Store
 
@@ -135,3 +135,25 @@ def test_threads_of_erased_mail_are_forgotten(tmp_path: Path) -> None:
         return left
 
     assert asyncio.run(told()) == [2, 1]
+
+
+def test_old_mail_gets_what_newer_code_makes_of_it(tmp_path: Path) -> None:
+    async def told() -> None:
+        store = Store(tmp_path, clock=lambda: NOW)
+        await store.open()
+        await store.create_account(ACCOUNT)
+        mailbox = await inbox(store)
+        staged = await large(store)
+        await store.write(ACCOUNT, messages.append, SERVER, mailbox, staged, (), NOW, 0)
+        forgotten = "UPDATE email_key SET from_mailbox = NULL, base_subject = x'' WHERE account = ?"
+        await store.write(ACCOUNT, lambda tx: tx.run(forgotten, tx.account))
+        await store.write(
+            ACCOUNT, lambda tx: tx.run("UPDATE email SET derived = 1 WHERE account = ?", tx.account)
+        )
+        await upkeep.tidy(store, ACCOUNT)
+        columns = ("base_subject", "from_mailbox")
+        assert await store.read(ACCOUNT, emails.rows, SERVER, mailbox, 1, 9, columns) == [(b"x", b"")]
+        assert await store.read(ACCOUNT, emails.needs_derive, 9) == ([], 0)
+        await store.close()
+
+    asyncio.run(told())

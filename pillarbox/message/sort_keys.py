@@ -1,0 +1,94 @@
+"""What SORT and THREAD compare of a message (RFC 5256 3, RFC 5957 3): text ready for any comparator.
+
+Values are UTF-8, with their case and their characters as written. Where octets are not valid in the charset
+they claim to be in, the value is these octets behind `UNREADABLE` (RFC 5255 4.6): a comparator has nothing
+to say about them.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from pillarbox.message.addresses import first_address
+from pillarbox.message.collation import UNREADABLE
+from pillarbox.message.decode import header_octets, header_text, known_charset
+from pillarbox.message.limits import MAX_FIELD, MEMO_ENTRIES, MEMO_KEY
+from pillarbox.message.subject import base_subject
+
+
+class SortKeys(NamedTuple):
+    """`*_mailbox`: the part before the @ of the first address; `*_display`: its name."""
+
+    base_subject: bytes
+    from_mailbox: bytes
+    to_mailbox: bytes
+    cc_mailbox: bytes
+    from_display: bytes
+    to_display: bytes
+
+
+def sort_keys(subject: bytes, base: str, from_: bytes, to: bytes, cc: bytes) -> SortKeys:
+    """Of unfolded field values; `base` is the base subject of the decoded Subject."""
+    sender, from_display = _address(from_)
+    recipient, to_display = _address(to)
+    return SortKeys(_subject(subject, base), sender, recipient, _address(cc)[0], from_display, to_display)
+
+
+def _subject(raw: bytes, base: str) -> bytes:
+    octets = _maybe_unreadable(raw)
+    if octets is None:
+        return _utf8(base)
+    return UNREADABLE + base_subject(octets.decode("latin-1"))[0].encode("latin-1")
+
+
+def _maybe_unreadable(raw: bytes) -> bytes | None:
+    """The octets of a value that cannot be read; None for one that can."""
+    if b"=?" not in raw:
+        return None
+    pieces = header_octets(raw[:MAX_FIELD])
+    if all(charset is None or _is_valid(octets, charset) for octets, charset in pieces):
+        return None
+    return b"".join([octets for octets, _ in pieces])
+
+
+def _is_valid(octets: bytes, charset: str) -> bool:
+    codec = known_charset(charset)
+    if codec is None or codec == "ascii":
+        codec = "utf-8"  # as it is guessed where it is shown
+    elif codec == "cp1252":
+        return True  # it stands for ISO 8859-1, which has no invalid octets
+    try:
+        octets.decode(codec).encode("utf-8")
+    except (UnicodeError, ValueError):
+        return False
+    return True
+
+
+def _text(raw: bytes) -> bytes:
+    octets = _maybe_unreadable(raw)
+    return _utf8(header_text(raw)) if octets is None else UNREADABLE + octets
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _find(value: bytes) -> tuple[bytes, bytes]:
+    """(mailbox, display) of an address list."""
+    address = first_address(value)
+    if address is None:
+        return b"", b""
+    mailbox = _text(address.mailbox or b"")
+    # RFC 5957 3: the name if there is one that is not empty, else mailbox@host, else the mailbox.
+    display = _text(address.name or b"")
+    if not display:
+        display = mailbox if address.host is None else mailbox + b"@" + _text(address.host)
+    return mailbox, display
+
+
+_remembered = lru_cache(maxsize=MEMO_ENTRIES)(_find)
+
+
+def _address(value: bytes) -> tuple[bytes, bytes]:
+    if not value:
+        return b"", b""
+    return _remembered(value) if len(value) <= MEMO_KEY else _find(value)
