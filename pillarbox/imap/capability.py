@@ -45,6 +45,7 @@ ADVERTISED = (
     Capability("PARTIAL", "RFC 9394", ("SEARCH", "UID FETCH")),
     Capability("ESEARCH", "RFC 4731", ("SEARCH", "UID SEARCH")),
     Capability("SEARCHRES", "RFC 5182", ("SEARCH", "FETCH")),
+    Capability("MULTISEARCH", "RFC 7377", ("ESEARCH",)),
     Capability("WITHIN", "RFC 5032", ("SEARCH", "UID SEARCH")),
     Capability("BINARY", "RFC 3516", ("FETCH", "APPEND")),
     Capability("MULTIAPPEND", "RFC 3502", ("APPEND",)),

@@ -28,12 +28,13 @@ from pillarbox.imap.commands.upload import Upload
 from pillarbox.imap.flag_sets import FlagSets
 from pillarbox.imap.outcome import Begun, ClientBug, Done, Outcome, Torn, UidRequired
 from pillarbox.imap.settings import MAX_BAD, MAX_BAD_BEFORE_LOGIN, Settings
-from pillarbox.imap.table import TABLE, UID_SEARCH_BY_NUMBER, Row, State
+from pillarbox.imap.table import BY_NUMBER, TABLE, Row, State
 from pillarbox.imap.view import View
 from pillarbox.imap.wire import limits
 from pillarbox.imap.wire.command import parse, split, unknown
 from pillarbox.imap.wire.encode import encode
 from pillarbox.imap.wire.literal import literal_at_end
+from pillarbox.imap.wire.multisearch import Multisearch
 from pillarbox.imap.wire.response import (
     CapabilityCode,
     Continue,
@@ -363,8 +364,8 @@ class Session:
             if row is None:
                 raise PeerSyntax(f"{head.name} is not allowed now" if head.name in TABLE else unknown(head))
             command = parse(pieces, self.kind.utf8, head).command
-            if isinstance(command, Search) and command.uid and command.mentions(Sequence):
-                row = UID_SEARCH_BY_NUMBER
+            if isinstance(command, Search | Multisearch) and command.mentions(Sequence):
+                row = BY_NUMBER.get(row.name, row)
             if row.numbers and self.kind.uid_only:
                 raise UidRequired
         except PeerSyntax as error:

@@ -65,6 +65,8 @@ _ROWS = (
     Row("IDLE", "idle", LOGGED_IN, "RFC 9051 6.3.13"),
     Row("NOTIFY", "notify", LOGGED_IN, "RFC 5465 3.1"),
     Row("UIDBATCHES", "uidbatches", SELECTED, "RFC 10022 3.1", sync=True),
+    # RFC 7377 2.2: with SELECTED among its sources it needs a selected mailbox; that is for its handler.
+    Row("ESEARCH", "multisearch", LOGGED_IN, "RFC 7377 2", sync=True),
     Row("CHECK", "select", SELECTED, "RFC 3501 6.4.1"),
     Row("CLOSE", "select", SELECTED, "RFC 9051 6.4.1"),
     Row("UNSELECT", "select", SELECTED, "RFC 9051 6.4.2"),
@@ -87,4 +89,6 @@ _ROWS = (
 TABLE: dict[str, Row] = {row.name: row for row in _ROWS}
 
 # RFC 7162 3.2.10.2: with message numbers among its keys, UID SEARCH may be told of no expunge either.
-UID_SEARCH_BY_NUMBER = replace(TABLE["UID SEARCH"], numbers=True, expunge=False)
+BY_NUMBER: dict[str, Row] = {
+    name: replace(TABLE[name], numbers=True, expunge=False) for name in ("UID SEARCH", "ESEARCH")
+}

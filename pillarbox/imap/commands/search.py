@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import masks, telling, view
+from pillarbox.imap import masks, results, telling, view
 from pillarbox.imap.masks import Mask
 from pillarbox.imap.matching import Matcher, readings
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.progress import Progress
-from pillarbox.imap.view import Spans, View
+from pillarbox.imap.view import View
 from pillarbox.imap.wire import search as wire
 from pillarbox.imap.wire.encode import Response
-from pillarbox.imap.wire.partial import Range
-from pillarbox.imap.wire.search import ReturnOption
+from pillarbox.imap.wire.esearch import EVERYTHING, ReturnOption
 from pillarbox.model.errors import PeerSyntax, Refused
-from pillarbox.model.numbers import runs, runs_of
+from pillarbox.model.numbers import runs_of
 from pillarbox.model.search import Modseq, settled
 
 if TYPE_CHECKING:
@@ -28,45 +26,64 @@ _SAVES = re.compile(rb" RETURN \([^)]*\bSAVE\b", re.IGNORECASE)
 
 
 async def search(session: Session, tag: bytes, command: wire.Search) -> Outcome:
+    returning = command.returning
+    if returning is None and session.kind.rev2:
+        returning = EVERYTHING  # RFC 9051 6.4.4
+    completed = f"{'UID ' if command.uid else ''}SEARCH completed"
+    found = await look(session, tag, command)
     shown = session.selected
+    numbers = _numbers(shown, found, uid=command.uid)
+    data, modseq = await modseq_of(session, command, shown, found)
+    if returning is None:
+        return Done(completed, data=(*data, wire.Found(numbers, modseq)))
+    save(session, command, found)
+    if returning.options != {ReturnOption.SAVE}:
+        data += (results.told(tag, numbers, returning, uid=command.uid, modseq=modseq),)
+    return Done(completed, data=data)
+
+
+async def look(session: Session, tag: bytes, command: wire.Search) -> Mask:
+    """What of the selected mailbox matches."""
+    require_charset_allowed(session, command)
+    shown = session.selected
+    key = settled(command.key, session.store.clock())
+    try:
+        with Progress(session, tag, readings(key) * shown.exists) as progress:
+            matcher = Matcher(session, shown, session.flag_sets.meanings, progress)
+            return await matcher.among(key, matcher.living)
+    except Refused:
+        if command.returning is not None and ReturnOption.SAVE in command.returning:
+            session.view = view.saving(shown, ())  # RFC 9051 6.4.4.1: NO empties `$`
+        raise
+
+
+async def modseq_of(
+    session: Session, command: wire.Search, shown: View, found: Mask
+) -> tuple[tuple[Response, ...], int | None]:
+    """RFC 7162 3.1.6, 3.1.10: the greatest mod-sequence of what is returned, where the search asked for
+    mod-sequences; and what a client must be told that does so for the first time."""
+    if not command.mentions(Modseq):
+        return (), None
+    data = await telling.aware(session)
+    modseqs = masks.selected(shown.shown.modseqs, found)
+    spans = results.returned(len(modseqs), command.returning)
+    return data, max(results.of(modseqs, spans), default=None)
+
+
+def save(session: Session, command: wire.Search, found: Mask) -> None:
+    """`$`, if RETURN says so."""
+    if command.returning is None or ReturnOption.SAVE not in command.returning:
+        return
+    uids = _numbers(session.selected, found, uid=True)
+    saved = results.of(uids, results.returned(len(uids), command.returning))
+    session.view = view.saving(session.selected, runs_of(saved))
+
+
+def require_charset_allowed(session: Session, command: wire.Search) -> None:
     if command.charset and "UTF8=ACCEPT" in session.enabled and not session.kind.rev2:
         # RFC 9755 3: all strings are UTF-8 now. RFC 9051 6.4.4, which allows CHARSET, is for those who have
         # enabled IMAP4rev2; it contains UTF8=ACCEPT (RFC 9755 1).
         raise PeerSyntax("SEARCH has no CHARSET where UTF8=ACCEPT is enabled")
-    try:
-        key = settled(command.key, session.store.clock())
-        goal = readings(key) * shown.exists
-        with Progress(session, tag, goal) as progress:
-            matcher = Matcher(session, shown, session.flag_sets.meanings, progress)
-            found = await matcher.among(key, matcher.living)
-    except Refused:
-        if command.returns and ReturnOption.SAVE in command.returns:
-            session.view = view.saving(shown, ())  # RFC 9051 6.4.4.1: NO empties `$`
-        raise
-    returns = command.returns
-    if returns is None and session.kind.rev2:
-        returns = frozenset((ReturnOption.ALL,))  # RFC 9051 6.4.4
-    numbers = _numbers(shown, found, uid=command.uid)
-    returned = _returned(len(numbers), returns or frozenset(), command.partial)
-    data: tuple[Response, ...] = ()
-    modseq = None
-    if command.mentions(Modseq):
-        data = await telling.aware(session)
-        if numbers:
-            modseq = max(_of(masks.selected(shown.shown.modseqs, found), returned), default=None)
-    if returns is None:
-        data += (wire.Found(numbers, modseq),)
-    else:
-        if ReturnOption.SAVE in returns:
-            uids = _of(_numbers(shown, found, uid=True), returned)
-            session.view = view.saving(session.selected, runs_of(uids))
-        if returns - {ReturnOption.SAVE}:
-            told = _told(tag, numbers, returns, uid=command.uid)
-            if command.partial is not None:
-                page = slice(*command.partial.places(len(numbers)))
-                told = replace(told, partial=(command.partial, runs_of(numbers[page])))
-            data += (replace(told, modseq=modseq),)
-    return Done("UID SEARCH completed" if command.uid else "SEARCH completed", data=data)
 
 
 def refused_unparsed(session: Session, line: bytes) -> None:
@@ -77,39 +94,3 @@ def refused_unparsed(session: Session, line: bytes) -> None:
 
 def _numbers(shown: View, found: Mask, *, uid: bool) -> Sequence[int]:
     return masks.selected(shown.shown.uids if uid else range(1, shown.exists + 1), found)
-
-
-def _told(tag: bytes, numbers: Sequence[int], returns: frozenset[ReturnOption], *, uid: bool) -> wire.Esearch:
-    return wire.Esearch(
-        tag,
-        uid,
-        least=numbers[0] if ReturnOption.MIN in returns and numbers else None,
-        greatest=numbers[-1] if ReturnOption.MAX in returns and numbers else None,
-        all=runs_of(numbers) if ReturnOption.ALL in returns else None,
-        count=len(numbers) if ReturnOption.COUNT in returns else None,
-    )
-
-
-def _returned(count: int, returns: frozenset[ReturnOption], partial: Range | None) -> Spans:
-    """Which of the `count` messages found are returned: all, or with nothing but MIN, MAX and PARTIAL those.
-
-    They are what `$` becomes (RFC 9051 6.4.4.1, table 4; RFC 9394 3.2, table 1), and what MODSEQ is the
-    greatest of (RFC 4731 3.2).
-    """
-    ends = returns & {ReturnOption.MIN, ReturnOption.MAX, ReturnOption.PARTIAL}
-    if not ends or returns & {ReturnOption.ALL, ReturnOption.COUNT} or not count:
-        return [(0, count)]
-    chosen = []
-    if ReturnOption.MIN in ends:
-        chosen.append((1, 1))
-    if ReturnOption.MAX in ends:
-        chosen.append((count, count))
-    if partial is not None:
-        start, stop = partial.places(count)
-        if start < stop:
-            chosen.append((start + 1, stop))
-    return [(low - 1, high) for low, high in runs(tuple(chosen), count)]
-
-
-def _of(values: Sequence[int], returned: Spans) -> list[int]:
-    return [value for start, stop in returned for value in values[start:stop]]

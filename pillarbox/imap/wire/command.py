@@ -18,6 +18,7 @@ from pillarbox.imap.wire import (
     fetch,
     idle,
     mailbox,
+    multisearch,
     notify,
     replace,
     search,
@@ -58,6 +59,7 @@ Command = (
     | idle.Idle
     | notify.Notify
     | search.Search
+    | multisearch.Multisearch
     | fetch.Fetch
     | store.Store
     | copy.Copy
@@ -99,6 +101,7 @@ PARSERS: dict[str, Callable[[Reader], Command]] = {
     "NOTIFY": notify.parse_notify,
     "SEARCH": search.parse_search,
     "UID SEARCH": partial(search.parse_search, uid=True),
+    "ESEARCH": multisearch.parse_multisearch,
     "FETCH": fetch.parse_fetch,
     "UID FETCH": partial(fetch.parse_fetch, uid=True),
     "STORE": store.parse_store,

@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from pillarbox.imap.wire import authenticate, capability, expunge, response, search, select, uidbatches
+from pillarbox.imap.wire import (
+    authenticate,
+    capability,
+    esearch,
+    expunge,
+    response,
+    search,
+    select,
+    uidbatches,
+)
 from pillarbox.imap.wire import list as list_
 from pillarbox.imap.wire.strings import Kind
 
@@ -21,7 +30,7 @@ Response = (
     | list_.Listed
     | list_.MailboxStatus
     | search.Found
-    | search.Esearch
+    | esearch.Esearch
     | expunge.Expunged
     | expunge.Vanished
     | uidbatches.Batches
@@ -41,7 +50,7 @@ ENCODERS: dict[type, Callable[[Any, Kind], bytes]] = {
     list_.Listed: list_.encode_listed,
     list_.MailboxStatus: list_.encode_mailbox_status,
     search.Found: search.encode_found,
-    search.Esearch: search.encode_esearch,
+    esearch.Esearch: esearch.encode_esearch,
     expunge.Expunged: expunge.encode_expunged,
     expunge.Vanished: expunge.encode_vanished,
     uidbatches.Batches: uidbatches.encode_batches,

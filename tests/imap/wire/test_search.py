@@ -2,8 +2,9 @@ import pytest
 
 from pillarbox.imap.wire.command import parse
 from pillarbox.imap.wire.encode import encode
+from pillarbox.imap.wire.esearch import EVERYTHING, Esearch, Returning, ReturnOption
 from pillarbox.imap.wire.partial import Range
-from pillarbox.imap.wire.search import Esearch, Found, ReturnOption, Search
+from pillarbox.imap.wire.search import Found, Search
 from pillarbox.imap.wire.strings import REV1, REV2
 from pillarbox.model import flags, ids
 from pillarbox.model.errors import Code, PeerSyntax, Refused
@@ -192,7 +193,10 @@ RESPONSES = [
 @pytest.mark.parametrize(("written", "key"), KEYS)
 def test_keys(reads, written, key):
     reads(b"SEARCH " + written, Search(key))
-    reads(b"uid search return (count) " + written, Search(key, True, frozenset((ReturnOption.COUNT,))))
+    reads(
+        b"uid search return (count) " + written,
+        Search(key, True, Returning(frozenset((ReturnOption.COUNT,)))),
+    )
 
 
 @pytest.mark.parametrize("written", REFUSED)
@@ -207,13 +211,13 @@ def test_responses(response, kind, spelled):
 
 def test_return_options(reads):
     everything = frozenset(ReturnOption) - {ReturnOption.PARTIAL}
-    reads(b"SEARCH RETURN (MIN MAX ALL COUNT save) ALL", Search(All(), returns=everything))
+    reads(b"SEARCH RETURN (MIN MAX ALL COUNT save) ALL", Search(All(), returning=Returning(everything)))
     # RFC 9051 6.4.4: "an empty list of options is treated as ALL"
-    reads(b"SEARCH RETURN () ALL", Search(All(), returns=frozenset((ReturnOption.ALL,))))
+    reads(b"SEARCH RETURN () ALL", Search(All(), returning=EVERYTHING))
     some = frozenset((ReturnOption.PARTIAL, ReturnOption.SAVE))
-    reads(b"SEARCH RETURN (PARTIAL 5:1 SAVE) ALL", Search(All(), returns=some, partial=Range(5, 1)))
+    reads(b"SEARCH RETURN (PARTIAL 5:1 SAVE) ALL", Search(All(), returning=Returning(some, Range(5, 1))))
     some = frozenset((ReturnOption.PARTIAL,))
-    reads(b"UID SEARCH RETURN (partial -1:-9) ALL", Search(All(), True, some, partial=Range(-1, -9)))
+    reads(b"UID SEARCH RETURN (partial -1:-9) ALL", Search(All(), True, Returning(some, Range(-1, -9))))
 
 
 @pytest.mark.parametrize(

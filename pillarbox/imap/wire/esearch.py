@@ -1,0 +1,115 @@
+"""What a searching command may be asked to return, and the ESEARCH response that returns it.
+
+Return options and response are the same for SEARCH (RFC 9051 6.4.4), for SORT where results stand in the
+order asked for (RFC 5267 3.1), and for searches of several mailboxes (RFC 7377 2.1).
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from pillarbox.imap.wire.limits import LIST_OPTIONS
+from pillarbox.imap.wire.partial import Range, parse_range
+from pillarbox.imap.wire.reader import Reader
+from pillarbox.imap.wire.strings import Kind, mailbox, quoted
+from pillarbox.model.errors import PeerSyntax
+from pillarbox.model.numbers import Runs
+from pillarbox.model.numbers import text as set_text
+
+
+class ReturnOption(Enum):
+    MIN = "MIN"
+    MAX = "MAX"
+    ALL = "ALL"
+    COUNT = "COUNT"
+    SAVE = "SAVE"  # RFC 9051 6.4.4.1
+    PARTIAL = "PARTIAL"  # RFC 9394 3.1
+
+
+@dataclass(frozen=True, slots=True)
+class Returning:
+    """RETURN (...). `partial` is there when PARTIAL is among the options."""
+
+    options: frozenset[ReturnOption]
+    partial: Range | None = None
+
+    def __contains__(self, option: ReturnOption) -> bool:
+        return option in self.options
+
+
+EVERYTHING = Returning(frozenset((ReturnOption.ALL,)))
+
+
+@dataclass(frozen=True, slots=True)
+class Esearch:
+    """`* ESEARCH (TAG "a1") UID MIN 2 ...` (RFC 9051 7.3.4): None leaves an item out, and so does an
+    empty `all`. `source`: the name and UIDVALIDITY of the mailbox, told by the ESEARCH command alone
+    (RFC 7377 2.1). `partial`: the page asked for and what is on it (RFC 9394 3.1).
+
+    Results of SORT are in its order, so their runs need not ascend, but each in itself does (RFC 5267 3.2).
+    """
+
+    tag: bytes
+    uid: bool = False
+    least: int | None = None
+    greatest: int | None = None
+    all: Runs | None = None
+    count: int | None = None
+    partial: tuple[Range, Runs] | None = None
+    modseq: int | None = None  # RFC 4731 3.2
+    source: tuple[str, int] | None = None
+
+
+def maybe_returning(reader: Reader) -> Returning | None:
+    """[SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"]"""
+    if not reader.maybe_token(b" RETURN "):
+        return None
+    if reader.maybe(b"()"):
+        return EVERYTHING  # RFC 9051 6.4.4
+    partial: Range | None = None
+
+    def option() -> ReturnOption:
+        nonlocal partial
+        word = reader.word("A result option")
+        if word == "PARTIAL":
+            if partial is not None:
+                reader.fail("PARTIAL once")
+            reader.space()
+            partial = parse_range(reader)
+        try:
+            return ReturnOption(word)
+        except ValueError:
+            known = ", ".join(option.value for option in ReturnOption)
+            raise PeerSyntax(f"RETURN knows {known}") from None
+
+    options = frozenset(reader.listed(option, LIST_OPTIONS, "result options"))
+    if partial is not None and ReturnOption.ALL in options:
+        raise PeerSyntax("PARTIAL and ALL exclude each other")  # RFC 9394 3.1
+    return Returning(options, partial)
+
+
+def encode_esearch(response: Esearch, kind: Kind) -> bytes:
+    """esearch-response = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)"""
+    line = b"* ESEARCH (TAG %b" % quoted(response.tag)
+    if response.source is not None:
+        name, uidvalidity = response.source
+        line += b" MAILBOX %b UIDVALIDITY %d" % (mailbox(name, kind), uidvalidity)
+    line += b")"
+    if response.uid:
+        line += b" UID"
+    if response.least is not None:
+        line += b" MIN %d" % response.least
+    if response.greatest is not None:
+        line += b" MAX %d" % response.greatest
+    # RFC 9051 7.3.4: no match, no ALL; the set itself cannot be empty.
+    if response.all:
+        line += b" ALL " + set_text(response.all).encode("ascii")
+    if response.count is not None:
+        line += b" COUNT %d" % response.count
+    if response.partial is not None:
+        asked, found = response.partial
+        # RFC 9394 3.1: a page beyond the results is NIL.
+        page = set_text(found).encode("ascii") or b"NIL"
+        line += b" PARTIAL (%d:%d %b)" % (asked.first, asked.last, page)
+    if response.modseq is not None:
+        line += b" MODSEQ %d" % response.modseq
+    return line + b"\r\n"
