@@ -75,6 +75,17 @@ def _plain(match: re.Match[bytes]) -> Address:
     return Address(shown or None, None, local, host)
 
 
+def is_plain(value: bytes) -> bool:
+    """Is each address written in one of the usual forms, so that it is shown as it is written?"""
+    at, size = 0, len(value)
+    while at < size:
+        match = _PLAIN.match(value, at)
+        if match is None:
+            return False
+        at = match.end()
+    return True
+
+
 class _Reader:
     """The whole grammar, from `at` on; one pass over the tokens, no way back."""
 

@@ -15,6 +15,7 @@ _ASCII = {
     **{ord(space): " " for space in _SPACES if space.isascii()},
     0: None,
 }
+_ASCII_LINES = {**_ASCII, ord("\r"): None}
 _LONG_RUN = 64
 _EACH = _LONG_RUN // 2
 _MARK = "".join(re.escape(chr(code)) for code in range(0x300, 0x1F000) if unicodedata.combining(chr(code)))
@@ -25,7 +26,9 @@ _MANY_MARKS = re.compile(f"[{_MARK}]{{{_LONG_RUN}}}")
 def fold_text(text: str) -> str:
     """What is compared: case, forms of letters, layout and what is not seen make no difference."""
     if text.isascii():
-        folded = text.translate(_ASCII)
+        # Where CR comes before LF only, the pair is a space already without it.
+        lines = "\r" in text and text.count("\r") == text.count("\r\n")
+        folded = text.translate(_ASCII_LINES if lines else _ASCII)
     else:
         folded = _fold(text)
     # Spaces at the ends count: the needle "for " is not in "fortune".
@@ -35,6 +38,7 @@ def fold_text(text: str) -> str:
 
 
 def _fold(text: str) -> str:
+    text = text.replace("\r\n", " ")
     for unseen in _UNSEEN:
         text = text.replace(unseen, "")
     for space in _SPACES:

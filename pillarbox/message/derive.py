@@ -2,28 +2,27 @@
 `DERIVED_VERSION` grows."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from pillarbox.message import dates, parts
 from pillarbox.message.decode import header_text
 from pillarbox.message.envelope import envelope
-from pillarbox.message.header import Buffer, raw_of
-from pillarbox.message.limits import MEMO_ENTRIES, MEMO_KEY
+from pillarbox.message.field_text import field_texts
+from pillarbox.message.header import Buffer, Raw, raw_of
 from pillarbox.message.preview import preview
 from pillarbox.message.references import message_id, references
-from pillarbox.message.searchable import fold_text
+from pillarbox.message.searchable import searchable_headers
 from pillarbox.message.sort_keys import SortKeys, sort_keys
 from pillarbox.message.structure import structure
 from pillarbox.message.subject import base_subject
-from pillarbox.message.walk import walk
+from pillarbox.message.walk import Node, walk
 
-DERIVED_VERSION = 2  # grows with any change to what `derive` answers; stored beside the answer
+DERIVED_VERSION = 3  # grows with any change to what `derive` answers; stored beside the answer
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """`sort_*` are whole field values, decoded and folded; `envelope` and `structure` are spelled for
-    IMAP; `offsets` is for `parts.unpack`."""
+    """`search_*` are the texts that SEARCH looks for in these fields, one a line (`searchable`); `envelope`
+    and `structure` are spelled for IMAP; `offsets` is for `parts.unpack`."""
 
     header_size: int  # octets up to and with the blank line
     sent_at: int | None  # Date in UTC seconds
@@ -32,10 +31,10 @@ class Derived:
     references: tuple[bytes, ...]
     base_subject: str
     is_reply: bool
-    sort_from: str
-    sort_to: str
-    sort_cc: str
-    sort_subject: str
+    search_from: str
+    search_to: str
+    search_cc: str
+    search_subject: str
     sort_keys: SortKeys
     envelope: bytes
     structure: bytes
@@ -60,10 +59,7 @@ def derive(buffer: Buffer) -> Derived:
         references(get(b"references"), get(b"in-reply-to")),
         base,
         is_reply,
-        _folded(from_),
-        _folded(to),
-        _folded(cc),
-        fold_text(subject),
+        *_searched(raw, root, from_, to, cc, raw_subject),
         sort_keys(raw_subject, base, from_, to, cc),
         envelope(root.fields),
         structure(root),
@@ -72,12 +68,17 @@ def derive(buffer: Buffer) -> Derived:
     )
 
 
-def _fold(value: bytes) -> str:
-    return fold_text(header_text(value))
+_SEARCHED = (b"from", b"to", b"cc", b"subject")
 
 
-_remembered = lru_cache(maxsize=MEMO_ENTRIES)(_fold)
-
-
-def _folded(value: bytes) -> str:
-    return _remembered(value) if len(value) <= MEMO_KEY else _fold(value)
+def _searched(raw: Raw, root: Node, *values: bytes) -> tuple[str, str, str, str]:
+    """The texts of the fields that are searched most. As no text has line ends, none is found across two."""
+    texts = [list(field_texts(name, value)) for name, value in zip(_SEARCHED, values)]
+    if root.repeats:
+        texts = [[] for _ in _SEARCHED]
+        for name, text in searchable_headers(raw):
+            key = name.encode("latin-1")
+            if key in _SEARCHED:
+                texts[_SEARCHED.index(key)].append(text)
+    from_, to, cc, subject = ["\n".join(one) for one in texts]
+    return from_, to, cc, subject

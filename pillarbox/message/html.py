@@ -1,38 +1,49 @@
-"""The text of an HTML document, for searching and previews. Not a browser: one linear pass."""
+"""The text of an HTML document, for searching and previews. Not a browser: one linear pass.
+
+It is what a reader could see: the text between the tags, entities resolved, and what stands for images
+(`alt`). Scripts, style sheets and comments are nothing, not even a space; what a style sheet hides is text
+all the same. Tags that begin a new line or box part words, all others leave a word whole.
+"""
 
 import html
 import re
-from collections.abc import Iterator
 
-# Each alternative takes all it looked at, also when its end is missing, so the pass stays linear.
+# Each alternative takes all it looked at, also when its end is missing, so the pass stays linear. Quotes
+# that hold a "<" were probably never closed.
+_ATTRIBUTES = r"(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+'|[\"'])*+"
 _MARKUP = re.compile(
-    r"<!--(?:.*?-->|.*\Z)"
-    r"|<(?P<skipped>script|style)\b[^<>]*+>?(?:.*?</(?P=skipped)[^<>]*+>?|.*\Z)"
-    r"|<[/!?]?(?P<tag>[a-z][a-z0-9]*+)(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+'|[\"'])*+>?",
+    r"<!--(?:-?>|.*?--!?>|.*\Z)"
+    rf"|<(?:script\b{_ATTRIBUTES}>?(?:.*?</script\b{_ATTRIBUTES}>?|.*\Z)"
+    rf"|style\b{_ATTRIBUTES}>?(?:.*?</style\b{_ATTRIBUTES}>?|.*\Z))"
+    rf"|<(img|area)\b({_ATTRIBUTES})>?"
+    rf"|<[/!?]?([a-z][^\s<>\"'/]*+){_ATTRIBUTES}>?",
     re.DOTALL | re.IGNORECASE,
 )
-# Tags inside a word leave it one word; all others part words.
-_INLINE = frozenset(
-    """a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd mark nobr o q s samp small span
-    strike strong sub sup time tt u var wbr""".split()  # noqa: SIM905
+_ALT = re.compile(r"(?<![^\s\"'/])alt\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>]++))", re.IGNORECASE)
+_PARTING = frozenset(
+    """address area article aside audio base blockquote body br button canvas caption center col colgroup dd
+    details dialog dir div dl dt embed fieldset figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6
+    head header hgroup hr html iframe img input legend li link main map menu meta nav noframes noscript object
+    ol optgroup option p param pre search section select summary table tbody td textarea tfoot th thead title
+    tr ul video""".split()  # noqa: SIM905
 )
 
 
-def pieces(source: str) -> Iterator[str]:
-    """The text between the markup, in order, entities resolved."""
-    end = 0
-    for match in _MARKUP.finditer(source):
-        start = match.start()
-        if start > end:
-            text = source[end:start]
-            yield html.unescape(text) if "&" in text else text
-        tag = match["tag"]
-        if tag is None or tag.lower() not in _INLINE:
-            yield " "
-        end = match.end()
-    if end < len(source):
-        yield html.unescape(source[end:])
+def text(source: str, *, alternatives: bool = False) -> str:
+    """The text; with `alternatives` also the texts that images have beside them."""
+    if "<" in source:
+        pieces = _MARKUP.split(source)  # text, image, its attributes, other tag, text, ...
+        images = pieces[1::4]
+        pieces[1::4] = ["" if image is None else " " for image in images]
+        if alternatives:
+            pieces[2::4] = ["" if held is None else _alt(held) + " " for held in pieces[2::4]]
+        else:
+            pieces[2::4] = [""] * len(images)
+        pieces[3::4] = [" " if name and name.lower() in _PARTING else "" for name in pieces[3::4]]
+        source = "".join(pieces)
+    return html.unescape(source) if "&" in source else source
 
 
-def text(source: str) -> str:
-    return "".join(pieces(source))
+def _alt(attributes: str) -> str:
+    found = _ALT.search(attributes)
+    return "" if found is None else found[1] or found[2] or found[3] or ""

@@ -12,6 +12,11 @@ MAX_BOUNDARY = 1_000  # RFC 2046 5.1.1 says 70
 MAX_PARAMETERS = 1_000  # of one Content-Type or Content-Disposition
 MAX_PREVIEW_SOURCE = 1 << 16  # octets of a body that PREVIEW looks at
 MAX_SEARCHED = 1 << 24  # octets of text in one message that SEARCH looks at: a long book is 1 to 3 MB
+MAX_ENCODED_DEPTH = (
+    4  # messages in messages, each in base64 or the like, that SEARCH looks into: each is a copy
+)
+MAX_DOCUMENT = 1 << 25  # octets of an attached file, encoded, that is read for its text
+MAX_DOCUMENTS = 20  # of one message
 MAX_REFERENCES = 100  # kept ids of a References field
 
 # Values that come again and again (the same correspondents, types, threads) are parsed once. Their memory

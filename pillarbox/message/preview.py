@@ -3,7 +3,7 @@
 from pillarbox.message import html
 from pillarbox.message.header import Raw
 from pillarbox.message.limits import MAX_PREVIEW_SOURCE
-from pillarbox.message.searchable import source_of
+from pillarbox.message.text_part import source_of
 from pillarbox.message.walk import Kind, Node
 
 _LENGTH = 200  # RFC 8970 3.3: the server SHOULD limit it to 200 preview characters
@@ -21,7 +21,7 @@ def preview(raw: Raw, root: Node) -> bytes:
     is_html = node.content.subtype == "html"
     for octets in (_FIRST_LOOK_HTML if is_html else _FIRST_LOOK, MAX_PREVIEW_SOURCE):
         source = _beginning(raw, node, octets)
-        text = " ".join(_html_words(source) if is_html else _own_words(source))
+        text = " ".join(html.text(source).split() if is_html else _own_words(source))
         if len(text) >= _LENGTH or node.body + octets >= node.end:
             break
     if not text and not is_html:
@@ -65,15 +65,3 @@ def _own_words(source: str) -> list[str]:
     """The words of lines that quote nobody."""
     own = [line for line in source.split("\n") if not line.startswith(">")]
     return " ".join(own).split()
-
-
-def _html_words(source: str) -> list[str]:
-    """Enough of the document's words."""
-    collected: list[str] = []
-    length = 0
-    for piece in html.pieces(source):
-        collected.append(piece)
-        length += len(piece.strip())
-        if length > _LENGTH:
-            break
-    return "".join(collected).split()

@@ -1,10 +1,11 @@
 """What SEARCH looks at: the decoded text of a message, folded. The one definition of it, and brute force
 over it, which is the truth that an index is held against.
 
-A message is `headers`, one text for each field, and `parts`, one text for each piece of its body: the
-text parts (HTML as its text), the header fields of messages inside, and the names of files. A needle is
-found within one of these texts, never across two. Preambles, epilogues and what is no text are not
-searched; nor is what lies beyond `MAX_SEARCHED`.
+A message is `headers`, the texts of its fields (`field_text`), and `parts`, one text for each piece of its
+body: the text parts, HTML as its text; the header fields of messages inside; the names of files; attached
+documents. A needle is found within one of these texts, never across two. Preambles, epilogues and what is
+no text are not searched, and uuencoded data in the midst of plain text is the text it is. Nor is what lies
+beyond the limits.
 
 The text of an attached document is what `documents` says it is. Who keeps an index keeps what that said
 with it and passes what was kept; so index and brute force see the same text, also when the program that
@@ -12,17 +13,18 @@ reads documents has changed since, or is gone. Without `documents` no document i
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 
-from pillarbox.message import html
 from pillarbox.message.casemap import fold_text as fold_text
-from pillarbox.message.decode import UnknownEncoding, charset_decode, header_text, transfer_decode
-from pillarbox.message.header import Buffer, Raw, fields, header_end, raw_of
-from pillarbox.message.limits import MAX_HEADER, MAX_SEARCHED
+from pillarbox.message.document import is_document
+from pillarbox.message.field_text import header_texts
+from pillarbox.message.filenames import file_names
+from pillarbox.message.header import Buffer, Raw, header_end, raw_of
+from pillarbox.message.limits import MAX_DOCUMENT, MAX_DOCUMENTS, MAX_ENCODED_DEPTH, MAX_HEADER, MAX_SEARCHED
+from pillarbox.message.text_part import octets_of, searched_text
 from pillarbox.message.walk import Kind, Node, walk
 
-VERSION = 1  # grows with any change to what `searchable` answers for the same octets
+VERSION = 2  # grows with any change to what `searchable` answers for the same octets
 
 # (content type such as "application/pdf", file name or "", decoded octets) -> the document's text or ""
 Documents = Callable[[str, str, bytes], str]
@@ -63,41 +65,50 @@ def line(name: str, text: str) -> str:
 def searchable_headers(buffer: Buffer) -> tuple[tuple[str, str], ...]:
     """The `headers` alone; the message's header is enough for that."""
     raw = raw_of(buffer)
-    return tuple(_header(raw, 0, header_end(raw)))
+    return tuple(header_texts(raw[: min(header_end(raw), MAX_HEADER)]))
 
 
 def searchable_parts(
     buffer: Buffer, documents: Documents | None = None, limit: int = MAX_SEARCHED
 ) -> Iterator[str]:
-    """The `parts` alone, as they are found."""
+    """The `parts` alone, as they are found. `limit`: octets of text, decoded, of all parts together."""
     raw = raw_of(buffer)
-    pending = [walk(raw)]
-    while pending:
-        node = pending.pop()
-        pending += reversed(node.children)
+    left = limit
+    read = 0  # documents
+    pending: list[tuple[Raw, Node, int]] = [(raw, walk(raw), 0)]
+    while pending and left > 0:
+        raw, node, depth = pending.pop()
+        pending += [(raw, child, depth) for child in reversed(node.children)]
+        if node.kind is Kind.MULTIPART:
+            continue
+        content = node.content
+        names = file_names(node.fields, content.parameters)
+        yield from map(fold_text, names)
         if node.kind is Kind.MESSAGE:
             inner = node.children[0]
-            for name, text in _header(raw, inner.start, inner.body):
+            end = min(inner.body, inner.start + min(MAX_HEADER, left))
+            left -= end - inner.start
+            for name, text in header_texts(raw[inner.start : end]):
                 yield line(name, text)
-        elif node.kind is Kind.LEAF and node.content.type == "text":
-            yield fold_text(text_of(raw, node, node.end))
-
-
-def _header(raw: Raw, start: int, end: int) -> Iterator[tuple[str, str]]:
-    """(lower-case name, folded text) of each field."""
-    for name, value in fields(raw[start : min(end, start + MAX_HEADER)]):
-        yield name.decode("latin-1"), fold_text(header_text(value)).strip(" ")
-
-
-def text_of(raw: Raw, node: Node, end: int) -> str:
-    """The text of a text part up to `end`; HTML as its text."""
-    source = source_of(raw, node, end)
-    return html.text(source) if node.content.subtype == "html" else source
-
-
-def source_of(raw: Raw, node: Node, end: int) -> str:
-    """The part's characters. An encoding nobody knows is taken for none."""
-    data = raw[node.body : end]
-    with suppress(UnknownEncoding):
-        data = transfer_decode(data, node.encoding)
-    return charset_decode(data, node.content.charset)
+        elif node.kind is Kind.OPAQUE:
+            # RFC 6532 3.7 allows message/global any encoding, and others use it too.
+            if node.encoding in ("base64", "quoted-printable") and depth < MAX_ENCODED_DEPTH:
+                data = octets_of(raw, node, left)
+                whole = walk(data)
+                end = min(whole.body, MAX_HEADER)
+                left -= end
+                for name, text in header_texts(data[:end]):
+                    yield line(name, text)
+                pending.append((data, whole, depth + 1))
+        elif content.type in ("text", "message"):  # the latter: reports, RFC 3464, RFC 8098
+            text = searched_text(raw, node, left)
+            left -= min(node.end - node.body, left)
+            yield fold_text(text)
+        elif documents is not None and read < MAX_DOCUMENTS:
+            kind = f"{content.type}/{content.subtype}"
+            title = names[0] if names else ""
+            if node.end - node.body <= MAX_DOCUMENT and is_document(kind, title):
+                read += 1
+                text = documents(kind, title, octets_of(raw, node, MAX_DOCUMENT))[:left]
+                left -= len(text)
+                yield fold_text(text)

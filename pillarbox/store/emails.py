@@ -84,7 +84,7 @@ def _keys(derived: Derived) -> tuple[Any, ...]:
         *derived.sort_keys,
         *(
             text.encode("utf-8", "surrogatepass")
-            for text in (derived.sort_from, derived.sort_to, derived.sort_cc, derived.sort_subject)
+            for text in (derived.search_from, derived.search_to, derived.search_cc, derived.search_subject)
         ),
     )
 

@@ -28,8 +28,8 @@ def test_every_column_comes_as_asked(verbs: Verbs) -> None:
         "preview": derived.preview,
         "is_reply": 1,
         "base_subject": derived.base_subject.encode(),
-        "sender": derived.sort_from.encode(),
-        "subject": derived.sort_subject.encode(),
+        "sender": derived.search_from.encode(),
+        "subject": derived.search_subject.encode(),
         "message_id": b"",
         "refs": b"",
     }
@@ -50,7 +50,7 @@ def test_text_that_is_no_text_is_kept(verbs: Verbs) -> None:
     odd = staged(b"Subject: \xff\xfe =?utf-16?b?2D0=?=\r\nFrom: \xed\xa0\x80@x\r\n\r\n")
     verbs.write(messages.append, verbs.inbox, odd)
     [(subject,)] = verbs.read(emails.rows, verbs.inbox, 1, 1, ("subject",))
-    assert subject.decode("utf-8", "surrogatepass") == odd.derived.sort_subject
+    assert subject.decode("utf-8", "surrogatepass") == odd.derived.search_subject
 
 
 def test_expunged_messages_are_served_until_they_are_erased(verbs: Verbs) -> None:
@@ -102,7 +102,7 @@ def test_what_older_code_derived_is_found_and_replaced(verbs: Verbs) -> None:
     columns = ("envelope", "subject", "thread")
     rows = verbs.read(emails.rows, verbs.inbox, 1, 9, columns)
     assert [row[:2] for row in rows] == [
-        (MESSAGE.derived.envelope, MESSAGE.derived.sort_subject.encode())
+        (MESSAGE.derived.envelope, MESSAGE.derived.search_subject.encode())
     ] * 5
     assert verbs.modseq() == before
     assert verbs.rows("SELECT DISTINCT derived FROM email") == [(DERIVED_VERSION,)]
