@@ -47,6 +47,11 @@ ADVERTISED = (
     Capability("SEARCHRES", "RFC 5182", ("SEARCH", "FETCH")),
     Capability("MULTISEARCH", "RFC 7377", ("ESEARCH",)),
     Capability("WITHIN", "RFC 5032", ("SEARCH", "UID SEARCH")),
+    Capability("SORT", "RFC 5256", ("SORT", "UID SORT")),
+    Capability("SORT=DISPLAY", "RFC 5957", ("SORT",)),
+    # RFC 5256 1 lets others name further keys; these two are called what Cyrus calls them.
+    Capability("SORT=MODSEQ", "RFC 5256", ("SORT",)),
+    Capability("SORT=UID", "RFC 5256", ("SORT",)),
     Capability("BINARY", "RFC 3516", ("FETCH", "APPEND")),
     Capability("MULTIAPPEND", "RFC 3502", ("APPEND",)),
     Capability("OBJECTID", "RFC 8474", ("FETCH", "SEARCH", "STATUS")),

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pillarbox.identity.authenticate import Login
@@ -26,6 +26,7 @@ from pillarbox.imap.commands import HANDLERS, UPLOADS
 from pillarbox.imap.commands.search import refused_unparsed
 from pillarbox.imap.commands.upload import Upload
 from pillarbox.imap.flag_sets import FlagSets
+from pillarbox.imap.ordering import Orders
 from pillarbox.imap.outcome import Begun, ClientBug, Done, Outcome, Torn, UidRequired
 from pillarbox.imap.settings import MAX_BAD, MAX_BAD_BEFORE_LOGIN, Settings
 from pillarbox.imap.table import BY_NUMBER, TABLE, Row, State
@@ -48,7 +49,9 @@ from pillarbox.imap.wire.response import (
     ok,
 )
 from pillarbox.imap.wire.search import Search
+from pillarbox.imap.wire.sort import Sort
 from pillarbox.imap.wire.strings import REV1, Kind
+from pillarbox.message.collation import DEFAULT
 from pillarbox.model.actors import Actor
 from pillarbox.model.errors import Code, NoAccount, PeerSyntax, Refused
 from pillarbox.model.numbers import Runs
@@ -87,6 +90,7 @@ class Services:
     login: Callable[[Credentials], Awaitable[Login]]
     settings: Settings
     report: Callable[[BaseException], str]
+    orders: Orders = field(default_factory=Orders)
 
 
 # The rows a session may use in each state, so that a command costs one look.
@@ -103,6 +107,7 @@ class Session:
         "actor",
         "batches",
         "busy",
+        "comparator",
         "connection",
         "dialogue",
         "enabled",
@@ -134,6 +139,7 @@ class Session:
         self.keywords: set[str] = set()  # told of by FLAGS for the selected mailbox
         self.batches: dict[int, Series] = {}  # told of by UIDBATCHES, by their size
         self.flag_sets = FlagSets()
+        self.comparator = DEFAULT  # RFC 5255 4.2
         self.dialogue: Dialogue | None = None
         self.failed_logins = 0
         self.wants: Wants = Line(limits.LINE_BEFORE_LOGIN)
@@ -364,7 +370,7 @@ class Session:
             if row is None:
                 raise PeerSyntax(f"{head.name} is not allowed now" if head.name in TABLE else unknown(head))
             command = parse(pieces, self.kind.utf8, head).command
-            if isinstance(command, Search | Multisearch) and command.mentions(Sequence):
+            if isinstance(command, Search | Multisearch | Sort) and command.mentions(Sequence):
                 row = BY_NUMBER.get(row.name, row)
             if row.numbers and self.kind.uid_only:
                 raise UidRequired

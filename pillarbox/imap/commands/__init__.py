@@ -27,6 +27,7 @@ from pillarbox.imap.commands import (
     replace,
     search,
     select,
+    sort,
     store,
     uidbatches,
 )
@@ -72,6 +73,8 @@ HANDLERS: dict[str, Handler] = {
     "EXPUNGE": expunge.expunge,
     "SEARCH": search.search,
     "ESEARCH": multisearch.multisearch,
+    "SORT": sort.sort,
+    "UID SORT": sort.sort,
     "FETCH": fetch.fetch,
     "STORE": store.store,
     "COPY": copy.copy,

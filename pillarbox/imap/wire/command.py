@@ -23,6 +23,7 @@ from pillarbox.imap.wire import (
     replace,
     search,
     select,
+    sort,
     store,
     uidbatches,
 )
@@ -59,6 +60,7 @@ Command = (
     | idle.Idle
     | notify.Notify
     | search.Search
+    | sort.Sort
     | multisearch.Multisearch
     | fetch.Fetch
     | store.Store
@@ -102,6 +104,8 @@ PARSERS: dict[str, Callable[[Reader], Command]] = {
     "SEARCH": search.parse_search,
     "UID SEARCH": partial(search.parse_search, uid=True),
     "ESEARCH": multisearch.parse_multisearch,
+    "SORT": sort.parse_sort,
+    "UID SORT": partial(sort.parse_sort, uid=True),
     "FETCH": fetch.parse_fetch,
     "UID FETCH": partial(fetch.parse_fetch, uid=True),
     "STORE": store.parse_store,

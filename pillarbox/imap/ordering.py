@@ -1,0 +1,233 @@
+"""The messages of a view in the order that SORT asks for (RFC 5256 3).
+
+    places = await order(session, shown, criteria, found)
+
+Rules of the place:
+* what is compared was stored when the message came; nothing is parsed here;
+* the order of a whole mailbox is kept (`Orders`) as long as its messages are the same, shared by all
+  sessions; what was found is then only picked from it. It costs four octets a message;
+* rows are read, ranked and sorted in slices, so that others have their turn.
+
+Text becomes ranks, so that a message's place in the order is one integer: for each criterion a digit, and its
+place in the mailbox as the last one, which decides between equal ones (RFC 5256 3).
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pillarbox.imap import masks, reading
+from pillarbox.imap.masks import Mask
+from pillarbox.imap.turns import Turns
+from pillarbox.imap.view import View
+from pillarbox.message import collation
+from pillarbox.message.collation import Comparator
+from pillarbox.model.column import Column
+from pillarbox.model.sorting import Criterion, SortKey
+
+if TYPE_CHECKING:
+    from pillarbox.imap.session import Session
+
+T = TypeVar("T", int, str)
+
+TEXTS = 512  # texts prepared or parted at once
+PIECE = 4096  # items handled at once
+FEW = 8  # where less than an eighth of a mailbox was found, only that is sorted
+KEPT = 4_000_000  # places of all orders together: 16 MB
+
+_TEXT = {
+    SortKey.CC: "cc_mailbox",
+    SortKey.DISPLAYFROM: "from_display",
+    SortKey.DISPLAYTO: "to_display",
+    SortKey.FROM: "from_mailbox",
+    SortKey.SUBJECT: "base_subject",
+    SortKey.TO: "to_mailbox",
+}
+_COLUMNS = {
+    SortKey.ARRIVAL: ("internal_at",),
+    SortKey.DATE: ("sent_at", "internal_at"),
+    SortKey.SIZE: ("size",),
+    **{key: (column,) for key, column in _TEXT.items()},
+}
+_SHOWN = frozenset((SortKey.MODSEQ, SortKey.UID))  # known to the view
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    uids: Column
+    found: Mask | None
+    size: int
+    what: Any
+
+
+class Orders:
+    """What has been worked out about mailboxes, and how long it holds: as long as `uids` is the same object
+    (and `found`, where it depends on that). Of all sessions of a listener."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, _Kept] = {}  # least recently used first
+        self._size = 0
+
+    def get(self, key: Hashable, uids: Column, found: Mask | None = None) -> Any:
+        kept = self._kept.get(key)
+        if kept is None or kept.uids is not uids or kept.found != found:
+            return None
+        self._kept[key] = self._kept.pop(key)
+        return kept.what
+
+    def keep(self, key: Hashable, uids: Column, what: Any, size: int, found: Mask | None = None) -> None:
+        if (old := self._kept.pop(key, None)) is not None:
+            self._size -= old.size
+        self._kept[key] = _Kept(uids, found, size, what)
+        self._size += size
+        while self._size > KEPT and len(self._kept) > 1:
+            self._size -= self._kept.pop(next(iter(self._kept))).size
+
+
+async def order(session: Session, shown: View, criteria: Sequence[Criterion], found: Mask) -> Sequence[int]:
+    """The places (message numbers less 1) of the messages found, sorted."""
+    turns = Turns()
+    wanted = masks.size(found)
+    comparator = session.comparator
+    criteria = _decisive(criteria, comparator)
+    if not wanted:
+        return ()
+    if not criteria:
+        return await _all(masks.spans(found, shown.exists), turns)
+    uids = shown.shown.uids
+    key = (session.account, shown.shown.mailbox, criteria, comparator.name)
+    kept: array[int] | None = session.services.orders.get(key, uids)
+    if kept is None:
+        if wanted < shown.exists // FEW or any(one.key is SortKey.MODSEQ for one in criteria):
+            some = await _all(masks.spans(found, shown.exists), turns)
+            return await _sorted(session, shown, criteria, some, turns)
+        everything = await _all(iter([(0, shown.exists)]), turns)
+        kept = await _sorted(session, shown, criteria, everything, turns)
+        session.services.orders.keep(key, uids, kept, len(kept))
+    if wanted == shown.exists:
+        return kept
+    chosen = array("I")
+    marks = found.to_bytes(shown.exists, "little")
+    for start in range(0, len(kept), PIECE):
+        some = kept[start : start + PIECE]
+        chosen.extend(compress(some, map(marks.__getitem__, some)))
+        await turns.take()
+    return chosen
+
+
+def _decisive(criteria: Sequence[Criterion], comparator: Comparator) -> tuple[Criterion, ...]:
+    """Without those that can decide nothing any more, and with the comparator's direction."""
+    out: dict[SortKey, Criterion] = {}
+    for one in criteria:
+        turned = one.key in _TEXT and comparator.descending
+        out.setdefault(one.key, Criterion(one.key, one.reverse is not turned))
+        if one.key is SortKey.UID:
+            if not one.reverse and len(out) == 1:
+                return ()  # the order of the mailbox
+            break
+    return tuple(out.values())
+
+
+async def _all(spans: Iterator[tuple[int, int]], turns: Turns) -> array[int]:
+    out = array("I")
+    for start, stop in spans:
+        out.extend(range(start, stop))
+        await turns.take()
+    return out
+
+
+async def _sorted(
+    session: Session, shown: View, criteria: tuple[Criterion, ...], places: array[int], turns: Turns
+) -> array[int]:
+    stored = [one for one in criteria if one.key not in _SHOWN]
+    names = tuple(dict.fromkeys(name for one in stored for name in _COLUMNS[one.key]))
+    columns = dict(zip(names, await reading.read(session, shown, places, names, turns))) if names else {}
+    keys = [0] * len(places)
+    for one in criteria:
+        digits, base = await _digits(session, shown, one, places, columns, turns)
+        for start in range(0, len(keys), PIECE):
+            stop = start + PIECE
+            keys[start:stop] = [
+                key * base + digit for key, digit in zip(keys[start:stop], digits[start:stop])
+            ]
+            await turns.take()
+    base = len(places)
+    for start in range(0, base, PIECE):
+        stop = start + PIECE
+        keys[start:stop] = [key * base + index for index, key in enumerate(keys[start:stop], start)]
+        await turns.take()
+    keys = await _ascending(keys, turns)
+    out = array("I")
+    for start in range(0, base, PIECE):
+        out.extend([places[key % base] for key in keys[start : start + PIECE]])
+        await turns.take()
+    return out
+
+
+async def _digits(
+    session: Session,
+    shown: View,
+    criterion: Criterion,
+    places: array[int],
+    columns: dict[str, list[Any]],
+    turns: Turns,
+) -> tuple[list[int], int]:
+    """One number for each message, greater for those that come later; and one more than the greatest."""
+    key = criterion.key
+    if key in _TEXT:
+        digits = await _ranks([text or b"" for text in columns[_TEXT[key]]], session.comparator, turns)
+    elif key in _SHOWN:
+        column = shown.shown.uids if key is SortKey.UID else shown.shown.modseqs
+        flat = column[0 : len(column)]
+        digits = [flat[place] for place in places]
+    elif key is SortKey.DATE:
+        # RFC 5256 2.2: without a Date that can be read, INTERNALDATE is the sent date.
+        both = zip(columns["sent_at"], columns["internal_at"])
+        digits = [arrived if sent is None else sent for sent, arrived in both]
+    else:
+        digits = columns[_COLUMNS[key][0]]
+    await turns.take()
+    least, most = min(digits), max(digits)
+    if criterion.reverse:
+        return [most - digit for digit in digits], most - least + 1
+    return [digit - least for digit in digits], most - least + 1
+
+
+async def _ranks(texts: list[bytes], comparator: Comparator, turns: Turns) -> list[int]:
+    """Equal texts, to the comparator, have the same rank."""
+    keys: dict[bytes, str] = {}
+    for start in range(0, len(texts), TEXTS):
+        for text in texts[start : start + TEXTS]:
+            if text not in keys:
+                keys[text] = collation.key(text, comparator.prepare)
+        await turns.take()
+    ascending = await _ascending(list(set(keys.values())), turns)
+    rank = {key: number for number, key in enumerate(ascending)}
+    await turns.take()
+    number = {text: rank[key] for text, key in keys.items()}
+    await turns.take()
+    return [number[text] for text in texts]
+
+
+async def _ascending(items: list[T], turns: Turns) -> list[T]:
+    """`sorted(items)` in slices: parted by a sample of them first."""
+    if len(items) <= PIECE:
+        return sorted(items)
+    sample = sorted(items[:: len(items) // PIECE + 1])
+    pivots = sample[:: PIECE * len(sample) // (2 * len(items)) + 1]
+    parts: list[list[T]] = [[] for _ in range(len(pivots) + 1)]
+    for start in range(0, len(items), TEXTS):
+        for item in items[start : start + TEXTS]:
+            parts[bisect_right(pivots, item)].append(item)
+        await turns.take()
+    out: list[T] = []
+    for part in parts:
+        part.sort()
+        out += part
+        await turns.take()
+    return out
