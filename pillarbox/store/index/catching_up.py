@@ -1,0 +1,186 @@
+"""Bringing an account's index up to its mail. Plain functions for a process of their own: they take a
+processor for as long as they run."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from pillarbox.message.searchable import Searchable, searchable
+from pillarbox.model.errors import Refused
+from pillarbox.store import blobs
+from pillarbox.store.commit import to_disk
+from pillarbox.store.engine import sqlite
+from pillarbox.store.index import database
+from pillarbox.store.index.document import Document, document
+from pillarbox.store.index.segment import Builder
+from pillarbox.store.index.texts import Damaged, groups
+from pillarbox.store.index.writer import Overtaken, Writer
+from pillarbox.store.tx import Tx
+
+BATCH = 4096  # messages of one step: `FAN` of them are a full segment
+BATCH_OCTETS = 24 << 20  # of their text
+BATCH_SECONDS = 3.0  # so that who is killed now and then gets on all the same
+READ = 64  # emails looked up at once
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """What there is in the account: all of it is on disk."""
+
+    lineage: str
+    modseq: int
+    email: int  # the greatest id
+
+
+@dataclass(frozen=True, slots=True)
+class Caught:
+    messages: int  # added
+    octets: int  # of mail
+    joined: int  # times that segments were joined
+
+
+def catch_up(
+    folder: Path,
+    *,
+    anew: bool = False,
+    told: Callable[[int], None] = lambda messages: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Caught:
+    """Index all that is not yet; with `anew`, all. `told` hears of each step how many messages it added.
+
+    Refused where the account cannot be read. Damage of the index itself is no failure: it is made anew.
+    """
+    mail = sqlite.open_account(folder)
+    try:
+        with mail.transaction(write=False) as tx:
+            horizon = horizon_of(tx)
+        _settle(folder)
+        try:
+            return _catch_up(mail, Writer(folder, horizon.lineage), horizon, anew, told, clock)
+        except (apsw.CorruptError, apsw.NotADBError, Damaged):
+            return _catch_up(mail, Writer(folder, horizon.lineage), horizon, True, told, clock)
+    finally:
+        mail.close()
+
+
+def _catch_up(
+    mail: sqlite.Database,
+    writer: Writer,
+    horizon: Horizon,
+    anew: bool,
+    told: Callable[[int], None],
+    clock: Callable[[], float],
+) -> Caught:
+    messages = octets = joined = 0
+    try:
+        if anew:
+            writer.begin_anew()
+        while (after := writer.email) < horizon.email:
+            count, size = _step(mail, writer, after, horizon, clock)
+            messages += count
+            octets += size
+            told(count)
+            while writer.join_some():
+                joined += 1
+    except Overtaken:
+        pass  # the other one goes on
+    finally:
+        writer.close()
+    return Caught(messages, octets, joined)
+
+
+def _step(
+    mail: sqlite.Database, writer: Writer, after: int, horizon: Horizon, clock: Callable[[], float]
+) -> tuple[int, int]:
+    """A batch of emails; how many messages, and octets of mail."""
+    builder = Builder()
+    documents: list[tuple[int, Document]] = []
+    until = clock() + BATCH_SECONDS
+    last, octets = after, 0
+    while (
+        last < horizon.email
+        and len(documents) < BATCH
+        and builder.octets < BATCH_OCTETS
+        and (clock() < until or not documents)
+    ):
+        with mail.transaction(write=False) as tx:
+            rows = emails_above(tx, last, horizon.email, READ)
+            opened = [(email, _open(tx, blob)) for email, blob in rows]
+        for email, blob in opened:
+            made = document(_searchable(blob))
+            builder.add(email, made)
+            documents.append((email, made))
+            octets += blob.size if blob is not None else 0
+        last = rows[-1][0] if len(rows) == READ else horizon.email
+    writer.add(after, last, horizon.modseq, builder.finish(), groups(documents))
+    return len(documents), octets
+
+
+def horizon_of(tx: Tx) -> Horizon:
+    lineage, modseq = tx.rows("SELECT lineage, modseq FROM account WHERE account = ?", tx.account)[0]
+    (email,) = tx.rows("SELECT max(id) FROM email WHERE account = ?", tx.account)[0]
+    return Horizon(lineage, modseq, email or 0)
+
+
+def emails_above(tx: Tx, email: int, up_to: int, limit: int) -> list[tuple[int, int]]:
+    """(id, blob) of the next emails."""
+    return tx.rows(
+        "SELECT id, blob FROM email WHERE account = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?",
+        *(tx.account, email, up_to, limit),
+    )
+
+
+def _open(tx: Tx, blob: int) -> blobs.Blob | None:
+    try:
+        return blobs.open_blob(tx, blob)
+    except Refused:
+        return None  # erased just now
+
+
+def _searchable(blob: blobs.Blob | None) -> Searchable:
+    if blob is not None:
+        with suppress(Refused):  # damaged on disk: nothing is found in it
+            return searchable(blob.read(0, blob.size))
+    return Searchable((), ())
+
+
+def _settle(folder: Path) -> None:
+    """Have all that has been committed on disk. In the order of `store.commit`: the log has been read, so it
+    exists, and what has left it is on disk already."""
+    fd = os.open(folder / f"{sqlite.FILE}-wal", os.O_RDWR)
+    try:
+        to_disk(fd)
+    finally:
+        os.close(fd)
+
+
+def behind(folder: Path) -> bool:
+    """Whether there is anything for `catch_up` to do."""
+    mail = sqlite.open_account(folder)
+    try:
+        with mail.transaction(write=False) as tx:
+            horizon = horizon_of(tx)
+    finally:
+        mail.close()
+    if (folder / database.BAD).exists():
+        return True
+    try:
+        index = database.Database(folder / database.FILE, write=False)
+    except apsw.Error:
+        return horizon.email > 0
+    try:
+        found = index.rows(
+            "SELECT format, lineage, email FROM search_cursor WHERE account = ?", database.ACCOUNT
+        )
+    except apsw.Error:
+        return True
+    finally:
+        index.close()
+    return found != [(database.FORMAT, horizon.lineage, horizon.email)]

@@ -1,0 +1,104 @@
+"""What is indexed of one message: its folded text as octets, by field.
+
+The header is one line for each field, "NAME: TEXT", as SEARCH TEXT sees it; the body one line for each of
+its texts. Folded text has no line ends, so no needle is found across two lines.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+
+from pillarbox.message.casemap import fold_text
+from pillarbox.message.searchable import Searchable
+from pillarbox.store.index.runs import encode
+
+
+class Field(IntEnum):
+    """What is listed apart, because it is searched alone. The numbers are part of the format."""
+
+    HEADER = 0  # all of it, with the names
+    BODY = 1
+    FROM = 2
+    TO = 3
+    CC = 4
+    BCC = 5
+    SUBJECT = 6
+    NAMES = 7  # which fields there are
+
+
+OWN = {"from": Field.FROM, "to": Field.TO, "cc": Field.CC, "bcc": Field.BCC, "subject": Field.SUBJECT}
+
+ODD = b":"  # listed among the names where a field's name is not as `plain` wants it; no name is that
+
+REMEMBERED = 80  # characters of a name that is worth it
+
+_PLAIN = re.compile(r"[!-9;-~]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """`own`: the texts of those of its fields that have a list of their own; `names` of all its fields, as
+    they are listed."""
+
+    header: bytes
+    body: bytes
+    own: dict[Field, bytes]
+    names: frozenset[bytes]
+
+
+def plain(name: str) -> bool:
+    """Whether a field's name is what RFC 5322 2.2 allows. Of others folding can make the same."""
+    return _PLAIN.fullmatch(name) is not None
+
+
+def start_of(name: str) -> str:
+    """What the line of a field begins with."""
+    return _remembered(name)[0] if len(name) <= REMEMBERED else _of_name(name)[0]
+
+
+def _of_name(name: str) -> tuple[str, bytes]:
+    """What a line begins with, and what is listed among the names."""
+    return f"{fold_text(name)}: ", encode(name) if plain(name) else ODD
+
+
+_remembered = lru_cache(maxsize=4096)(_of_name)
+
+
+def document(message: Searchable) -> Document:
+    own: dict[Field, list[str]] = {}
+    names = set()
+    lines = []
+    for name, text in message.headers:
+        start, listed = _remembered(name) if len(name) <= REMEMBERED else _of_name(name)
+        lines.append(start + text)
+        names.add(listed)
+        field = OWN.get(name)
+        if field is not None:
+            own.setdefault(field, []).append(text)
+    return Document(
+        encode("\n".join(lines)),
+        encode("\n".join(message.parts)),
+        {field: encode("\n".join(texts)) for field, texts in own.items()},
+        frozenset(names),
+    )
+
+
+def has_line(header: bytes, start: bytes, needle: bytes, begin: int = 0, end: int | None = None) -> bool:
+    """Whether a line of `header`, as a document has it, begins with `start` and has `needle` after that."""
+    if end is None:
+        end = len(header)
+    at = header.find(needle, begin, end)
+    while at >= 0:
+        line = max(header.rfind(b"\n", begin, at) + 1, begin)
+        if header.startswith(start, line):
+            if at >= line + len(start):
+                return True
+            at = header.find(needle, at + 1, end)  # in the name itself
+        else:
+            at = header.find(b"\n", at, end)
+            if at >= 0:
+                at = header.find(needle, at, end)
+    return False

@@ -1,0 +1,191 @@
+"""A needle in the vocabularies of one segment: which messages have it, and which of the others may.
+
+Generators, which yield every now and then, so that the caller can let others have their turn; what they
+return in the end is an `Answer`. What a segment reads to be looked into is the caller's (`Listed`).
+
+A needle of one run is decided here, but for what follows; of several runs only candidates are found, and
+the most telling runs are enough for that. Where a run is in so many others that going on costs more than
+looking into the messages that are left, those are candidates as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from pillarbox.store.index.document import ODD, Field, plain
+from pillarbox.store.index.runs import LONG, Kind, Run, Stand, encode, needed_grams, runs_of
+from pillarbox.store.index.segment import GRAMS
+from pillarbox.store.index.vocabulary import Slice, Vocabulary
+
+T = TypeVar("T")
+Steps = Generator[None, None, T]
+
+TURN = 64  # runs looked up between two yields
+MANY = 256  # runs after which it is asked whether to go on
+DEAR = 8  # looking into a message costs as much as looking up so many runs
+MOST_RUNS = 6  # of a needle that are looked up; the longest tell most
+MOST_WORDS = 2048  # runs that one run of several may be in and still be looked up
+FEW = 16  # candidates that are not worth another lookup
+MOST_GRAMS = 32  # of one run
+
+_SPACE = b"\xa0"  # as it is listed: between all words, so it tells nothing
+
+
+class Listed(Protocol):
+    """One segment."""
+
+    @property
+    def messages(self) -> int: ...
+
+    def vocabulary(self, field: Field, kind: Kind) -> Vocabulary | None: ...
+
+    def postings(self, field: Field, kind: Kind, piece: Slice) -> Iterable[int]: ...
+
+
+@dataclass(slots=True)
+class Answer:
+    """Numbers of messages in the segment: `sure` ones, and others that have to be looked into. `odd` are
+    those of which their own bytes must be asked, because their fields have odd names."""
+
+    sure: set[int] = field(default_factory=set)
+    maybe: set[int] = field(default_factory=set)
+    odd: set[int] = field(default_factory=set)
+
+
+def in_fields(segment: Listed, fields: Sequence[Field], needle: str) -> Steps[Answer]:
+    """In one of the fields; the needle is folded and not empty."""
+    runs = runs_of(encode(needle))
+    answer = Answer()
+    for one in fields:
+        found = yield from _in_field(segment, one, runs)
+        answer.sure |= found.sure
+        answer.maybe |= found.maybe
+    answer.maybe -= answer.sure
+    return answer
+
+
+def in_named(segment: Listed, name: str, needle: str) -> Steps[Answer]:
+    """In a header field of this lower-case name; with the empty needle, in any that there is."""
+    odd = set(_whole(segment, ODD))
+    if not plain(name):
+        return Answer(odd=odd)
+    named = set(_whole(segment, encode(name)))
+    if not needle:
+        return Answer(sure=named - odd, odd=odd)
+    runs = runs_of(encode(needle))
+    found = yield from _in_field(segment, Field.HEADER, runs)
+    return Answer(maybe=((found.sure | found.maybe) & named) - odd, odd=odd)
+
+
+def _whole(segment: Listed, name: bytes) -> Iterable[int]:
+    listed = segment.vocabulary(Field.NAMES, Kind.WORD)
+    if listed is None:
+        return ()
+    found = list(listed.find(name, Stand.WHOLE))
+    return segment.postings(Field.NAMES, Kind.WORD, found[0]) if found else ()
+
+
+def _in_field(segment: Listed, field: Field, runs: Sequence[Run]) -> Steps[Answer]:
+    if len(runs) == 1:
+        return (yield from _inside(segment, field, runs[0]))
+    candidates: set[int] | None = None
+    for run in sorted(runs, key=_telling, reverse=True)[:MOST_RUNS]:
+        if candidates is not None and len(candidates) <= FEW:
+            break
+        if run.kind is Kind.BORDER and run.octets == _SPACE:
+            continue
+        found = yield from _candidates(segment, field, run)
+        if found is not None:
+            candidates = found if candidates is None else candidates & found
+    return Answer(maybe=set(range(segment.messages)) if candidates is None else candidates)
+
+
+def _telling(run: Run) -> int:
+    """A guess: how much this run narrows."""
+    return len(run.octets) * (1 if run.kind is Kind.BORDER else 3) + (4 if run.stand is Stand.WHOLE else 0)
+
+
+def _inside(segment: Listed, field: Field, run: Run) -> Steps[Answer]:
+    """The needle is this run."""
+    answer = Answer()
+    yield from _short(segment, field, run, answer)
+    grams = GRAMS[run.kind]
+    listed = segment.vocabulary(field, grams)
+    if listed is not None:
+        needed = needed_grams(run.octets, run.kind)
+        if needed:
+            answer.maybe |= yield from _with_all(segment, field, grams, needed)
+        else:
+            for number, piece in enumerate(listed.find(run.octets, Stand.INSIDE), start=1):
+                answer.sure.update(segment.postings(field, grams, piece))
+                if number % TURN == 0:
+                    yield
+        answer.maybe -= answer.sure
+    return answer
+
+
+def _short(segment: Listed, field: Field, run: Run, answer: Answer) -> Steps[None]:
+    """Add the messages in which it is in a run that is listed whole."""
+    listed = segment.vocabulary(field, run.kind)
+    if listed is None or len(run.octets) > LONG:
+        return
+    sure = answer.sure
+    left = 0
+    for number, piece in enumerate(listed.find(run.octets, Stand.INSIDE), start=1):
+        sure.update(segment.postings(field, run.kind, piece))
+        if number % TURN == 0:
+            if len(sure) == segment.messages:
+                return
+            yield
+        if number % MANY == 0:
+            left = left - MANY if left else listed.count(run.octets, Stand.INSIDE) - number
+            if (segment.messages - len(sure)) * DEAR < left:
+                answer.maybe.update(range(segment.messages))
+                return
+    yield
+
+
+def _candidates(segment: Listed, field: Field, run: Run) -> Steps[set[int] | None]:
+    """The messages that have a run in which this one stands as it should; None when they are too many."""
+    found: set[int] = set()
+    listed = segment.vocabulary(field, run.kind)
+    if listed is not None and len(run.octets) <= LONG:
+        for number, piece in enumerate(listed.find(run.octets, run.stand), start=1):
+            if number > MOST_WORDS or (number == 1 and 2 * piece.size > segment.messages):
+                return None
+            found.update(segment.postings(field, run.kind, piece))
+            if number % TURN == 0:
+                yield
+    grams = GRAMS[run.kind]
+    listed = segment.vocabulary(field, grams)
+    if listed is not None:
+        needed = needed_grams(run.octets, run.kind)
+        if needed:
+            found |= yield from _with_all(segment, field, grams, needed)
+        else:
+            for number, piece in enumerate(listed.find(run.octets, Stand.INSIDE), start=1):
+                found.update(segment.postings(field, grams, piece))
+                if number % TURN == 0:
+                    yield
+    yield
+    return found
+
+
+def _with_all(segment: Listed, field: Field, kind: Kind, needed: set[bytes]) -> Steps[set[int]]:
+    """The messages that have each of these grams, or of many some."""
+    listed = segment.vocabulary(field, kind)
+    candidates: set[int] | None = None
+    if listed is None:
+        return set()
+    for gram in sorted(needed)[:MOST_GRAMS]:
+        found = list(listed.find(gram, Stand.WHOLE))
+        yield
+        if not found:
+            return set()
+        postings = segment.postings(field, kind, found[0])
+        candidates = set(postings) if candidates is None else candidates.intersection(postings)
+        if not candidates:
+            return set()
+    return candidates or set()

@@ -1,0 +1,287 @@
+"""Reading `search.db`, in any process: a connection an account, and what has been read kept in memory.
+
+A `Snapshot` says which segments there are at one moment. No transaction stays open: when the writer has
+joined segments meanwhile, what belonged to them is not found any more and `Moved` is raised; with a new
+snapshot all is there. What is kept in memory is bounded for the whole process, the last used first.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import apsw
+
+from pillarbox.store.index.database import (
+    ACCOUNT,
+    BAD,
+    CHUNK,
+    FILE,
+    FORMAT,
+    Database,
+    posting_id,
+    span_of,
+    vocabulary_id,
+)
+from pillarbox.store.index.document import Field
+from pillarbox.store.index.runs import Kind
+from pillarbox.store.index.texts import Damaged, Places, decompress, places_of
+from pillarbox.store.index.vocabulary import Slice, Vocabulary
+
+MEMORY = 96 << 20  # octets kept in one process: the words of a million messages
+CONNECTIONS = 32
+
+
+class Moved(Exception):
+    """What a snapshot told of is not there any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A group of messages: where each one's texts end, and the texts asked for."""
+
+    last: int
+    places: Places
+    text: bytes
+
+
+class Memory:
+    """Values by key up to `octets`; those not used for longest go."""
+
+    def __init__(self, octets: int) -> None:
+        self._most = octets
+        self._octets = 0
+        self._kept: OrderedDict[tuple[int, ...], tuple[Any, int]] = OrderedDict()
+
+    def get(self, key: tuple[int, ...], make: Callable[[], tuple[Any, int]]) -> Any:
+        kept = self._kept.get(key)
+        if kept is not None:
+            self._kept.move_to_end(key)
+            return kept[0]
+        value, octets = make()
+        self._kept[key] = value, octets
+        self._octets += octets
+        while self._octets > self._most and len(self._kept) > 1:
+            self._octets -= self._kept.popitem(last=False)[1][1]
+        return value
+
+    @property
+    def octets(self) -> int:
+        return self._octets
+
+
+class Segment:
+    """`lookup.Listed`: what there is to read of one segment."""
+
+    def __init__(self, reader: Reader, number: int, first: int, last: int, messages: int) -> None:
+        self.number = number
+        self.first = first
+        self.last = last
+        self.messages = messages
+        self._reader = reader
+        self._known = reader.vocabularies(number)
+
+    @property
+    def emails(self) -> array[int]:
+        """The ids of its messages' emails, by number."""
+        return self._reader.emails(self.number)
+
+    def vocabulary(self, field: Field, kind: Kind) -> Vocabulary | None:
+        number = vocabulary_id(self.number, field, kind)
+        return self._reader.vocabulary(number) if number in self._known else None
+
+    def postings(self, field: Field, kind: Kind, piece: Slice) -> array[int]:
+        number = vocabulary_id(self.number, field, kind)
+        chunk, start = divmod(piece.start, CHUNK)
+        stop = start + piece.size
+        postings = self._reader.postings
+        if stop <= CHUNK:
+            return postings(number, chunk)[start:stop]
+        out = postings(number, chunk)[start:]
+        while stop > CHUNK:
+            chunk, stop = chunk + 1, stop - CHUNK
+            out += postings(number, chunk)[:stop]
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`email`: all emails up to this id are in the segments."""
+
+    email: int
+    modseq: int
+    segments: Sequence[Segment]
+    reader: Reader
+
+
+class Reader:
+    """One account's index, as long as it is the same file."""
+
+    def __init__(self, folder: Path, memory: Memory, serial: int) -> None:
+        path = folder / FILE
+        before = path.stat()
+        self._memory = memory
+        self._serial = serial
+        self._database = Database(path, write=False)
+        self.inode = before.st_dev, before.st_ino
+        try:
+            # The log is opened by the first read; had the file been another by then, both would not fit.
+            self._rows("SELECT count(*) FROM sqlite_schema")
+            after = path.stat()
+            if (after.st_dev, after.st_ino) != self.inode:
+                raise Moved
+        except BaseException:
+            self._database.close()
+            raise
+
+    def snapshot(self, lineage: str) -> Snapshot | None:
+        """As of now; None when this index is of no use for an account of this lineage."""
+        self._database.run("BEGIN")
+        try:
+            found = self._rows(
+                "SELECT format, lineage, email, modseq FROM search_cursor WHERE account = ?", ACCOUNT
+            )
+            if not found or found[0][:2] != (FORMAT, lineage):
+                return None
+            segments = [
+                Segment(self, *row)
+                for row in self._rows(
+                    "SELECT id, first, last, messages FROM segment WHERE account = ? ORDER BY first", ACCOUNT
+                )
+            ]
+        finally:
+            self._database.run("ROLLBACK")
+        return Snapshot(found[0][2], found[0][3], segments, self)
+
+    def vocabularies(self, segment: int) -> frozenset[int]:
+        """The ids of those that there are."""
+
+        def read() -> tuple[frozenset[int], int]:
+            rows = self._rows(
+                "SELECT id FROM vocabulary WHERE account = ? AND id BETWEEN ? AND ?",
+                *(ACCOUNT, *span_of(segment)),
+            )
+            return frozenset(number for (number,) in rows), 100 * len(rows)
+
+        return cast("frozenset[int]", self._memory.get((self._serial, 0, segment), read))
+
+    def emails(self, segment: int) -> array[int]:
+        def read() -> tuple[array[int], int]:
+            emails = array("Q")
+            emails.frombytes(self._one("SELECT emails FROM segment WHERE account = ? AND id = ?", segment)[0])
+            return emails, 8 * len(emails)
+
+        return cast("array[int]", self._memory.get((self._serial, 1, segment), read))
+
+    def vocabulary(self, number: int) -> Vocabulary:
+        def read() -> tuple[Vocabulary, int]:
+            made = Vocabulary(
+                *self._one("SELECT words, counts, steps FROM vocabulary WHERE account = ? AND id = ?", number)
+            )
+            return made, made.octets
+
+        return cast(Vocabulary, self._memory.get((self._serial, 2, number), read))
+
+    def postings(self, number: int, chunk: int) -> array[int]:
+        def read() -> tuple[array[int], int]:
+            numbers = array("H")
+            numbers.frombytes(
+                self._one(
+                    "SELECT numbers FROM posting WHERE account = ? AND id = ?", posting_id(number, chunk)
+                )[0]
+            )
+            return numbers, 2 * len(numbers)
+
+        return cast("array[int]", self._memory.get((self._serial, 3, number, chunk), read))
+
+    def text(self, email: int, column: str) -> Text | None:
+        """The group in which this email's text is; `column` is header or body."""
+        rows = self._rows(
+            f"SELECT last, places, {column} FROM text WHERE account = ? AND id <= ? ORDER BY id DESC LIMIT 1",
+            *(ACCOUNT, email),
+        )
+        if not rows or rows[0][0] < email:
+            return None
+        last, places, packed = rows[0]
+        return Text(last, places_of(places), decompress(packed))
+
+    def _one(self, sql: str, number: int) -> tuple[bytes, ...]:
+        rows = self._rows(sql, ACCOUNT, number)
+        if not rows:
+            raise Moved
+        return tuple(map(decompress, rows[0]))
+
+    def _rows(self, sql: str, *args: Any) -> list[Any]:
+        try:
+            return self._database.rows(sql, *args)
+        except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
+            raise Damaged from error
+
+    def close(self) -> None:
+        self._database.close()
+
+
+class Readers:
+    """The indexes this process reads. Used from one thread."""
+
+    def __init__(self, folder_of: Callable[[int], Path], memory: int = MEMORY) -> None:
+        self._folder_of = folder_of
+        self._memory = Memory(memory)
+        self._open: OrderedDict[int, Reader] = OrderedDict()
+        self._serial = 0
+
+    def snapshot(self, account: int, lineage: str) -> Snapshot | None:
+        """The account's index as of now; None when there is none that could be used."""
+        try:
+            reader = self._get(account)
+            found = reader.snapshot(lineage) if reader is not None else None
+        except (Moved, apsw.Error):
+            self.drop(account)
+            return None
+        except Damaged:
+            self.condemn(account)
+            return None
+        return found
+
+    def _get(self, account: int) -> Reader | None:
+        reader = self._open.pop(account, None)
+        try:
+            found = (self._folder_of(account) / FILE).stat()
+        except OSError:
+            if reader is not None:
+                reader.close()
+            return None
+        if reader is not None and reader.inode != (found.st_dev, found.st_ino):
+            reader.close()
+            reader = None
+        if reader is None:
+            self._serial += 1
+            try:
+                reader = Reader(self._folder_of(account), self._memory, self._serial)
+            except OSError:
+                return None
+        self._open[account] = reader
+        if len(self._open) > CONNECTIONS:
+            self._open.popitem(last=False)[1].close()
+        return reader
+
+    def drop(self, account: int) -> None:
+        """Do not use this file again without looking."""
+        reader = self._open.pop(account, None)
+        if reader is not None:
+            reader.close()
+
+    def condemn(self, account: int) -> None:
+        """It is damaged: have it made anew by who writes it."""
+        self.drop(account)
+        folder = self._folder_of(account)
+        if folder.is_dir():
+            (folder / BAD).touch()
+
+    def close(self) -> None:
+        while self._open:
+            self._open.popitem()[1].close()

@@ -1,0 +1,290 @@
+"""Filling `search.db`: segments and texts are added, small ones joined, and what was erased goes.
+
+One step is one transaction. Two writers do no harm: who has been overtaken finds another cursor, and stops.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from pillarbox.store.index import database, segment, texts
+from pillarbox.store.index.database import (
+    BAD,
+    CHUNK,
+    FILE,
+    FORMAT,
+    Database,
+    posting_id,
+    remove,
+    span_of,
+    vocabulary_id,
+)
+from pillarbox.store.index.document import Field
+from pillarbox.store.index.runs import Kind
+from pillarbox.store.index.segment import Key, Segment
+from pillarbox.store.index.texts import Group, compress, decompress
+from pillarbox.store.index.vocabulary import MAX_MESSAGES, Packed, Vocabulary
+
+_ACCOUNT = database.ACCOUNT
+
+FAN = 8  # segments of a size that become one of the next
+SMALL_GROUP = 8 * 1024  # octets of a group's packed texts; two of such neighbours are joined
+
+
+class Overtaken(Exception):
+    """Another writer was faster, or the index has been begun anew."""
+
+
+class Row(NamedTuple):
+    """A segment as it is listed."""
+
+    id: int
+    first: int
+    last: int
+    messages: int
+
+
+class Writer:
+    """The one that fills the index in `folder`, made anew if it is not of this `lineage` and format."""
+
+    def __init__(self, folder: Path, lineage: str) -> None:
+        self._folder = folder
+        self._lineage = lineage
+        if (folder / BAD).exists():
+            remove(folder)
+        try:
+            self.database = Database(folder / FILE, write=True)
+        except (apsw.CorruptError, apsw.NotADBError):
+            remove(folder)
+            self.database = Database(folder / FILE, write=True)
+        try:
+            if not self._usable():
+                self.begin_anew()
+        except BaseException:
+            self.database.close()
+            raise
+
+    def _usable(self) -> bool:
+        try:
+            found = self.database.rows(
+                "SELECT format, lineage FROM search_cursor WHERE account = ?", _ACCOUNT
+            )
+            return bool(found == [(FORMAT, self._lineage)])
+        except apsw.Error:
+            return False
+
+    def begin_anew(self) -> None:
+        """An empty index in a new file."""
+        self.database.close()
+        remove(self._folder)
+        self.database = Database(self._folder / FILE, write=True)
+        with self.database.writing():
+            self.database.run(
+                "INSERT OR IGNORE INTO search_cursor VALUES (?, ?, ?, 0, 0, 1)",
+                *(_ACCOUNT, FORMAT, self._lineage),
+            )
+
+    @property
+    def email(self) -> int:
+        """Everything up to this id is in the index."""
+        found = self.database.rows("SELECT email FROM search_cursor WHERE account = ?", _ACCOUNT)
+        return int(found[0][0]) if found else 0
+
+    def add(self, after: int, last: int, modseq: int, made: Segment, groups: Iterable[Group]) -> None:
+        """The emails above `after` up to `last`: those of them that there are."""
+        with self.database.writing():
+            number = self._next_segment(after)
+            if made.emails:
+                self._insert(number, made)
+                self._insert_groups(groups)
+            self.database.run(
+                "UPDATE search_cursor SET email = ?, modseq = ? WHERE account = ?", last, modseq, _ACCOUNT
+            )
+
+    def _next_segment(self, after: int | None = None) -> int:
+        found = self.database.rows(
+            "SELECT email, next_segment FROM search_cursor WHERE account = ? AND format = ? AND lineage = ?",
+            *(_ACCOUNT, FORMAT, self._lineage),
+        )
+        if not found or after not in (None, found[0][0]):
+            raise Overtaken
+        number = int(found[0][1])
+        self.database.run("UPDATE search_cursor SET next_segment = ? WHERE account = ?", number + 1, _ACCOUNT)
+        return number
+
+    def _insert(self, number: int, made: Segment) -> None:
+        run = self.database.run
+        emails = made.emails
+        packed = compress(emails.tobytes())
+        run(
+            "INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?)",
+            *(_ACCOUNT, number, emails[0], emails[-1], len(emails), packed),
+        )
+        for (field, kind), vocabulary in made.vocabularies.items():
+            self._insert_vocabulary(vocabulary_id(number, field, kind), vocabulary)
+
+    def _insert_vocabulary(self, number: int, vocabulary: Packed) -> None:
+        run = self.database.run
+        parts = map(compress, (vocabulary.words, vocabulary.counts, vocabulary.steps))
+        run("INSERT INTO vocabulary VALUES (?, ?, ?, ?, ?)", _ACCOUNT, number, *parts)
+        for chunk, start in enumerate(range(0, len(vocabulary.postings), 2 * CHUNK)):
+            numbers = compress(vocabulary.postings[start : start + 2 * CHUNK])
+            run("INSERT INTO posting VALUES (?, ?, ?)", _ACCOUNT, posting_id(number, chunk), numbers)
+
+    def _insert_groups(self, groups: Iterable[Group]) -> None:
+        self.database.cursor.executemany(
+            "INSERT INTO text VALUES (?, ?, ?, ?, ?, ?)", ((_ACCOUNT, *_columns(group)) for group in groups)
+        )
+
+    # Joining
+
+    def segments(self) -> list[Row]:
+        return [
+            Row(*row)
+            for row in self.database.rows(
+                "SELECT id, first, last, messages FROM segment WHERE account = ? ORDER BY first", _ACCOUNT
+            )
+        ]
+
+    def join_some(self) -> bool:
+        """Join a few segments of about one size, if there are; whether there were."""
+        some = due(self.segments())
+        if not some:
+            return False
+        self._replace(some, frozenset())
+        return True
+
+    def forget(self, gone: Iterable[int]) -> None:
+        """Emails that have been erased: their texts go now, what is listed of them when their segment is
+        joined with others. What is found of them meanwhile belongs to no message."""
+        erased = frozenset(gone)
+        if not erased:
+            return
+        low, high = min(erased), max(erased)
+        with self.database.writing():
+            for group in self._groups(low, high):
+                emails = texts.places_of(group.places).emails
+                if erased.isdisjoint(emails):
+                    continue
+                self.database.run("DELETE FROM text WHERE account = ? AND id = ?", _ACCOUNT, group.first)
+                self._insert_groups(texts.regroup([group], erased))
+
+    def _replace(self, some: Sequence[Row], without: frozenset[int]) -> None:
+        made = segment.join([self._load(row) for row in some])
+        with self.database.writing():
+            number = self._next_segment()
+            if self.segments_among(some) != len(some):
+                raise Overtaken
+            for row in some:
+                self._delete(row.id)
+            self._insert(number, made)
+            self._regroup(some[0].first, some[-1].last)
+
+    def segments_among(self, some: Sequence[Row]) -> int:
+        marks = ", ".join("?" * len(some))
+        return int(
+            self.database.rows(
+                f"SELECT count(*) FROM segment WHERE account = ? AND id IN ({marks})",
+                *(_ACCOUNT, *(row.id for row in some)),
+            )[0][0]
+        )
+
+    def _delete(self, number: int) -> None:
+        low, high = span_of(number)
+        run = self.database.run
+        run("DELETE FROM segment WHERE account = ? AND id = ?", _ACCOUNT, number)
+        run("DELETE FROM vocabulary WHERE account = ? AND id BETWEEN ? AND ?", _ACCOUNT, low, high)
+        run(
+            "DELETE FROM posting WHERE account = ? AND id BETWEEN ? AND ?",
+            *(_ACCOUNT, posting_id(low, 0), posting_id(high + 1, 0) - 1),
+        )
+
+    def _load(self, row: Row) -> tuple[array[int], dict[Key, tuple[Vocabulary, bytes]]]:
+        rows = self.database.rows
+        found = rows("SELECT emails FROM segment WHERE account = ? AND id = ?", _ACCOUNT, row.id)
+        if not found:
+            raise Overtaken
+        emails = array("Q")
+        emails.frombytes(decompress(found[0][0]))
+        vocabularies: dict[Key, tuple[Vocabulary, bytes]] = {}
+        low, high = span_of(row.id)
+        for number, words, counts, steps in rows(
+            "SELECT id, words, counts, steps FROM vocabulary WHERE account = ? AND id BETWEEN ? AND ?",
+            *(_ACCOUNT, low, high),
+        ):
+            chunks = rows(
+                "SELECT numbers FROM posting WHERE account = ? AND id BETWEEN ? AND ? ORDER BY id",
+                *(_ACCOUNT, posting_id(number, 0), posting_id(number + 1, 0) - 1),
+            )
+            postings = b"".join(decompress(chunk) for (chunk,) in chunks)
+            key = Field(number >> 4 & 15), Kind(number & 15)
+            vocabulary = Vocabulary(decompress(words), decompress(counts), decompress(steps))
+            vocabularies[key] = vocabulary, postings
+        return emails, vocabularies
+
+    def _groups(self, low: int, high: int) -> list[Group]:
+        return [
+            Group(*row)
+            for row in self.database.rows(
+                "SELECT id, last, places, header, body FROM text WHERE account = ? AND id <= ? AND last >= ?",
+                *(_ACCOUNT, high, low),
+            )
+        ]
+
+    def _regroup(self, low: int, high: int) -> None:
+        """Make larger groups of small neighbours."""
+        sizes = self.database.rows(
+            "SELECT id, length(header) + length(body) FROM text WHERE account = ? AND id BETWEEN ? AND ?"
+            " ORDER BY id",
+            *(_ACCOUNT, low, high),
+        )
+        small: list[int] = []
+        for first, size in [*sizes, (0, SMALL_GROUP)]:
+            if size < SMALL_GROUP:
+                small.append(first)
+                continue
+            if len(small) > 1:
+                marks = ", ".join("?" * len(small))
+                which = f"account = ? AND id IN ({marks})"
+                rows = self.database.rows(
+                    f"SELECT id, last, places, header, body FROM text WHERE {which} ORDER BY id",
+                    *(_ACCOUNT, *small),
+                )
+                self.database.run(f"DELETE FROM text WHERE {which}", _ACCOUNT, *small)
+                self._insert_groups(texts.regroup([Group(*row) for row in rows]))
+            small = []
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def due(segments: Sequence[Row]) -> list[Row]:
+    """Those at the end that should become one: `FAN` or more that are no larger than each other's kind."""
+    for size in range(1, 16):
+        some: list[Row] = []
+        messages = 0
+        for row in reversed(segments):
+            if _size(row) > size or messages + row.messages > MAX_MESSAGES:
+                break
+            some.append(row)
+            messages += row.messages
+        if len(some) >= FAN:
+            return some[::-1]
+    return []
+
+
+def _size(row: Row) -> int:
+    """1 for less than `FAN` messages, 2 for less than its square, and so on."""
+    size = 1
+    while FAN**size <= row.messages:
+        size += 1
+    return size
+
+
+def _columns(group: Group) -> tuple[int, int, bytes, bytes, bytes]:
+    return group.first, group.last, group.places, group.header, group.body
