@@ -55,6 +55,11 @@ ADVERTISED = (
     Capability("BINARY", "RFC 3516", ("FETCH", "APPEND")),
     Capability("MULTIAPPEND", "RFC 3502", ("APPEND",)),
     Capability("OBJECTID", "RFC 8474", ("FETCH", "SEARCH", "STATUS")),
+    Capability(
+        "OBJECTID+",
+        "draft-ietf-mailmaint-imap-objectid-bis-06",
+        ("ENABLE", "SELECT", "EXAMINE", "CREATE", "RENAME", "STATUS", "LIST", "FETCH"),
+    ),
     Capability("NOTIFY", "RFC 5465", ("NOTIFY",)),
     Capability("SAVEDATE", "RFC 8514", ("FETCH", "SEARCH")),
     Capability("PREVIEW", "RFC 8970", ("FETCH",)),
@@ -66,7 +71,10 @@ ADVERTISED = (
 )
 
 # What ENABLE may switch on (RFC 5161 3.1), by its folded name.
-ENABLEABLE = {name.upper(): name for name in ("IMAP4rev2", "UTF8=ACCEPT", "CONDSTORE", "QRESYNC", "UIDONLY")}
+ENABLEABLE = {
+    name.upper(): name
+    for name in ("IMAP4rev2", "UTF8=ACCEPT", "CONDSTORE", "QRESYNC", "UIDONLY", "OBJECTID+")
+}
 
 
 @lru_cache(maxsize=32)

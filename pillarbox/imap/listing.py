@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pillarbox.imap import objectid
 from pillarbox.imap.wire.list import SelectOption, StatusItem
 from pillarbox.model import ids
 from pillarbox.store.mailboxes import MailboxRow, Status
@@ -58,6 +59,7 @@ def status_values(
         StatusItem.DELETED: status.deleted,
         StatusItem.HIGHESTMODSEQ: status.highest,
         StatusItem.MAILBOXID: ids.spell(ids.Kind.MAILBOX, row.id),
+        StatusItem.OBJECTID: objectid.of_mailbox(session, row.id),
         StatusItem.APPENDLIMIT: session.services.settings.append_limit,
     }
     return tuple((item, values[item]) for item in items)

@@ -33,7 +33,7 @@ from pillarbox.imap.table import BY_NUMBER, TABLE, Row, State
 from pillarbox.imap.view import View
 from pillarbox.imap.wire import limits
 from pillarbox.imap.wire.command import parse, split, unknown
-from pillarbox.imap.wire.encode import encode
+from pillarbox.imap.wire.encode import Response, encode
 from pillarbox.imap.wire.literal import literal_at_end
 from pillarbox.imap.wire.multisearch import Multisearch
 from pillarbox.imap.wire.response import (
@@ -112,6 +112,7 @@ class Session:
         "dialogue",
         "enabled",
         "failed_logins",
+        "first",
         "flag_sets",
         "gone",
         "idling",
@@ -135,6 +136,7 @@ class Session:
         self.actor = NOBODY
         self.kind: Kind = REV1
         self.enabled: set[str] = set()
+        self.first: list[Response] = []  # told before what the present command is answered, whatever that is
         self.view: View | None = None
         self.keywords: set[str] = set()  # told of by FLAGS for the selected mailbox
         self.batches: dict[int, Series] = {}  # told of by UIDBATCHES, by their size
@@ -397,7 +399,9 @@ class Session:
         try:
             outcome = await work
         except Exception as error:
-            return before + await self._failed(tag, row, error)
+            return before + self._said_first() + await self._failed(tag, row, error)
+        if self.first:
+            before += self._said_first()
         if isinstance(outcome, Begun):
             self._over()
             return before + (encode(outcome.response, self.kind) if outcome.response else b"")
@@ -408,6 +412,11 @@ class Session:
         if outcome.stream is not None:
             return self._streamed(tag, row, data, outcome, outcome.stream)
         return data + await self._end(tag, row, outcome)
+
+    def _said_first(self) -> bytes:
+        said = b"".join([encode(one, self.kind) for one in self.first])
+        self.first.clear()
+        return said
 
     async def _streamed(
         self, tag: bytes, row: Row, data: bytes, done: Done, stream: AsyncGenerator[bytes, None]

@@ -16,6 +16,7 @@ class Kind(Enum):
     EMAIL = "E"
     THREAD = "T"
     BLOB = "B"
+    ACCOUNT = "A"
 
 
 def make(prefix: int, counter: int) -> int:
@@ -28,6 +29,11 @@ def spell(kind: Kind, number: int) -> str:
     return kind.value + digits.lower()
 
 
+def spell_account(prefix: int) -> str:
+    """The id of the account itself: the counter never gives out 0."""
+    return spell(Kind.ACCOUNT, make(prefix, 0))
+
+
 def read(kind: Kind, text: str) -> int | None:
     """The number behind a spelling, or None when no object of this kind can be called that."""
     if len(text) != 14 or text[0] != kind.value:
@@ -37,4 +43,4 @@ def read(kind: Kind, text: str) -> int | None:
     except ValueError:
         return None
     # RFC 8474 7: case is significant, so an id has one spelling.
-    return number if spell(kind, number) == text else None
+    return number if number < 1 << 63 and spell(kind, number) == text else None

@@ -218,9 +218,17 @@ def select(tx: Tx, actor: Actor, mailbox: int, raise_recent: bool) -> Selected:
     return found
 
 
-def look(tx: Tx, actor: Actor, path: str) -> Selected:
-    """`select` by name, which changes nothing."""
-    return _selected(tx, _open(tx, actor, require(tx, actor, path)))
+def look(tx: Tx, actor: Actor, path: str, mailbox: int | None = None) -> Selected:
+    """`select` by name, which changes nothing. `mailbox`: the one of that id, if there is one and `actor` may
+    know, whatever its name."""
+    row = None
+    if mailbox is not None:
+        try:
+            row = get(tx, actor, mailbox)
+        except Refused as refused:
+            if refused.code is not Code.NONEXISTENT:
+                raise
+    return _selected(tx, _open(tx, actor, row or require(tx, actor, path)))
 
 
 def _selected(tx: Tx, row: MailboxRow) -> Selected:

@@ -33,6 +33,14 @@ def test_what_is_no_id() -> None:
     assert ids.read(ids.Kind.EMAIL, "E1") is None
     assert ids.read(ids.Kind.EMAIL, ids.spell(ids.Kind.THREAD, 5)) is None
     assert ids.read(ids.Kind.EMAIL, "E!!!!!!!!!!!!!") is None
+    for number in (2**63, 2**64 - 1):
+        assert ids.read(ids.Kind.EMAIL, ids.spell(ids.Kind.EMAIL, number)) is None
+
+
+@given(st.integers(0, ids.MAX_PREFIX), st.integers(0, ids.MAX_PREFIX), st.integers(1, 2**32 - 1))
+def test_accounts_have_ids_of_their_own(one: int, other: int, counter: int) -> None:
+    assert (ids.spell_account(one) == ids.spell_account(other)) is (one == other)
+    assert ids.spell_account(one) not in [ids.spell(kind, ids.make(one, counter)) for kind in ids.Kind]
 
 
 def test_obsolete_rights_widen() -> None:

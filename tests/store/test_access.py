@@ -97,6 +97,26 @@ def test_each_verb_needs_its_right(verbs: Verbs, needed: str, call: tuple[object
     verbs.write(verb, *args, actor=GUEST)  # type: ignore[arg-type]
 
 
+def test_a_mailbox_that_may_not_be_known_is_not_found_by_its_id_either(verbs: Verbs) -> None:
+    archive = verbs.read(mailboxes.require, "Archive").id
+
+    def found(named: str) -> str:
+        return verbs.read(mailboxes.look, named, archive, actor=GUEST).row.path
+
+    grant(verbs, "lr")
+    assert found("INBOX") == "INBOX"
+    with pytest.raises(Refused) as unknown:
+        found("Archive")
+    assert unknown.value.code is Code.NONEXISTENT
+    grant(verbs, "lr", path="Archive")
+    assert found("INBOX") == "Archive"
+    # RFC 4314 4: known and not to be opened; what the name stands for is not what was meant.
+    grant(verbs, "l", path="Archive")
+    with pytest.raises(Refused) as closed:
+        found("INBOX")
+    assert closed.value.code is Code.NOPERM
+
+
 def test_the_top_of_an_account_is_its_owners(verbs: Verbs) -> None:
     grant(verbs, ALL, path="Sent")
     for verb, args in ((mailboxes.create, ("new",)), (mailboxes.rename, ("Sent", "new"))):

@@ -17,7 +17,7 @@ SCENES = [scene for path in sorted(HERE.glob("*.txt")) for scene in read(path)]
 PROMISED = frozenset(
     (
         *("CONDSTORE", "QRESYNC", "NOTIFY", "UIDONLY", "PARTIAL", "INPROGRESS", "OBJECTID", "SAVEDATE"),
-        *("UIDBATCHES",),
+        *("UIDBATCHES", "OBJECTID+"),
         *("PREVIEW", "REPLACE", "MULTIAPPEND", "UNAUTHENTICATE", "COMPRESS=DEFLATE", "APPENDLIMIT"),
         *("UTF8=ACCEPT", "STATUS=SIZE", "CATENATE", "URLAUTH", "URLAUTH=BINARY", "URL-PARTIAL", "IDLE"),
         *("WITHIN", "MULTISEARCH"),

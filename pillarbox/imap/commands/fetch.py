@@ -15,7 +15,7 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pillarbox.imap import resync, telling, view
+from pillarbox.imap import objectid, resync, telling, view
 from pillarbox.imap.commands.numbers import spans
 from pillarbox.imap.contents import contents
 from pillarbox.imap.outcome import Done, Outcome, Torn
@@ -50,9 +50,11 @@ async def fetch(session: Session, tag: bytes, command: wire.Fetch) -> Outcome:
     chosen = spans(session.selected, command.numbers, uid=command.uid)
     if command.partial is not None:
         chosen = view.part(chosen, *command.partial.places(view.count(chosen)))
+    if command.items.ask_for("OBJECTID"):
+        objectid.activate(session)
     since = command.changed_since
     data: tuple[Response, ...] = ()
-    if since is not None or any(item.what == "MODSEQ" for item in command.items.items):
+    if since is not None or command.items.ask_for("MODSEQ"):
         data = await telling.aware(session)
     if since is not None:
         where = await resync.touched(session, since)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import telling
+from pillarbox.imap import objectid, telling
 from pillarbox.imap.listing import Names, status_values
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.wire import list as wire
@@ -37,6 +37,8 @@ async def list_(session: Session, tag: bytes, command: wire.List) -> Outcome:
     if not command.extended and command.patterns == ("",):
         # RFC 9051 6.3.9: the question for the separator.
         return Done("LIST completed", data=(Listed("", ("\\Noselect",)),))
+    if StatusItem.OBJECTID in command.status:
+        objectid.activate(session)
     names = await _names(session)
     show_subscribed = SelectOption.SUBSCRIBED in command.select or ReturnOption.SUBSCRIBED in command.returns
     matches = _matcher([command.reference + one for one in command.patterns if one])
@@ -83,6 +85,8 @@ async def lsub(session: Session, tag: bytes, command: wire.Lsub) -> Outcome:
 
 
 async def status(session: Session, tag: bytes, command: wire.Status) -> Outcome:
+    if StatusItem.OBJECTID in command.items:
+        objectid.activate(session)
     row = await session.store.read(session.account, mailboxes.require, session.actor, command.mailbox)
     numbers = await session.store.read(session.account, mailboxes.status, session.actor, row.id)
     values = status_values(session, row, numbers, command.items)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pillarbox.imap import objectid
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.wire import mailbox as wire
 from pillarbox.imap.wire.encode import Response
 from pillarbox.imap.wire.list import Listed
-from pillarbox.imap.wire.response import MailboxId, Mark, ok
-from pillarbox.model import ids
+from pillarbox.imap.wire.response import Mark, ok
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.names import Role
 from pillarbox.store import mailboxes, subscriptions
@@ -33,8 +33,7 @@ async def create(session: Session, tag: bytes, command: wire.Create) -> Outcome:
     row = await session.store.write(session.account, mailboxes.create, session.actor, command.mailbox, role)
     if session.notified is not None:
         session.notified.watch.named(made=row.path)
-    # RFC 8474 4.1
-    code = MailboxId(ids.spell(ids.Kind.MAILBOX, row.id))
+    code = objectid.code(session, row.id)
     return Done("CREATE completed", code, _renamed(session, row, command.old_name))
 
 
@@ -63,7 +62,8 @@ async def rename(session: Session, tag: bytes, command: wire.Rename) -> Outcome:
     )
     if session.notified is not None:
         session.notified.watch.named(made=row.path, gone=command.source)
-    return Done("RENAME completed", data=_renamed(session, row, command.old_name))
+    code = objectid.renamed_code(session, row.id)
+    return Done("RENAME completed", code, _renamed(session, row, command.old_name))
 
 
 async def subscribe(session: Session, tag: bytes, command: wire.Subscribe) -> Outcome:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import telling, view
+from pillarbox.imap import objectid, telling, view
 from pillarbox.imap.commands.fetch import Answer
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.pushing import Pushing
@@ -29,6 +29,9 @@ async def notify(session: Session, tag: bytes, command: wire.Notify) -> Outcome:
         # RFC 5465 3.1: NO, with the events there are.
         known = BadEvent(tuple(event.value for event in wire.Event))
         return Done("There is no such event", known, condition="NO")
+    for group in command.groups or ():
+        if group.items is not None and group.items.ask_for("OBJECTID"):
+            objectid.activate(session)
     watch = Watch(session, command.groups or ())
     data = await watch.begin(status=command.status)
     told = b""

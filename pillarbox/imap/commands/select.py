@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import masks, resync, view
+from pillarbox.imap import masks, objectid, resync, view
 from pillarbox.imap.commands.expunge import expunge_all
 from pillarbox.imap.commands.fetch import Answer
 from pillarbox.imap.outcome import Done, Outcome, UidRequired
@@ -17,7 +17,6 @@ from pillarbox.imap.wire.fetch import FetchItems, Item
 from pillarbox.imap.wire.list import Listed
 from pillarbox.imap.wire.response import (
     HighestModseq,
-    MailboxId,
     Mark,
     PermanentFlags,
     UidNext,
@@ -25,7 +24,6 @@ from pillarbox.imap.wire.response import (
     Unseen,
     ok,
 )
-from pillarbox.model import ids
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.flags import SEEN, SYSTEM, FlagSet
 from pillarbox.model.numbers import Runs, runs
@@ -49,14 +47,17 @@ async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
         raise UidRequired  # RFC 9586 3.7
     if command.condstore:
         session.kind = replace(session.kind, condstore=True)
-    data: list[Response] = []
+    wanted = None
+    if command.objectid is not None:
+        objectid.activate(session)
+        wanted = objectid.named(session, command.objectid)
     if session.view is not None:
         # RFC 9051 6.3.2: what was selected is deselected first, also when this SELECT fails, and CLOSED
         # divides what is said about the one mailbox from what is said about the other.
         session.leave()
-        data.append(ok(None, "The previous mailbox is closed", Mark.CLOSED))
+        session.first.append(ok(None, "The previous mailbox is closed", Mark.CLOSED))
     known = session.store.modseq(session.account)
-    found, meanings = await session.store.read(session.account, _look, session.actor, command.mailbox)
+    found, meanings = await session.store.read(session.account, _look, session.actor, command.mailbox, wanted)
     if found.status.recent and not command.read_only and not session.kind.rev2:
         # RFC 3501 2.3.2: the next session is not told that these are recent.
         found = await session.store.write(
@@ -77,7 +78,7 @@ async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
         {*SYSTEM, *keywords},
     )
     defined = (*SYSTEM, *keywords)
-    data += (wire.Flags(defined), wire.Exists(len(columns.uids)))
+    data: list[Response] = [wire.Flags(defined), wire.Exists(len(columns.uids))]
     if not rev2:
         data.append(wire.Recent(session.selected.recent))
         # The counters are as of before the columns: only where nothing has come in between do they agree.
@@ -91,13 +92,16 @@ async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
         ok(None, "The next UID", UidNext(max(found.row.uidnext, last + 1))),
         # RFC 7162 3.1.2.1. It may have grown since: all the less is too much said.
         ok(None, "The highest mod-sequence", HighestModseq(found.row.highest)),
-        ok(None, "The mailbox", MailboxId(ids.spell(ids.Kind.MAILBOX, found.row.id))),
+        ok(None, "The mailbox", objectid.code(session, found.row.id)),
     )
     # RFC 9051 7.1: an empty list where nothing can be changed.
     permanent = () if command.read_only else (*defined, "\\*")
     data.append(ok(None, "Flags are kept", PermanentFlags(permanent)))
     if rev2:
-        data.append(Listed(found.row.path, old_name=command.old_name))  # RFC 9051 6.3.2
+        old_name = command.old_name
+        if found.row.id == wanted and found.row.path != command.mailbox:
+            old_name = command.mailbox  # draft-ietf-mailmaint-imap-objectid-bis 7.1: the name it had
+        data.append(Listed(found.row.path, old_name=old_name))  # RFC 9051 6.3.2
     word = "EXAMINE" if command.read_only else "SELECT"
     code = Mark.READ_ONLY if command.read_only else Mark.READ_WRITE
     done = Done(f"{word} completed", code, tuple(data))
@@ -120,8 +124,8 @@ async def _resynchronised(session: Session, asked: wire.Qresync, uidnext: int, d
     return replace(done, data=(*done.data, Vanished(gone, earlier=True)), stream=answer.pieces())
 
 
-def _look(tx: Tx, actor: Actor, path: str) -> tuple[Selected, dict[int, FlagSet]]:
-    return mailboxes.look(tx, actor, path), flags.flag_sets(tx)
+def _look(tx: Tx, actor: Actor, path: str, wanted: int | None) -> tuple[Selected, dict[int, FlagSet]]:
+    return mailboxes.look(tx, actor, path, wanted), flags.flag_sets(tx)
 
 
 def _first_unseen(session: Session, unseen: int) -> int:

@@ -14,8 +14,9 @@ from pillarbox.message.section import What as SectionWhat
 from pillarbox.model.errors import PeerSyntax
 
 # What an item asks for. "BODY" and "BODYSTRUCTURE" are structure; "SECTION" is BODY[...] and BODY.PEEK[...]
-# and what RFC 3501 calls RFC822, RFC822.HEADER, RFC822.TEXT; EMAILID, THREADID: RFC 8474 5; SAVEDATE:
-# RFC 8514 4; PREVIEW: RFC 8970 3; MODSEQ: RFC 7162 3.1.4.
+# and what RFC 3501 calls RFC822, RFC822.HEADER, RFC822.TEXT; EMAILID, THREADID: RFC 8474 5; OBJECTID: both
+# (draft-ietf-mailmaint-imap-objectid-bis 7.5); SAVEDATE: RFC 8514 4; PREVIEW: RFC 8970 3; MODSEQ: RFC 7162
+# 3.1.4.
 What = Literal[
     "UID",
     "FLAGS",
@@ -30,6 +31,7 @@ What = Literal[
     "MODSEQ",
     "EMAILID",
     "THREADID",
+    "OBJECTID",
     "SAVEDATE",
     "PREVIEW",
 ]
@@ -59,6 +61,9 @@ class FetchItems:
     """Macros expanded, repeats dropped, in the client's order."""
 
     items: tuple[Item, ...]
+
+    def ask_for(self, what: What) -> bool:
+        return any(item.what == what for item in self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,7 @@ _SIMPLE = {
     "MODSEQ": _simple("MODSEQ"),
     "EMAILID": _simple("EMAILID"),
     "THREADID": _simple("THREADID"),
+    "OBJECTID": _simple("OBJECTID"),
     "SAVEDATE": _simple("SAVEDATE"),
     # RFC 3501 6.4.5: "functionally equivalent to BODY[]", and so on, but answered under their own names.
     "RFC822": Item("SECTION", b"RFC822", Section(), seen=True),

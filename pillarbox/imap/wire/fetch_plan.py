@@ -149,6 +149,8 @@ def _metadata(what: str, kind: Kind) -> tuple[bytes, tuple[str, ...], Callable[.
             return b"(%b)", ("email",), partial(_object_id, ids.Kind.EMAIL)
         case "THREADID":
             return b"(%b)", ("thread",), partial(_object_id, ids.Kind.THREAD)
+        case "OBJECTID":
+            return b"(%b)", ("email", "thread"), _object_ids
         case "SAVEDATE":
             return b"%b", ("saved_at",), _save_date
         case "PREVIEW":
@@ -158,6 +160,13 @@ def _metadata(what: str, kind: Kind) -> tuple[bytes, tuple[str, ...], Callable[.
 
 def _object_id(kind: ids.Kind, number: int) -> bytes:
     return ids.spell(kind, number).encode("ascii")
+
+
+def _object_ids(email: int, thread: int) -> bytes:
+    return b"EMAILID %b THREADID %b" % (
+        _object_id(ids.Kind.EMAIL, email),
+        _object_id(ids.Kind.THREAD, thread),
+    )
 
 
 def _save_date(at: int) -> bytes:

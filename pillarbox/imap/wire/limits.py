@@ -29,6 +29,7 @@ LIST_WILDCARDS = 20  # of one pattern; clients use two, and each makes matching 
 SORT_CRITERIA = 50  # of one SORT; there are eleven, and repeats decide nothing
 LIST_OPTIONS = 20  # more than there are; repeats are legal
 STATUS_ITEMS = 50
+OBJECT_IDS = 20  # in the OBJECTID parameter of SELECT; four keys are defined
 MAX_USES = 20  # special uses in one CREATE
 NOTIFY_GROUPS = 100  # of one NOTIFY; there are seven filters
 NOTIFY_EVENTS = 20  # of one group; there are eight events

@@ -35,6 +35,7 @@ class StatusItem(Enum):
     DELETED = "DELETED"
     HIGHESTMODSEQ = "HIGHESTMODSEQ"  # RFC 7162 3.1.7
     MAILBOXID = "MAILBOXID"  # RFC 8474 4.3
+    OBJECTID = "OBJECTID"  # draft-ietf-mailmaint-imap-objectid-bis 7.4
     APPENDLIMIT = "APPENDLIMIT"  # RFC 7889 3.2
 
 
@@ -84,7 +85,8 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class MailboxStatus:
-    """`* STATUS`: the values in the order asked. A `str` is an object id (MAILBOXID), None is NIL."""
+    """`* STATUS`: the values in the order asked. A `str` stands in parentheses (MAILBOXID, OBJECTID), None
+    is NIL."""
 
     mailbox: str
     values: tuple[tuple[StatusItem, int | str | None], ...]

@@ -87,6 +87,13 @@ class MailboxId:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectIdCode:
+    """OBJECTID+ (draft-ietf-mailmaint-imap-objectid-bis 3): keys and identifiers in turn."""
+
+    compound: str
+
+
+@dataclass(frozen=True, slots=True)
 class AppendUid:
     """`uids` in the order of the messages (RFC 9051 7.1)."""
 
@@ -139,6 +146,7 @@ ResponseCode = (
     | HighestModseq
     | Modified
     | MailboxId
+    | ObjectIdCode
     | AppendUid
     | CopyUid
     | BadEvent
@@ -230,6 +238,8 @@ def _code(code: ResponseCode) -> str:
             return f"MODIFIED {set_text(numbers)}"
         case MailboxId(id):
             return f"MAILBOXID ({id})"
+        case ObjectIdCode(compound):
+            return f"OBJECTID ({compound})"
         case AppendUid(uidvalidity, uids):
             return f"APPENDUID {uidvalidity} {set_text(uids)}"
         case CopyUid(uidvalidity, source, target):

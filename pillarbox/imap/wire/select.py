@@ -1,12 +1,18 @@
 """SELECT, EXAMINE, CHECK, CLOSE, UNSELECT (RFC 9051 6.3.2, 6.3.3, 6.4.1, 6.4.2; RFC 3501 6.4.1)."""
 
+import re
 from dataclasses import dataclass
 
+from pillarbox.imap.wire.limits import OBJECT_IDS
 from pillarbox.imap.wire.reader import Reader
 from pillarbox.imap.wire.strings import Kind
 from pillarbox.model import numbers
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.numbers import STAR, Ranges
+
+# Keys in capitals, identifiers as written (draft-ietf-mailmaint-imap-objectid-bis 10, objectid-kvpair).
+Pairs = tuple[tuple[str, str], ...]
+_OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,7 @@ class Select:
     read_only: bool = False
     condstore: bool = False
     qresync: Qresync | None = None
+    objectid: Pairs | None = None  # () without arguments
     old_name: str | None = None  # see `Reader`
 
 
@@ -73,16 +80,37 @@ def parse_select(reader: Reader, *, read_only: bool = False) -> Select:
     mailbox, old_name = reader.mailbox_and_old_name()
     if not reader.maybe(b" "):
         return Select(mailbox, read_only, old_name=old_name)
-    given: dict[str, Qresync | None] = {}
+    given: set[str] = set()
+    qresync: Qresync | None = None
+    objectid: Pairs | None = None
 
     def parameter() -> None:
+        nonlocal qresync, objectid
         name = reader.word("A select parameter")
-        if name in given or name not in ("CONDSTORE", "QRESYNC"):
+        if name in given or name not in ("CONDSTORE", "QRESYNC", "OBJECTID"):
             reader.fail("Another select parameter than " + name[:40])
-        given[name] = _qresync(reader) if name == "QRESYNC" else None
+        given.add(name)
+        if name == "QRESYNC":
+            qresync = _qresync(reader)
+        elif name == "OBJECTID":
+            objectid = _object_ids(reader)
 
-    reader.listed(parameter, 2, "select parameters")
-    return Select(mailbox, read_only, "CONDSTORE" in given, given.get("QRESYNC"), old_name)
+    reader.listed(parameter, 3, "select parameters")
+    return Select(mailbox, read_only, "CONDSTORE" in given, qresync, objectid, old_name)
+
+
+def _object_ids(reader: Reader) -> Pairs:
+    """[SP "(" objectid-kvpair *(SP objectid-kvpair) ")"]"""
+    if not reader.rest().startswith(b" ("):
+        return ()
+    reader.space()
+
+    def pair() -> tuple[str, str]:
+        key = reader.word("The key of an identifier")
+        reader.space()
+        return key, reader.take(_OBJECT_ID, "An identifier")[0].decode("ascii")
+
+    return tuple(reader.listed(pair, OBJECT_IDS, "identifiers"))
 
 
 def _qresync(reader: Reader) -> Qresync:

@@ -41,6 +41,11 @@ LINES = [
     (b"MODSEQ", b"MODSEQ (99)"),
     (b"EMAILID", b"EMAILID (%b)" % ids.spell(ids.Kind.EMAIL, 5).encode()),
     (b"THREADID", b"THREADID (%b)" % ids.spell(ids.Kind.THREAD, 6).encode()),
+    (
+        b"OBJECTID",
+        b"OBJECTID (EMAILID %b THREADID %b)"
+        % (ids.spell(ids.Kind.EMAIL, 5).encode(), ids.spell(ids.Kind.THREAD, 6).encode()),
+    ),
     (b"SAVEDATE", b'SAVEDATE " 1-Jan-1970 00:00:00 +0000"'),
     (b"PREVIEW", "PREVIEW {7}\r\nGrüße".encode()),
 ]

@@ -123,6 +123,11 @@ RESPONSES = [
         b"* STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292)\r\n",
     ),
     (
+        MailboxStatus("x", ((StatusItem.OBJECTID, "MAILBOXID M1 ACCOUNTID A1"), (StatusItem.MESSAGES, 2))),
+        REV1,
+        b"* STATUS x (OBJECTID (MAILBOXID M1 ACCOUNTID A1) MESSAGES 2)\r\n",
+    ),
+    (
         MailboxStatus("ä", ((StatusItem.MAILBOXID, "M123"), (StatusItem.APPENDLIMIT, None))),
         REV2,
         '* STATUS "ä" (MAILBOXID (M123) APPENDLIMIT NIL)\r\n'.encode(),

@@ -12,6 +12,7 @@ from pillarbox.imap.wire.response import (
     Mark,
     MessageLimit,
     Modified,
+    ObjectIdCode,
     PermanentFlags,
     UidNext,
     UidValidity,
@@ -49,6 +50,10 @@ RESPONSES = [
     (ok(b"d", "Some", Modified(((7, 7), (9, 11)))), b"d OK [MODIFIED 7,9:11] Some\r\n"),
     (bad(b"d", "No", Mark.UIDREQUIRED), b"d BAD [UIDREQUIRED] No\r\n"),
     (ok(b"d", "Created", MailboxId("Mabc")), b"d OK [MAILBOXID (Mabc)] Created\r\n"),
+    (
+        ok(b"d", "Created", ObjectIdCode("MAILBOXID Mabc ACCOUNTID Ax")),
+        b"d OK [OBJECTID (MAILBOXID Mabc ACCOUNTID Ax)] Created\r\n",
+    ),
     (ok(b"d", "Done", Mark.READ_WRITE), b"d OK [READ-WRITE] Done\r\n"),
     (ok(None, "Closed", Mark.CLOSED), b"* OK [CLOSED] Closed\r\n"),
     (ok(b"e", "Done", AppendUid(38505, ((3955, 3955),))), b"e OK [APPENDUID 38505 3955] Done\r\n"),
