@@ -19,14 +19,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pillarbox.imap import masks, view
-from pillarbox.imap.masks import NONE, Mask
+from pillarbox.imap import view
 from pillarbox.imap.progress import Progress
 from pillarbox.imap.view import View
 from pillarbox.message.searchable import fold_text, line, searchable_headers, searchable_parts
-from pillarbox.model import search
+from pillarbox.model import masks, search
 from pillarbox.model.errors import Refused
 from pillarbox.model.flags import RECENT, FlagSet
+from pillarbox.model.masks import NONE, Mask
 from pillarbox.model.numbers import Runs
 from pillarbox.store import blobs, emails
 from pillarbox.store.blobs import Blob

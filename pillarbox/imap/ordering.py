@@ -21,14 +21,15 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pillarbox.imap import masks, reading
-from pillarbox.imap.masks import Mask
-from pillarbox.imap.turns import Turns
+from pillarbox.imap import reading
 from pillarbox.imap.view import View
 from pillarbox.message import collation
 from pillarbox.message.collation import Comparator
+from pillarbox.model import masks
 from pillarbox.model.column import Column
+from pillarbox.model.masks import Mask
 from pillarbox.model.sorting import Criterion, SortKey
+from pillarbox.store.turns import Turns
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pillarbox.imap import view
-from pillarbox.imap.turns import Turns
 from pillarbox.imap.view import View
 from pillarbox.model.numbers import Runs
 from pillarbox.store import emails
+from pillarbox.store.turns import Turns
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session

@@ -17,11 +17,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from pillarbox.model import masks
 from pillarbox.model.changes import Columns, Delta, Rows
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.numbers import MAX_NUMBER, Ranges, Runs, runs
 
-Spans = list[tuple[int, int]]  # half-open index ranges into `shown`, ascending and disjoint
+Spans = masks.Spans  # into `shown`
 
 NEVER_RECENT = MAX_NUMBER + 1
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from pillarbox.imap import ordering
-from pillarbox.imap.turns import Turns
 from pillarbox.message.casemap import fold_text
 from pillarbox.message.derive import derive
 from pillarbox.model.column import Column
+from pillarbox.store.turns import Turns
 from tests.imap.conftest import Imap, Play, World
 
 NAMES = ("Ada <ada@x>", "=?utf-8?q?=C3=81da?= <ADA@y>", "bob@x", '"" <Bob@z>', "", "team: a@b;", "Eve <é@x>")

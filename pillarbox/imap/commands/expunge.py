@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import masks, view
+from pillarbox.imap import view
 from pillarbox.imap.commands.numbers import spans
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.progress import Progress
 from pillarbox.imap.wire import expunge as wire
+from pillarbox.model import masks
 from pillarbox.model.flags import DELETED
 from pillarbox.store import changes, flags, messages
 

@@ -11,9 +11,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import masks, results, telling, view
+from pillarbox.imap import results, telling, view
 from pillarbox.imap.commands.search import look, modseq_of, require_charset_allowed, save
-from pillarbox.imap.masks import Mask
 from pillarbox.imap.matching import SLICE, Matcher
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.progress import Progress
@@ -22,7 +21,9 @@ from pillarbox.imap.wire import multisearch as wire
 from pillarbox.imap.wire.encode import Response, encode
 from pillarbox.imap.wire.esearch import EVERYTHING, ReturnOption
 from pillarbox.imap.wire.multisearch import Source, Which
+from pillarbox.model import masks
 from pillarbox.model.errors import NoAccount, PeerSyntax, Refused
+from pillarbox.model.masks import Mask
 from pillarbox.model.names import parent
 from pillarbox.model.search import Key, Modseq, settled
 from pillarbox.store import flags, mailboxes, watching

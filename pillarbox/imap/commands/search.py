@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import masks, results, telling, view
-from pillarbox.imap.masks import Mask
+from pillarbox.imap import results, telling, view
 from pillarbox.imap.matching import Matcher, readings
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.progress import Progress
@@ -15,7 +14,9 @@ from pillarbox.imap.view import View
 from pillarbox.imap.wire import search as wire
 from pillarbox.imap.wire.encode import Response
 from pillarbox.imap.wire.esearch import EVERYTHING, ReturnOption
+from pillarbox.model import masks
 from pillarbox.model.errors import PeerSyntax, Refused
+from pillarbox.model.masks import Mask
 from pillarbox.model.numbers import runs_of
 from pillarbox.model.search import Modseq, settled
 

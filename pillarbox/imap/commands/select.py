@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import masks, objectid, resync, view
+from pillarbox.imap import objectid, resync, view
 from pillarbox.imap.commands.expunge import expunge_all
 from pillarbox.imap.commands.fetch import Answer
 from pillarbox.imap.outcome import Done, Outcome, UidRequired
@@ -24,6 +24,7 @@ from pillarbox.imap.wire.response import (
     Unseen,
     ok,
 )
+from pillarbox.model import masks
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.flags import SEEN, SYSTEM, FlagSet
 from pillarbox.model.numbers import Runs, runs

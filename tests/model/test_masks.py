@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pillarbox.imap import masks
+from pillarbox.model import masks
 from pillarbox.model.column import Column, starts_of
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import compress
 
-from pillarbox.imap.view import Spans
 from pillarbox.model.column import Column
 
 Mask = int
+Spans = list[tuple[int, int]]  # half-open index ranges, ascending and disjoint
 
 NONE: Mask = 0
 
