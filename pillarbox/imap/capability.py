@@ -54,6 +54,8 @@ ADVERTISED = (
     Capability("SORT=UID", "RFC 5256", ("SORT",)),
     Capability("BINARY", "RFC 3516", ("FETCH", "APPEND")),
     Capability("MULTIAPPEND", "RFC 3502", ("APPEND",)),
+    Capability("CATENATE", "RFC 4469", ("APPEND", "REPLACE", "UID REPLACE")),
+    Capability("URL-PARTIAL", "RFC 5550 5.7.1", ("APPEND",)),
     Capability("OBJECTID", "RFC 8474", ("FETCH", "SEARCH", "STATUS")),
     Capability(
         "OBJECTID+",

@@ -7,6 +7,7 @@ Cleartext = Literal["never", "loopback", "always"]
 
 MAX_BAD_BEFORE_LOGIN = 10  # commands in a row; a stranger that cannot speak IMAP is not worth a socket
 MAX_BAD = 100  # in a row after login: a client gone mad, not one that tries an extension
+MAX_CATENATED = 4  # times the greatest message: what the URLs of one APPEND bring; its line is short
 MAX_FAILED_LOGINS = 5  # a connection; the throttle across connections is not IMAP's business
 
 

@@ -64,7 +64,12 @@ _threads = _Threads()
 
 
 def compress_whole(raw: bytes) -> bytes:
-    return _threads.compressor.compress(raw)
+    return _tight(_threads.compressor.compress(raw))
+
+
+def _tight(frame: bytes) -> bytes:
+    """zstandard returns a frame in as much memory as it might have needed, and that stays with it."""
+    return bytes(memoryview(frame))
 
 
 def cuts(size: int, header_size: int) -> list[int]:
@@ -82,7 +87,7 @@ def compress(raw: memoryview, header_size: int) -> Iterator[tuple[int, bytes]]:
     """Each frame with the octet of the message where it ends."""
     start = 0
     for end in cuts(len(raw), header_size):
-        yield end, _threads.compressor.compress(raw[start:end])
+        yield end, _tight(_threads.compressor.compress(raw[start:end]))
         start = end
 
 

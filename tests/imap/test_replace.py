@@ -108,3 +108,16 @@ def test_a_mailbox_name_as_a_literal(play: Any) -> None:
         assert await user.ok(b"UID SEARCH ALL") == [b"* SEARCH 2"]
 
     play(script)
+
+
+def test_message_numbers_that_were_given_up(play: Any) -> None:
+    async def script(world: World) -> None:
+        user = await world.user(b"UIDONLY")
+        await user.append(b"Subject: old\r\n\r\n")
+        await user.ok(b"SELECT INBOX")
+        whole = b'REPLACE 1 INBOX CATENATE (URL ";UID=1")'
+        for command in (replacing(b"1"), whole):
+            assert (await user.status(command)).startswith(b"BAD [UIDREQUIRED] ")
+        assert (await user.status(b"UID " + whole)).startswith(b"OK ")
+
+    play(script)

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 
 async def append(session: Session, tag: bytes, command: wire.Append) -> Outcome:
-    raise AssertionError("an APPEND with a message is an Upload, one without does not parse")
+    """An APPEND without literals (RFC 4469)."""
+    return await Upload(session, tag, TABLE["APPEND"], command, Appending(session)).whole()
 
 
 def maybe_append(session: Session, pieces: list[bytes], head: Split) -> Upload | None:
-    """The upload that begins here, if the literal announced at the end of `pieces` is a message."""
+    """The upload that begins here, unless the literal announced at the end of `pieces` is a name."""
     command = wire.head(pieces, head.start, session.kind.utf8)
     if command is None:
         return None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pillarbox.imap import view
 from pillarbox.imap.commands.upload import Upload
-from pillarbox.imap.outcome import Done, Outcome
+from pillarbox.imap.outcome import Done, Outcome, UidRequired
 from pillarbox.imap.table import TABLE
 from pillarbox.imap.wire import replace as wire
 from pillarbox.imap.wire.response import AppendUid, ok
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 async def replace(session: Session, tag: bytes, command: wire.Replace) -> Outcome:
-    raise AssertionError("a REPLACE with a message is an Upload, one without does not parse")
+    """A REPLACE without literals (RFC 8508 4.2)."""
+    row = TABLE["UID REPLACE" if command.uid else "REPLACE"]
+    return await Upload(session, tag, row, command.append, Replacing(session, command)).whole()
 
 
 def maybe_replace(session: Session, pieces: list[bytes], head: Split) -> Upload | None:
@@ -44,6 +46,8 @@ class Replacing:
 
     def look(self) -> None:
         self._session.require_writable()
+        if self._session.kind.uid_only and not self._command.uid:
+            raise UidRequired  # RFC 9586 3
         shown, number = self._session.selected, self._command.number
         if self._command.uid and number != STAR:
             self._uid = number  # the store knows also what this session has not been told of

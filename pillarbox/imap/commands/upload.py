@@ -1,7 +1,8 @@
 """A command with messages in it: octets go to the store's staging as they come in.
 
-A message is refused when its literal is announced, before its octets are asked for. A client that does
-not wait (LITERAL+) sends them anyway: they are read and dropped, and the command is answered at its end.
+A message is refused when its literal is announced, before its octets are asked for, or when a URL in it is no
+good. A client that does not wait (LITERAL+) sends the rest anyway: it is read and dropped, and the command
+is answered at its end.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from pillarbox.imap.commands.catenate import Catenation, UnusableUrl, too_big
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.wire import append as wire
 from pillarbox.imap.wire import limits
 from pillarbox.imap.wire.encode import encode
 from pillarbox.imap.wire.literal import literal_at_end
-from pillarbox.imap.wire.response import Continue, MessageLimit
+from pillarbox.imap.wire.response import BadUrl, Continue, MessageLimit
 from pillarbox.model.errors import Code, PeerSyntax, Refused
 from pillarbox.net.session import Answer, Line, Octets
 from pillarbox.store import mailboxes
@@ -55,19 +57,24 @@ class _Coming:
 
 
 class Upload:
-    """The command from the announcement of its first message to its end."""
+    """The command from the announcement of its first literal to its end; or all of it at once (`whole`), when
+    its messages consist of what URLs name."""
 
     __slots__ = (
+        "_announced",
+        "_catenated",
+        "_catenation",
         "_coming",
         "_failure",
         "_filing",
         "_held",
         "_incoming",
         "_mailbox",
-        "_path",
         "_row",
         "_session",
+        "_start",
         "_tag",
+        "_url",
     )
 
     def __init__(self, session: Session, tag: bytes, row: Row, command: wire.Append, filing: Filing) -> None:
@@ -75,36 +82,83 @@ class Upload:
         self._tag = tag
         self._row = row
         self._filing = filing
-        self._path = command.mailbox
+        self._start = command
         self._mailbox: MailboxRow | None = None
-        self._coming = _Coming(command.message, session.store.staging())
+        self._coming: _Coming | None = None
+        self._catenated = False  # the message that comes in has parts
+        self._announced: wire.Announced | None = None  # the literal that comes
+        self._url: list[bytes] = []  # of it, when it is a URL
+        self._catenation = Catenation(session)
         self._incoming: list[Incoming] = []
         self._held = 0  # octets of `_incoming` in memory
         self._failure: Exception | None = None  # why the command will be refused; the rest is dropped
 
     async def begin(self) -> Answer:
-        """The first message has been announced."""
+        """The first literal has been announced."""
+        await self._look()
+        return await self._go(self._start.steps)
+
+    async def whole(self) -> Outcome:
+        """There is no literal."""
+        await self._look()
+        for step in self._start.steps:
+            await self._do(step)
+        return await self._file()
+
+    async def _look(self) -> None:
         session = self._session
         try:
             self._filing.look()
             self._mailbox = await session.store.read(
-                session.account, mailboxes.find, session.actor, self._path
+                session.account, mailboxes.find, session.actor, self._start.mailbox
             )
             if self._mailbox is None or not self._mailbox.selectable:
                 raise Refused("There is no such mailbox", Code.TRYCREATE)  # RFC 9051 6.3.12
         except Exception as error:
             self._failure = error
-        return await self._announced()
 
-    async def _announced(self) -> Answer:
-        """A message of this size is to come: ask for it, wait for it, or end the command."""
-        session, literal = self._session, self._coming.head.literal
-        settings = session.services.settings
-        limit = settings.append_limit
-        if self._failure is None and len(self._incoming) == settings.save_limit:
-            self._fail(TooManyAtOnce())
-        if literal.size > limit and self._failure is None:
-            self._failure = Refused(f"A message has at most {limit} octets", Code.TOOBIG)
+    async def _go(self, steps: tuple[wire.Step, ...]) -> Answer:
+        """What a line says, up to the literal it announces or the end of the command."""
+        for step in steps:
+            if isinstance(step, wire.Announced):
+                return await self._ask(step)
+            await self._do(step)
+        return await self._end()
+
+    async def _do(self, step: wire.Step) -> None:
+        if isinstance(step, wire.Message):
+            self._catenated = step.catenated
+        if self._failure is not None:
+            return
+        try:
+            match step:
+                case wire.Message():
+                    self._begin_message(step)
+                case wire.Url(written):
+                    await self._catenation.add(written, self._staging)
+                case wire.End():
+                    await self._end_message()
+        except Exception as error:
+            self._fail(error)
+
+    def _begin_message(self, head: wire.Message) -> None:
+        if self._coming is not None and not self._filing.several:
+            raise PeerSyntax(f"{self._row.name} takes one message")
+        if len(self._incoming) == self._session.services.settings.save_limit:
+            raise TooManyAtOnce
+        self._coming = _Coming(head, self._session.store.staging())
+
+    async def _ask(self, announced: wire.Announced) -> Answer:
+        """A literal of this size is to come: ask for it, wait for it, or end the command."""
+        session, literal = self._session, announced.literal
+        limit = session.services.settings.append_limit
+        self._announced = announced
+        if self._failure is None:
+            if isinstance(announced, wire.UrlLiteral):
+                if literal.size > limits.URL:
+                    self._fail(Refused(f"A URL has at most {limits.URL} octets", Code.TOOBIG))
+            elif self._staging.size + literal.size > limit:
+                self._fail(too_big(limit))
         if self._failure is not None and literal.sync:
             return await self._end()  # the client hears NO instead of "+" and sends nothing
         if literal.size > session.most_dropped:
@@ -123,10 +177,17 @@ class Upload:
         return None
 
     async def _take(self, piece: bytes, last: bool) -> None:
-        coming = self._coming
-        await coming.staging.write(piece)
-        if not last:
+        if not isinstance(self._announced, wire.UrlLiteral):
+            await self._staging.write(piece)
             return
+        self._url.append(piece)
+        if last:
+            written, self._url = b"".join(self._url), []
+            await self._catenation.add(written, self._staging)
+
+    async def _end_message(self) -> None:
+        coming = self._coming
+        assert coming is not None
         # Deviates: RFC 6855 4 and RFC 9755 3 have 8-bit header fields refused until UTF8=ACCEPT is enabled.
         # Real mail has them, and refusing would make clients that file or migrate it lose it.
         staged = await coming.staging.finish()
@@ -138,22 +199,23 @@ class Upload:
             Incoming(staged, coming.head.flags, date.at if date else None, date.zone if date else 0)
         )
 
+    @property
+    def _staging(self) -> Staging:
+        assert self._coming is not None
+        return self._coming.staging
+
     async def line(self, line: bytes) -> Answer:
-        """What follows a message: the end of the command, or the announcement of another one."""
-        session = self._session
+        """What follows a literal: the end of the command, or the announcement of another one."""
+        session, after = self._session, self._announced
+        assert after is not None
         try:
             if session.connection.bare_lf:
                 raise PeerSyntax("A line ends in CR LF")
-            more = wire.following(line, self._coming.head, session.kind.utf8)
-            if more is not None and not self._filing.several:
-                raise PeerSyntax(f"{self._row.name} takes one message")
+            steps = wire.following(line, after, catenated=self._catenated, utf8=session.kind.utf8)
         except PeerSyntax as error:
             self._fail(error)
             return await self._skip(line)
-        if more is None:
-            return await self._end()
-        self._coming = _Coming(more, session.store.staging())
-        return await self._announced()
+        return await self._go(steps)
 
     async def _skip(self, line: bytes) -> Answer:
         """The line makes no sense; if it announces octets that come unasked, they belong to it."""
@@ -163,7 +225,7 @@ class Upload:
             return await self._end()
         if literal.size > session.most_dropped:
             return session.bye("The message is too large", Code.TOOBIG)
-        self._coming = _Coming(wire.Message((), None, literal), session.store.staging())
+        self._announced = wire.Text(literal)
         session.wants = Octets(literal.size)
         return None
 
@@ -174,8 +236,10 @@ class Upload:
         self._drop()
 
     def _drop(self) -> None:
-        self._coming.staging.abandon()
+        if self._coming is not None:
+            self._coming.staging.abandon()
         self._incoming.clear()
+        self._url.clear()
 
     async def _end(self) -> Answer:
         session = self._session
@@ -187,6 +251,9 @@ class Upload:
         limit = self._session.services.settings.save_limit
         if isinstance(self._failure, TooManyAtOnce) and limit is not None:
             return Done(self._failure.text, MessageLimit(limit), condition="NO")
+        if isinstance(self._failure, UnusableUrl):
+            url = self._failure.url
+            return Done(self._failure.text, BadUrl(url) if url else None, condition="NO")
         if self._failure is not None:
             raise self._failure
         assert self._mailbox is not None

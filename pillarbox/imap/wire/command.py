@@ -98,7 +98,7 @@ PARSERS: dict[str, Callable[[Reader], Command]] = {
     "STATUS": list_.parse_status,
     "APPEND": append.parse_append,
     "REPLACE": replace.parse_replace,
-    "UID REPLACE": replace.parse_replace,
+    "UID REPLACE": partial(replace.parse_replace, uid=True),
     "IDLE": idle.parse_idle,
     "NOTIFY": notify.parse_notify,
     "SEARCH": search.parse_search,

@@ -240,6 +240,16 @@ def _item(reader: Reader, name: str) -> Item:
     raise PeerSyntax(f"There is no FETCH item {name[:40]}")
 
 
+def parse_section(written: bytes) -> Section:
+    """A section-spec that stands alone, as in a URL (RFC 5092 6)."""
+    reader = Reader([b"[%b]" % written])
+    found = _section(reader, seen=False)
+    reader.end()
+    if found.partial is not None or found.section is None:
+        raise PeerSyntax("A section ends with its bracket")
+    return found.section
+
+
 def _section(reader: Reader, *, seen: bool) -> Item:
     """section = "[" [section-msgtext / (section-part ["." section-text])] "]" """
     reader.expect(b"[")

@@ -15,6 +15,10 @@ LITERALS = 64 * 1024
 # All octets of one command outside APPEND's messages, so that many small literals cannot bypass LINE.
 COMMAND = 128 * 1024
 
+# RFC 5092: 32 levels of a mailbox name, 255 octets each, every one of them behind a percent sign.
+URL = 32 * 1024
+URLS = 100  # of one GENURLAUTH or URLFETCH: each is looked up in an account of its own
+
 NUMBER = 2**32 - 1  # RFC 9051 9: number, nz-number
 NUMBER64 = 2**63 - 1  # RFC 9051 9: number64
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pillarbox.imap.wire.append import Append, message
+from pillarbox.imap.wire.append import Append, target_and_steps, without_literals
 from pillarbox.imap.wire.limits import NUMBER
 from pillarbox.imap.wire.reader import Reader
 from pillarbox.model.errors import PeerSyntax
@@ -15,7 +15,7 @@ _SEQ_NUMBER = re.compile(rb"[1-9][0-9]{0,9}|\*")
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """The command up to and including the announcement of its message. `number` may be STAR."""
+    """The command up to the announcement of its first literal that is no name. `number` may be STAR."""
 
     number: int
     append: Append
@@ -29,18 +29,23 @@ def head(pieces: Sequence[bytes], start: int, utf8: bool = False, *, uid: bool =
     """
     reader = Reader(pieces, utf8, start)
     reader.space()
+    number = _number(reader, uid=uid)
+    if len(pieces) == 1 and reader.at_announcement():
+        return None
+    return Replace(number, target_and_steps(reader), uid)
+
+
+def parse_replace(reader: Reader, *, uid: bool = False) -> Replace:
+    """As `append.parse_append`."""
+    reader.space()
+    number = _number(reader, uid=uid)
+    return Replace(number, without_literals(target_and_steps(reader)), uid)
+
+
+def _number(reader: Reader, *, uid: bool) -> int:
     written = reader.take(_SEQ_NUMBER, "One message number" if not uid else "One UID")[0]
     number = STAR if written == b"*" else int(written)
     if number > NUMBER:
         raise PeerSyntax("The number of the message is not a 32-bit number")
     reader.space()
-    if len(pieces) == 1 and reader.at_announcement():
-        return None
-    mailbox = reader.mailbox()
-    reader.space()
-    return Replace(number, Append(mailbox, message(reader)), uid)
-
-
-def parse_replace(reader: Reader) -> Replace:
-    """As `append.parse_append`."""
-    raise PeerSyntax("REPLACE needs a message as a literal at the end of its line")
+    return number

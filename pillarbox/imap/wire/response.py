@@ -12,6 +12,7 @@ from pillarbox.model.numbers import Runs
 from pillarbox.model.numbers import text as set_text
 
 _UNFIT = re.compile("[^\x20-\x7e]")
+_UNFIT_IN_CODE = re.compile(rb"[^\x21-\x5c\x5e-\x7e]")
 
 Condition = Literal["OK", "NO", "BAD", "BYE", "PREAUTH"]
 
@@ -134,6 +135,18 @@ class InProgress:
     goal: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BadUrl:
+    """RFC 4469 4.1: the first URL of an APPEND that names no part of a message, as it was written."""
+
+    url: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class UrlMech:
+    """RFC 4467 BASE.7.1.URLMECH: how URLs can be authorized, INTERNAL and what else there is."""
+
+
 ResponseCode = (
     Code
     | Mark
@@ -152,6 +165,8 @@ ResponseCode = (
     | BadEvent
     | MessageLimit
     | InProgress
+    | BadUrl
+    | UrlMech
 )
 
 
@@ -252,6 +267,15 @@ def _code(code: ResponseCode) -> str:
             # RFC 9585 4: NIL for a tag that would end the response code.
             spelled = "NIL" if b"]" in tag else quoted(tag).decode("ascii")
             return f"INPROGRESS ({spelled} {_or_nil(done)} {_or_nil(goal)})"
+        case BadUrl(url):
+            return f"BADURL {_url(url)}"
+        case UrlMech():
+            return "URLMECH INTERNAL"
+
+
+def _url(written: bytes) -> str:
+    """url-resp-text (RFC 4469 5). What no URL may hold is spelled as a URL would spell it."""
+    return _UNFIT_IN_CODE.sub(lambda found: b"%%%02X" % found[0][0], written).decode("ascii")
 
 
 def _or_nil(number: int | None) -> str:

@@ -1,13 +1,14 @@
 import pytest
 
-from pillarbox.imap.wire.append import Append, Message
+from pillarbox.imap.wire.append import Append, End, Message, Text, Url
 from pillarbox.imap.wire.command import parse, split
 from pillarbox.imap.wire.literal import Literal
 from pillarbox.imap.wire.replace import Replace, head
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.numbers import STAR
 
-PLAIN = Message((), None, Literal(312, sync=True, binary=False))
+ANNOUNCED = Text(Literal(312, sync=True, binary=False))
+PLAIN = (Message((), None), ANNOUNCED)
 
 
 def start_of(command):
@@ -16,7 +17,7 @@ def start_of(command):
 
 
 def test_heads():
-    flagged = Message(("\\Seen", "\\Draft"), None, Literal(312, True, False))
+    flagged = (Message(("\\Seen", "\\Draft"), None), ANNOUNCED)
     assert head(*start_of(b" 4 Drafts (\\Seen \\Draft) {312}")) == Replace(4, Append("Drafts", flagged))
     assert head(*start_of(b" 4294967295 inbox {312}")) == Replace(4294967295, Append("INBOX", PLAIN))
     assert head(*start_of(b" * inbox {312}")) == Replace(STAR, Append("INBOX", PLAIN))
@@ -58,7 +59,17 @@ def test_refused(written):
         head(*start_of(written))
 
 
-@pytest.mark.parametrize("written", [b"REPLACE 4 x y", b"UID REPLACE 4 x y", b"REPLACE"])
+def test_parts(reads):
+    begun = Message(("\\Seen",), None, catenated=True)
+    assert head(*start_of(b" 4 x (\\Seen) CATENATE (URL /a TEXT {312}")) == (
+        Replace(4, Append("x", (begun, Url(b"/a"), ANNOUNCED)))
+    )
+    whole = Append("x", (begun, Url(b"/a"), Url(b"/b"), End()))
+    reads(b"REPLACE 4 x (\\Seen) CATENATE (URL /a URL /b)", Replace(4, whole))
+    reads(b"UID REPLACE 4 x (\\Seen) CATENATE (URL /a URL /b)", Replace(4, whole, uid=True))
+
+
+@pytest.mark.parametrize("written", [b"REPLACE 4 x y", b"UID REPLACE 4 x y"])
 def test_without_a_message_it_is_an_error(written):
     with pytest.raises(PeerSyntax, match="literal"):
         parse([b"a " + written])
