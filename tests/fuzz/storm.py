@@ -72,6 +72,11 @@ IMAP = (
         *("e IDLE", "DONE", "f UNSELECT"),
     ),
     _said(
+        *(_LOGIN, "b SELECT INBOX (OBJECTID (MAILBOXID Maaaaaabyaaaaaa ACCOUNTID Aaaaaabyaaaaaa X y))"),
+        *("c STATUS INBOX (OBJECTID)", "d UID FETCH 1:* (OBJECTID)", "e RENAME Junk x/Junk"),
+        *("f UIDBATCHES 500 1:20", "g UIDBATCHES 4294967295", "h UNAUTHENTICATE"),
+    ),
+    _said(
         "a CAPABILITY",
         'b ID ("name" NIL)',
         "c AUTHENTICATE PLAIN AGtpbUBleGFtcGxlLnRlc3QAc2VjcmV0",
