@@ -381,10 +381,7 @@ class Session:
         except Refused as refused:
             refused_unparsed(self, pieces[0])
             return encode(no(head.tag, refused.text, refused.code), self.kind)
-        return await self.conclude(head.tag, row, self._handle(head.tag, row, command))
-
-    async def _handle(self, tag: bytes, row: Row, command: Any) -> Outcome:
-        return await HANDLERS[row.name](self, tag, command)
+        return await self.conclude(head.tag, row, HANDLERS[row.name](self, head.tag, command))
 
     async def conclude(self, tag: bytes, row: Row, work: Coroutine[Any, Any, Outcome]) -> Answer:
         """Do the work, then end the command."""
@@ -392,7 +389,8 @@ class Session:
         before = b""
         if row.sync:
             try:
-                before = await telling.news(self, expunge=False)
+                if not telling.nothing_new(self, expunge=False, looked=False):
+                    before = await telling.news(self, expunge=False)
             except Exception as error:
                 work.close()
                 return await self._failed(tag, row, error)
@@ -437,7 +435,9 @@ class Session:
     async def _end(self, tag: bytes, row: Row, done: Done) -> bytes:
         news, highest = b"", None
         if self.view is not None:
-            news, highest = await telling.at_end(self, expunge=self._announces(row), own=done.own)
+            news, highest = await telling.at_end(
+                self, expunge=self._announces(row), own=done.own, looked=row.looks or row.sync
+            )
         return self._tagged(news, StatusResponse(tag, done.condition, done.text, done.code), highest)
 
     async def _failed(self, tag: bytes, row: Row, error: Exception) -> bytes:

@@ -6,7 +6,9 @@ Rules of the place:
 * `expunge`: an EXPUNGE response may be part of its answer. RFC 9051 7.5.1 forbids that for FETCH, STORE and
   SEARCH, and says that their UID forms are other commands;
 * `sync`: what other sessions did is looked at before the command acts, not only after. Never for STORE: flags
-  as of before would be taken for its outcome.
+  as of before would be taken for its outcome;
+* `looks`: the command itself asks the store or writes to it, so its end tells what this process knows and
+  does not ask again what others have done meanwhile. Rows with `sync` are such.
 """
 
 from dataclasses import dataclass, replace
@@ -36,6 +38,7 @@ class Row:
     numbers: bool = False
     expunge: bool = True
     sync: bool = False
+    looks: bool = False
 
 
 _ROWS = (
@@ -50,8 +53,8 @@ _ROWS = (
     Row("COMPRESS", "compress", LOGGED_IN, "RFC 4978 3"),
     # RFC 9051 6.3.1 asks clients to ENABLE before they SELECT; RFC 5161 3.1 lets servers not check.
     Row("ENABLE", "capability", LOGGED_IN, "RFC 9051 6.3.1"),
-    Row("SELECT", "select", LOGGED_IN, "RFC 9051 6.3.2"),
-    Row("EXAMINE", "select", LOGGED_IN, "RFC 9051 6.3.3"),
+    Row("SELECT", "select", LOGGED_IN, "RFC 9051 6.3.2", looks=True),
+    Row("EXAMINE", "select", LOGGED_IN, "RFC 9051 6.3.3", looks=True),
     Row("CREATE", "mailbox", LOGGED_IN, "RFC 9051 6.3.4"),
     Row("DELETE", "mailbox", LOGGED_IN, "RFC 9051 6.3.5"),
     Row("RENAME", "mailbox", LOGGED_IN, "RFC 9051 6.3.6"),
@@ -74,7 +77,7 @@ _ROWS = (
     Row("SEARCH", "search", SELECTED, "RFC 9051 6.4.4", numbers=True, expunge=False, sync=True),
     Row("SORT", "sort", SELECTED, "RFC 5256 3", numbers=True, expunge=False, sync=True),
     Row("FETCH", "fetch", SELECTED, "RFC 9051 6.4.5", numbers=True, expunge=False, sync=True),
-    Row("STORE", "store", SELECTED, "RFC 9051 6.4.6", numbers=True, expunge=False),
+    Row("STORE", "store", SELECTED, "RFC 9051 6.4.6", numbers=True, expunge=False, looks=True),
     Row("COPY", "copy", SELECTED, "RFC 9051 6.4.7", numbers=True, sync=True),
     Row("MOVE", "copy", SELECTED, "RFC 9051 6.4.8", numbers=True, sync=True),
     Row("REPLACE", "replace", SELECTED, "RFC 8508 3.2", numbers=True),
@@ -83,7 +86,7 @@ _ROWS = (
     Row("UID SEARCH", "search", SELECTED, "RFC 9051 6.4.9", sync=True),
     Row("UID SORT", "sort", SELECTED, "RFC 5256 3", sync=True),
     Row("UID FETCH", "fetch", SELECTED, "RFC 9051 6.4.9", sync=True),
-    Row("UID STORE", "store", SELECTED, "RFC 9051 6.4.9"),
+    Row("UID STORE", "store", SELECTED, "RFC 9051 6.4.9", looks=True),
     Row("UID COPY", "copy", SELECTED, "RFC 9051 6.4.9", sync=True),
     Row("UID MOVE", "copy", SELECTED, "RFC 9051 6.4.9", sync=True),
 )

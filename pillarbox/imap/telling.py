@@ -36,21 +36,31 @@ _MODSEQ = FetchItems((Item("MODSEQ", b"MODSEQ"),))
 async def news(session: Session, *, expunge: bool, own: Stored | None = None) -> bytes:
     """Bring the view up to date and say what changed. `own` is what the session itself has just done to
     flags, and answers itself; unless somebody else wrote at the same time, then all is told."""
-    return (await _news(session, expunge=expunge, own=own))[0]
+    return (await _news(session, expunge=expunge, own=own, looked=own is not None))[0]
 
 
-async def _news(session: Session, *, expunge: bool, own: Stored | None) -> tuple[bytes, bool]:
-    """`news`, and whether messages have lost their numbers by it."""
+def nothing_new(session: Session, *, expunge: bool, looked: bool) -> bool:
+    """Whether there is nothing to tell, as most commands find at their end. `looked`: what other processes
+    did has just been asked."""
     store, account, view = session.store, session.account, session.view
-    modseq = store.modseq(account)  # also where nothing is selected: there may be no account any more
+    # Also where nothing is selected: there may be no account any more.
+    modseq = store.modseq_known(account) if looked else store.modseq(account)
     if view is None:
+        return True
+    if modseq != view.modseq or (expunge and view.gone):
+        return False
+    return not view.behind or not (session.notified is None or session.notified.hears_messages)
+
+
+async def _news(session: Session, *, expunge: bool, own: Stored | None, looked: bool) -> tuple[bytes, bool]:
+    """`news`, and whether messages have lost their numbers by it."""
+    if nothing_new(session, expunge=expunge, looked=looked):
         return b"", False
+    store, account, view = session.store, session.account, session.selected
     notified = session.notified
     hears = notified is None or notified.hears_messages
-    if modseq == view.modseq and not (expunge and view.gone) and not (hears and view.behind):
-        return b"", False
     mine = own.modseq if own is not None and own.modseq == view.modseq + 1 else 0
-    columns = await store.columns(account, session.actor, view.shown.mailbox)
+    columns = await store.columns(account, session.actor, view.shown.mailbox, own if mine else None)
     if own is not None and columns.modseq == mine:
         delta, moved = updates.nothing_since(mine), set(own.flag_sets)
     else:
@@ -67,7 +77,7 @@ async def _news(session: Session, *, expunge: bool, own: Stored | None) -> tuple
     if told.flagged is not None and notified is not None and not notified.hears_flags:
         told = replace(told, flagged=None)
     keywords = await _keywords(session, moved)
-    if told == updates.NOTHING:
+    if told is updates.NOTHING:
         return keywords, False
     responses: list[Response] = []
     if told.gone is not None:
@@ -91,11 +101,11 @@ async def news_or_end(session: Session, *, expunge: bool, own: Stored | None = N
 
 
 async def at_end(
-    session: Session, *, expunge: bool, own: Stored | None = None
+    session: Session, *, expunge: bool, own: Stored | None = None, looked: bool = False
 ) -> tuple[bytes, HighestModseq | None]:
     """`news_or_end`, and up to where the client knows everything, when it could not tell by itself."""
     try:
-        lines, expunged = await _news(session, expunge=expunge, own=own)
+        lines, expunged = await _news(session, expunge=expunge, own=own, looked=looked)
         kind, view = session.kind, session.view
         # RFC 7162 3.2: it may have been told mod-sequences above that of an expunge that is withheld.
         # RFC 7162 3.2.7, 3.2.9: and what has vanished had a mod-sequence too.

@@ -65,20 +65,27 @@ def advance(view: View, columns: Columns, delta: Delta, *, expunge: bool, own: i
     else:
         left = len(old.uids)
     shown = merged(old, columns, withheld) if withheld else columns
-    after = replace(
-        view,
-        shown=shown,
-        modseq=columns.modseq,
-        synced=view.synced if withheld else columns.modseq,
+    after = View(  # as `replace` would, which costs as much as all the rest
+        shown,
+        columns.modseq,
+        view.synced if withheld else columns.modseq,
+        view.recent_from,
+        tuple([(old.uids[start], old.uids[stop - 1]) for start, stop in withheld]),
         behind=False,
-        gone=tuple((old.uids[start], old.uids[stop - 1]) for start, stop in withheld),
+        saved=view.saved,
+        read_only=view.read_only,
     )
+    exists = len(shown.uids)
+    flagged = _flagged(shown, delta, own)
+    if shown.uids is old.uids and flagged is None:
+        return after, NOTHING
+    recent = after.recent
     news = News(
         expunged,
         gone,
-        after.exists if after.exists != left else None,
-        after.recent if after.recent != view.recent else None,
-        _flagged(shown, delta, own),
+        exists if exists != left else None,
+        recent if recent != view.recent else None,
+        flagged,
     )
     return after, NOTHING if news == NOTHING else news
 

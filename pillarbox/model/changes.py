@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 
 from pillarbox.model import column
@@ -96,7 +96,7 @@ class Columns:
     def edited(self, modseq: int, edits: Mapping[int, Rows]) -> Columns:
         """Other messages in place of the pieces with these numbers; the number after the last adds some."""
         if not edits:
-            return replace(self, modseq=modseq)
+            return Columns(self.mailbox, modseq, self.uids, self.flag_sets, self.modseqs)
         uids, flag_sets, modseqs = (
             list(self.uids.pieces),
             list(self.flag_sets.pieces),
@@ -112,7 +112,7 @@ class Columns:
         if not moved:
             starts = self.uids.starts
             flags, sequences = Column("H", tuple(flag_sets), starts), Column("Q", tuple(modseqs), starts)
-            return replace(self, modseq=modseq, flag_sets=flags, modseqs=sequences)
+            return Columns(self.mailbox, modseq, self.uids, flags, sequences)
         made = Columns(self.mailbox, modseq, *_aligned(uids, flag_sets, modseqs))
         if len(uids) > SPARSE + 2 * len(made.uids) // column.PIECE:
             return Columns.joined(self.mailbox, modseq, [made.rows(0, len(made.uids))])

@@ -69,6 +69,20 @@ class ColumnsCache:
             loading.add_done_callback(lambda _: self._loading.pop(key, None))
         return await asyncio.shield(loading)
 
+    def after_store(
+        self, account: int, mailbox: int, modseq: int, uids: "array[int]", flag_sets: "array[int]"
+    ) -> Columns | None:
+        """The mailbox right after a STORE, where only that divides it from what is kept. The verb has looked
+        at rights and rows already, so nothing is read."""
+        key = (account, mailbox)
+        kept = self._kept.get(key)
+        if kept is None or kept.columns.modseq != modseq - 1 or len(uids) > SHORT:
+            return None
+        no_uids, no_flag_sets, no_modseqs = array("I"), array("H"), array("Q")
+        modseqs = array("Q", (modseq,)) * len(uids)
+        way = Delta(modseq, no_uids, no_flag_sets, no_modseqs, uids, flag_sets, modseqs, gone=())
+        return self._keep(key, apply(kept.columns, way), kept.unsaved + len(uids))
+
     def forget(self, account: int) -> None:
         """The account has been erased."""
         for key in [key for key in self._kept if key[0] == account]:

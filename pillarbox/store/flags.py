@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Literal
 
 from pillarbox.model import flags as model
-from pillarbox.model import rights
+from pillarbox.model import numbers, rights
 from pillarbox.model.actors import Actor
 from pillarbox.model.changes import ChangeKind
 from pillarbox.model.errors import Code, Refused
@@ -26,6 +26,7 @@ from pillarbox.model.flags import ANSWERED, DELETED, SEEN, FlagSet
 from pillarbox.model.numbers import Runs
 from pillarbox.store import access, changes, present
 from pillarbox.store.changes import State
+from pillarbox.store.present import Group
 from pillarbox.store.tx import Tx
 
 MAX_SETS = 32_767  # an account: numbers fit two bytes wherever columns of them are held
@@ -33,6 +34,7 @@ MANY_SETS = 8_192  # an account: from here on looking for unused ones is worth a
 MAX_NUMBER = 65_535  # of a set, as numbers are not used again
 MAX_ACCOUNT_KEYWORDS = 8_192  # an account: every SELECT may have to list them
 ATOM = re.compile(r"""[!#$&'+-\[^-z|}~]+""")
+FEW = 32  # messages that STORE looks at one by one
 ALWAYS = 2**63 - 1  # a mod-sequence that no message is above
 
 decode = lru_cache(maxsize=4096)(model.decode)
@@ -195,21 +197,28 @@ def store_flags(
     # RFC 4314 4: refuse only who may change none of the flags, else do what is allowed.
     if not permitted(given or (SEEN, DELETED, ANSWERED), held):
         raise Refused("You do not have the right to change these flags", Code.NOPERM)
-    targets: dict[int, FlagSet] = {}
-    messages = 0
-    for number, old, n, _ in counts(tx, mailbox):
-        new = _after(old, mode, given, held)
-        if new != old:
-            targets[number] = new
-            messages += n
-    tx.expect(min(messages, present.at_most(tx, mailbox, uids)))
     failed: Runs = ()
     most = ALWAYS
     if unchanged_since is not None:
         # RFC 7162 3.1.3: also a message that has the flags already fails when it changed meanwhile.
         most = unchanged_since
         failed = present.runs_of(present.uids(tx, mailbox, uids, changed_since=most))
-    groups = present.by_flag_set(tx, mailbox, uids, tuple(targets), most_modseq=most)
+    targets: dict[int, FlagSet] = {}
+    if numbers.count(uids) <= FEW:
+        groups = {}
+        for number, old, group in _few(tx, mailbox, uids, most):
+            new = _after(old, mode, given, held)
+            if new != old:
+                targets[number], groups[number] = new, group
+    else:
+        messages = 0
+        for number, old, n, _ in counts(tx, mailbox):
+            new = _after(old, mode, given, held)
+            if new != old:
+                targets[number] = new
+                messages += n
+        tx.expect(min(messages, present.at_most(tx, mailbox, uids)))
+        groups = present.by_flag_set(tx, mailbox, uids, tuple(targets), most_modseq=most)
     if not groups:
         return Stored(failed=failed)
     modseq = changes.next_modseq(tx, State.EMAIL, State.COUNTS)
@@ -235,6 +244,29 @@ def store_flags(
     changed, flag_sets_now = _aligned(placed)
     changes.record(tx, modseq, mailbox, ChangeKind.FLAGS, present.runs_of(changed))
     return Stored(modseq, changed, flag_sets_now, failed)
+
+
+def _few(tx: Tx, mailbox: int, uids: Runs, most_modseq: int) -> list[tuple[int, FlagSet, Group]]:
+    """(flag set, flags, messages) of the messages in `uids` with a mod-sequence up to `most_modseq`, from
+    their rows: for a few that is less than what the counters and `present` ask."""
+    groups: dict[int, tuple[int, FlagSet, Group]] = {}
+    for low, high in uids:
+        for uid, number, size, flags in tx.rows(
+            "SELECT m.uid, m.flag_set, m.size, f.flags FROM message m JOIN flag_set f"
+            " ON f.account = m.account AND f.id = m.flag_set WHERE m.account = ? AND m.mailbox = ?"
+            " AND m.uid BETWEEN ? AND ? AND m.modseq <= ? ORDER BY m.uid",
+            tx.account,
+            mailbox,
+            low,
+            high,
+            most_modseq,
+        ):
+            if number not in groups:
+                groups[number] = number, decode(flags), Group(array("I"))
+            group = groups[number][2]
+            group.uids.append(uid)
+            group.octets += size
+    return list(groups.values())
 
 
 @lru_cache(maxsize=4096)

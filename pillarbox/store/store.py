@@ -27,6 +27,7 @@ from pillarbox.store.columns import ColumnsCache, lineage
 from pillarbox.store.commit import to_disk
 from pillarbox.store.doorbell import Doorbell
 from pillarbox.store.engine import sqlite
+from pillarbox.store.flags import Stored
 from pillarbox.store.group import Call, refuse
 from pillarbox.store.handles import Handle, Handles
 from pillarbox.store.snapshots import Snapshots
@@ -162,6 +163,8 @@ class Store:
                 self._look_into(account, refused)
                 raise
         handle.grown(done.pages)
+        database = handle.database
+        database.modseq_known = max(database.modseq_known, done.modseq)
         self._handles.after_commit(handle)
         moved = done.modseq if done.touched else 0
         if durable:
@@ -227,10 +230,17 @@ class Store:
     def modseq(self, account: int) -> int:
         """The account's mod-sequence: has anything changed?"""
         try:
-            return self._handles.get(account).database.read_modseq()
+            database = self._handles.get(account).database
+            database.modseq_known = modseq = database.read_modseq()
         except NoAccount as gone:
             self._look_into(account, gone)
             raise
+        return modseq
+
+    def modseq_known(self, account: int) -> int:
+        """The same without a look at the database: what this process has done is in it, and what others had
+        done when it looked or wrote last."""
+        return self._handles.get(account).database.modseq_known
 
     # Message bytes
 
@@ -283,8 +293,15 @@ class Store:
         """`wake` is called after changes of the account, by whichever process; returns how to stop that."""
         return self._doorbell.listen(account, wake)
 
-    async def columns(self, account: int, actor: Actor, mailbox: int) -> Columns:
-        """The mailbox's UIDs, flag sets and mod-sequences as of now, shared between sessions."""
+    async def columns(
+        self, account: int, actor: Actor, mailbox: int, stored: Stored | None = None
+    ) -> Columns:
+        """The mailbox's UIDs, flag sets and mod-sequences as of now, shared between sessions; or as of
+        `stored`, what the caller has just done to flags."""
+        if stored is not None and stored.modseq:
+            found = self._columns.after_store(account, mailbox, stored.modseq, stored.uids, stored.flag_sets)
+            if found is not None:
+                return found
         return await self._columns.get(account, actor, mailbox)
 
     def _log_of(self, account: int) -> Path:

@@ -179,3 +179,23 @@ def test_memory_is_bounded(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
         assert store._columns._messages == sum(len(one.columns.uids) + 1 for one in kept.values())
 
     play(story)
+
+
+def test_what_was_just_stored_is_known_without_reading(play: Play) -> None:
+    async def scene(store: Store) -> None:
+        mailbox = await inbox(store)
+        await append(store, mailbox, 11)
+        await store.columns(ACCOUNT, SERVER, mailbox)
+        verb = flags.store_flags
+        for uids in (((3, 9),), ((1, 1), (11, 11))):
+            stored = await store.write(ACCOUNT, verb, SERVER, mailbox, uids, "add", ("x",), durable=False)
+            found = await store.columns(ACCOUNT, SERVER, mailbox, stored)
+            assert found == await truth(store, mailbox) and found.modseq == stored.modseq
+        # Where something else has happened in between, it is read.
+        stored = await store.write(ACCOUNT, verb, SERVER, mailbox, ((5, 5),), "replace", ("y",))
+        later = await store.write(ACCOUNT, verb, SERVER, mailbox, ((6, 6),), "replace", ("z",))
+        assert await store.columns(ACCOUNT, SERVER, mailbox, later) == await truth(store, mailbox)
+        assert await store.columns(ACCOUNT, SERVER, mailbox, stored) == await truth(store, mailbox)
+        assert store.modseq_known(ACCOUNT) == store.modseq(ACCOUNT) == later.modseq
+
+    play(scene)

@@ -199,3 +199,33 @@ def test_counters_follow(verbs: Verbs) -> None:
         (("\\Flagged", "\\Seen"), 2, 2 * MESSAGE.size),
     ]
     assert verbs.read(mailboxes.status, verbs.inbox).unseen == 1
+
+
+@pytest.mark.parametrize("few", [0, 32])
+@pytest.mark.parametrize("mode", ["replace", "add", "remove"])
+def test_one_by_one_and_by_counters_come_to_the_same(
+    verbs: Verbs, mode: Mode, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flags, "FEW", few)
+    fill(verbs, (), ("\\Seen",), ("\\Flagged", "a"), (), ("\\Seen", "a"), ("a",))
+    verbs.write(flags.store_flags, verbs.inbox, ((4, 4),), "add", ("\\Draft",))
+    since = verbs.modseq() - 1
+    stored = verbs.write(flags.store_flags, verbs.inbox, ((1, 2), (4, 5)), mode, ("\\Seen", "a"), since)
+    wanted = {
+        "replace": [
+            ("\\Seen", "a"),
+            ("\\Seen", "a"),
+            ("\\Flagged", "a"),
+            ("\\Draft",),
+            ("\\Seen", "a"),
+            ("a",),
+        ],
+        "add": [("\\Seen", "a"), ("\\Seen", "a"), ("\\Flagged", "a"), ("\\Draft",), ("\\Seen", "a"), ("a",)],
+        "remove": [(), (), ("\\Flagged", "a"), ("\\Draft",), (), ("a",)],
+    }[mode]
+    assert named(verbs) == wanted
+    assert stored.failed == ((4, 4),)
+    assert list(stored.uids) == ([2, 5] if mode == "remove" else [1, 2])
+    with pytest.raises(Refused) as refused:
+        verbs.write(flags.store_flags, 12345, ((1, 1),), mode, ("a",))
+    assert refused.value.code is Code.NONEXISTENT

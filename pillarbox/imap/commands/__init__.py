@@ -9,7 +9,7 @@ Rules of the place:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from pillarbox.imap.commands import (
@@ -39,7 +39,7 @@ from pillarbox.imap.wire.command import Split
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
 
-Handler = Callable[["Session", bytes, Any], Awaitable[Outcome]]
+Handler = Callable[["Session", bytes, Any], Coroutine[Any, Any, Outcome]]
 
 HANDLERS: dict[str, Handler] = {
     "CAPABILITY": capability.capability,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pillarbox.imap import telling, view
@@ -13,7 +12,7 @@ from pillarbox.imap.updates import Flagged
 from pillarbox.imap.view import Spans, View
 from pillarbox.imap.wire import store as wire
 from pillarbox.imap.wire.encode import Response
-from pillarbox.imap.wire.response import Modified
+from pillarbox.imap.wire.response import Modified, ResponseCode
 from pillarbox.model.errors import Code
 from pillarbox.model.numbers import MAX_NUMBER, Runs, runs
 from pillarbox.store import flags, present
@@ -49,25 +48,31 @@ async def store(session: Session, tag: bytes, command: wire.Store) -> Outcome:
     late: Runs = ()
     if failed and command.mode != "replace":
         told, failed, late = await _once_more(session, command, stored)
-    word = "UID STORE" if command.uid else "STORE"
-    done = Done(f"{word} completed", data=data, told=told, own=stored)
+    if living and (session.kind.condstore or not command.silent):
+        # Numbers stand still: news of expunges waits for the end of the command.
+        told += await telling.news(session, expunge=False, own=stored)
+        told += _outcome(session, command, stored, living, failed, late)
+    text = "UID STORE completed" if command.uid else "STORE completed"
+    code: ResponseCode | None = None
     if failed:
         # RFC 7162 3.1.3
-        named = failed if command.uid else view.numbers(shown, failed)
-        done = replace(done, text="Some of the messages have changed", code=Modified(named))
+        text = "Some of the messages have changed"
+        code = Modified(failed if command.uid else view.numbers(shown, failed))
     if ghosts and not command.silent:
         # RFC 2180 4.2.3: the others have been changed all the same.
         text = "Some of the messages have been expunged"
-        done = replace(done, text=text, code=done.code or Code.EXPUNGEISSUED, condition="NO")
-    if not living or (command.silent and not session.kind.condstore):
-        return done
-    # Numbers stand still: news of expunges waits for the end of the command.
-    told += await telling.news(session, expunge=False, own=stored)
+        return Done(text, code or Code.EXPUNGEISSUED, data, told, own=stored, condition="NO")
+    return Done(text, code, data, told, own=stored)
+
+
+def _outcome(
+    session: Session, command: wire.Store, stored: Stored, living: Spans, failed: Runs, late: Runs
+) -> bytes:
+    """The FETCH responses that STORE itself brings about."""
     shown = session.selected
     if not command.silent:
         # RFC 9051 6.4.6: the flags of every message named, changed or not, as they are now.
-        told += telling.flag_lines(session, _flagged(shown, living), uid=command.uid)
-        return replace(done, told=told)
+        return telling.flag_lines(session, _flagged(shown, living), uid=command.uid)
     # RFC 7162 3.1.3: a silent STORE tells mod-sequences too: of the messages that passed the test, or without
     # one of those it has changed. Of those that did not pass it tells why.
     uids = shown.shown.uids
@@ -77,10 +82,11 @@ async def store(session: Session, tag: bytes, command: wire.Store) -> Outcome:
         passed = uids.slices(present.runs_of(stored.uids))
     # RFC 7162 3.1.12: nor is the client left to guess what its flags have made of what was just told.
     changed = uids.slices(late)
-    told += telling.flag_lines(session, _flagged(shown, why))
-    told += telling.flag_lines(session, _flagged(shown, changed))
-    told += telling.flag_lines(session, _flagged(shown, view.without(passed, changed)), silent=True)
-    return replace(done, told=told)
+    return (
+        telling.flag_lines(session, _flagged(shown, why))
+        + telling.flag_lines(session, _flagged(shown, changed))
+        + telling.flag_lines(session, _flagged(shown, view.without(passed, changed)), silent=True)
+    )
 
 
 async def _once_more(session: Session, command: wire.Store, stored: Stored) -> tuple[bytes, Runs, Runs]:
@@ -122,10 +128,14 @@ async def _once_more(session: Session, command: wire.Store, stored: Stored) -> t
 
 def _flagged(shown: View, chosen: Spans) -> Flagged:
     numbers, columns = array("I"), shown.shown
-    uids, flag_sets, modseqs = array("I"), array("H"), array("Q")
+    rows = [columns.rows(start, stop) for start, stop in chosen]
     for start, stop in chosen:
         numbers.extend(range(start + 1, stop + 1))
-        uids += columns.uids[start:stop]
-        flag_sets += columns.flag_sets[start:stop]
-        modseqs += columns.modseqs[start:stop]
+    if len(rows) == 1:
+        return Flagged(numbers, rows[0].uids, rows[0].flag_sets, rows[0].modseqs)
+    uids, flag_sets, modseqs = array("I"), array("H"), array("Q")
+    for some in rows:
+        uids += some.uids
+        flag_sets += some.flag_sets
+        modseqs += some.modseqs
     return Flagged(numbers, uids, flag_sets, modseqs)

@@ -159,13 +159,18 @@ def parse(pieces: Sequence[bytes], utf8: bool = False, head: Split | None = None
     known already.
     """
     head = head or split(pieces[0] if pieces else b"")
+    return Tagged(head.tag, head.name, arguments(pieces, utf8, head))
+
+
+def arguments(pieces: Sequence[bytes], utf8: bool, head: Split) -> Command:
+    """`parse` without the tag and the name, which are known."""
     parser = PARSERS.get(head.name)
     if not parser:
         raise PeerSyntax(unknown(head))
     reader = Reader(pieces, utf8, head.start)
     command = parser(reader)
     reader.end()
-    return Tagged(head.tag, head.name, command)
+    return command
 
 
 def unknown(head: Split) -> str:

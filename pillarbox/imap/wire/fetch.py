@@ -7,7 +7,7 @@ from typing import Literal
 
 from pillarbox.imap.wire.limits import FETCH_ITEMS, NUMBER, NUMBER64, SECTION_DEPTH
 from pillarbox.imap.wire.partial import Range, parse_range
-from pillarbox.imap.wire.reader import Numbers, Reader
+from pillarbox.imap.wire.reader import MEMO_LENGTH, Numbers, Reader
 from pillarbox.imap.wire.strings import REV1, astring
 from pillarbox.message.section import Section
 from pillarbox.message.section import What as SectionWhat
@@ -96,7 +96,7 @@ def parse_fetch(reader: Reader, *, uid: bool = False) -> Fetch:
     numbers = reader.numbers()
     reader.space()
     rest = reader.rest()
-    if len(rest) <= _MEMO_LENGTH and not rest.endswith(b"}"):
+    if len(rest) <= MEMO_LENGTH and not rest.endswith(b"}"):
         try:
             said = _remembered(rest, reader.utf8)
         except PeerSyntax:
@@ -110,11 +110,6 @@ def parse_fetch(reader: Reader, *, uid: bool = False) -> Fetch:
     if said.partial is not None and not uid:
         raise PeerSyntax("PARTIAL belongs to UID FETCH")  # RFC 9394 3.3
     return Fetch(numbers, said.items, uid, said.changed_since, said.vanished, said.partial)
-
-
-# Long enough for every list of header fields that clients use, short enough that a hostile client
-# cannot fill the memory with lists.
-_MEMO_LENGTH = 600
 
 
 @lru_cache(maxsize=256)

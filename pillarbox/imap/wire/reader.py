@@ -27,6 +27,10 @@ from pillarbox.model.search import Saved
 
 T = TypeVar("T")
 
+# Arguments of up to so many octets may be remembered by their bytes: long enough for every list of header
+# fields that clients use, short enough that a hostile client cannot fill the memory with lists.
+MEMO_LENGTH = 600
+
 # Which messages a command is about: what the client wrote, or `$` (RFC 9051 6.4.4.1).
 Numbers = Ranges | Saved
 
