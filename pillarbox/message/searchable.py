@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pillarbox.message.casemap import fold_text as fold_text
-from pillarbox.message.document import is_document
+from pillarbox.message.documents.kinds import is_document
 from pillarbox.message.field_text import header_texts
 from pillarbox.message.filenames import file_names
 from pillarbox.message.header import Buffer, Raw, header_end, raw_of

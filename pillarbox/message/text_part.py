@@ -6,6 +6,7 @@ from contextlib import suppress
 from pillarbox.message import html
 from pillarbox.message.content import ContentType
 from pillarbox.message.decode import UnknownEncoding, charset_decode, known_charset, transfer_decode
+from pillarbox.message.documents import rtf
 from pillarbox.message.header import Raw
 from pillarbox.message.walk import Node
 
@@ -21,8 +22,11 @@ _MOST_FOR_ONE = {"base64": 1.5, "quoted-printable": 3.0, "x-uuencode": 1.5, "uue
 def searched_text(raw: Raw, node: Node, limit: int) -> str:
     """All the text of a text part, as far as it lies within `limit` decoded octets."""
     content = node.content
-    text = charset_decode(data := octets_of(raw, node, limit), _charset(content, data))
     subtype = content.subtype
+    data = octets_of(raw, node, limit)
+    if subtype == "rtf":
+        return "".join(rtf.pieces(data))
+    text = charset_decode(data, _charset(content, data))
     if subtype == "plain":
         if (content.parameter(b"format") or b"").lower() == b"flowed":
             return unflowed(text, delsp=(content.parameter(b"delsp") or b"").lower() == b"yes")

@@ -1,6 +1,5 @@
 """The text SEARCH looks at, previews, and HTML as text."""
 
-
 from pillarbox.message.derive import derive
 from pillarbox.message.searchable import fold_text, searchable_headers, searchable_parts
 

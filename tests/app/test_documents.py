@@ -1,0 +1,68 @@
+"""Documents are read in a process that may die of them."""
+
+import signal
+
+import pytest
+
+from pillarbox.app import documents
+from pillarbox.message.searchable import fold_text, in_body, searchable
+from tests.message.documents import made
+
+TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
+def test_documents_are_read_one_after_the_other() -> None:
+    with documents.reading() as reader:
+        for _ in range(2):
+            assert "International" in reader.text_of(TYPE, "", made.DOCX)
+            assert "Hello" in reader.text_of("application/octet-stream", "a.pdf", made.pdf("Hello"))
+            assert reader.text_of("application/pdf", "", b"broken") == ""
+            assert reader.text_of("image/png", "", b"\x89PNG") == ""
+
+
+def test_no_process_for_what_is_no_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "_begin", None)
+    with documents.reading() as reader:
+        assert reader.text_of("image/png", "", b"\x89PNG") == ""
+
+
+def test_after_a_document_that_kills_the_process_the_next_is_read() -> None:
+    with documents.reading() as reader:
+        reader.text_of(TYPE, "", made.DOCX)
+        process = reader._process
+        assert process is not None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert reader.text_of(TYPE, "", made.DOCX) == ""
+        assert "International" in reader.text_of(TYPE, "", made.DOCX)
+
+
+def test_a_process_that_says_nothing_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "WALL", 0.05)
+    with documents.reading() as reader:
+        reader.text_of("application/pdf", "", b"")
+        process = reader._process
+        if process is not None:
+            process.send_signal(signal.SIGSTOP)
+            assert reader.text_of(TYPE, "", made.DOCX) == ""
+            assert process.returncode == -signal.SIGKILL
+
+
+def test_processes_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "MANY", 1)
+    with documents.reading() as reader:
+        assert "International" in reader.text_of(TYPE, "", made.DOCX)
+        assert reader._process is None
+        assert "International" in reader.text_of(TYPE, "", made.DOCX)
+
+
+def test_a_search_finds_what_documents_say() -> None:
+    import base64
+
+    mail = (
+        b"Content-Type: " + TYPE.encode() + b"; name=x.docx\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    ) + base64.encodebytes(made.DOCX)
+    needle = fold_text("international grüße")
+    with documents.reading() as reader:
+        assert in_body(searchable(mail, reader.text_of), needle)
+    assert not in_body(searchable(mail), needle)
