@@ -52,6 +52,9 @@ ADVERTISED = (
     # RFC 5256 1 lets others name further keys; these two are called what Cyrus calls them.
     Capability("SORT=MODSEQ", "RFC 5256", ("SORT",)),
     Capability("SORT=UID", "RFC 5256", ("SORT",)),
+    Capability("THREAD=ORDEREDSUBJECT", "RFC 5256", ("THREAD", "UID THREAD")),
+    Capability("THREAD=REFERENCES", "RFC 5256", ("THREAD", "UID THREAD")),
+    Capability("THREAD=REFS", "draft-ietf-morg-inthread", ("THREAD", "UID THREAD")),
     Capability("BINARY", "RFC 3516", ("FETCH", "APPEND")),
     Capability("MULTIAPPEND", "RFC 3502", ("APPEND",)),
     Capability("CATENATE", "RFC 4469", ("APPEND", "REPLACE", "UID REPLACE")),

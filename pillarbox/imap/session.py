@@ -51,6 +51,7 @@ from pillarbox.imap.wire.response import (
 from pillarbox.imap.wire.search import Search
 from pillarbox.imap.wire.sort import Sort
 from pillarbox.imap.wire.strings import REV1, Kind
+from pillarbox.imap.wire.thread import Thread
 from pillarbox.message.collation import DEFAULT
 from pillarbox.model.actors import Actor
 from pillarbox.model.errors import Code, NoAccount, PeerSyntax, Refused
@@ -372,7 +373,7 @@ class Session:
             if row is None:
                 raise PeerSyntax(f"{head.name} is not allowed now" if head.name in TABLE else unknown(head))
             command = parse(pieces, self.kind.utf8, head).command
-            if isinstance(command, Search | Multisearch | Sort) and command.mentions(Sequence):
+            if isinstance(command, Search | Multisearch | Sort | Thread) and command.mentions(Sequence):
                 row = BY_NUMBER.get(row.name, row)
             if row.numbers and self.kind.uid_only:
                 raise UidRequired

@@ -76,6 +76,7 @@ _ROWS = (
     Row("EXPUNGE", "expunge", SELECTED, "RFC 9051 6.4.3"),
     Row("SEARCH", "search", SELECTED, "RFC 9051 6.4.4", numbers=True, expunge=False, sync=True),
     Row("SORT", "sort", SELECTED, "RFC 5256 3", numbers=True, expunge=False, sync=True),
+    Row("THREAD", "thread", SELECTED, "RFC 5256 3", numbers=True, expunge=False, sync=True),
     Row("FETCH", "fetch", SELECTED, "RFC 9051 6.4.5", numbers=True, expunge=False, sync=True),
     Row("STORE", "store", SELECTED, "RFC 9051 6.4.6", numbers=True, expunge=False, looks=True),
     Row("COPY", "copy", SELECTED, "RFC 9051 6.4.7", numbers=True, sync=True),
@@ -85,6 +86,7 @@ _ROWS = (
     Row("UID EXPUNGE", "expunge", SELECTED, "RFC 9051 6.4.9", sync=True),
     Row("UID SEARCH", "search", SELECTED, "RFC 9051 6.4.9", sync=True),
     Row("UID SORT", "sort", SELECTED, "RFC 5256 3", sync=True),
+    Row("UID THREAD", "thread", SELECTED, "RFC 5256 3", sync=True),
     Row("UID FETCH", "fetch", SELECTED, "RFC 9051 6.4.9", sync=True),
     Row("UID STORE", "store", SELECTED, "RFC 9051 6.4.9", looks=True),
     Row("UID COPY", "copy", SELECTED, "RFC 9051 6.4.9", sync=True),
@@ -95,5 +97,6 @@ TABLE: dict[str, Row] = {row.name: row for row in _ROWS}
 
 # RFC 7162 3.2.10.2: with message numbers among its keys, UID SEARCH may be told of no expunge either.
 BY_NUMBER: dict[str, Row] = {
-    name: replace(TABLE[name], numbers=True, expunge=False) for name in ("UID SEARCH", "UID SORT", "ESEARCH")
+    name: replace(TABLE[name], numbers=True, expunge=False)
+    for name in ("UID SEARCH", "UID SORT", "UID THREAD", "ESEARCH")
 }

@@ -29,6 +29,7 @@ from pillarbox.imap.commands import (
     select,
     sort,
     store,
+    thread,
     uidbatches,
 )
 from pillarbox.imap.commands import list as list_
@@ -75,6 +76,8 @@ HANDLERS: dict[str, Handler] = {
     "ESEARCH": multisearch.multisearch,
     "SORT": sort.sort,
     "UID SORT": sort.sort,
+    "THREAD": thread.thread,
+    "UID THREAD": thread.thread,
     "FETCH": fetch.fetch,
     "STORE": store.store,
     "COPY": copy.copy,

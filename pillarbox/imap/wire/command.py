@@ -25,6 +25,7 @@ from pillarbox.imap.wire import (
     select,
     sort,
     store,
+    thread,
     uidbatches,
 )
 from pillarbox.imap.wire import list as list_
@@ -61,6 +62,7 @@ Command = (
     | notify.Notify
     | search.Search
     | sort.Sort
+    | thread.Thread
     | multisearch.Multisearch
     | fetch.Fetch
     | store.Store
@@ -106,6 +108,8 @@ PARSERS: dict[str, Callable[[Reader], Command]] = {
     "ESEARCH": multisearch.parse_multisearch,
     "SORT": sort.parse_sort,
     "UID SORT": partial(sort.parse_sort, uid=True),
+    "THREAD": thread.parse_thread,
+    "UID THREAD": partial(thread.parse_thread, uid=True),
     "FETCH": fetch.parse_fetch,
     "UID FETCH": partial(fetch.parse_fetch, uid=True),
     "STORE": store.parse_store,

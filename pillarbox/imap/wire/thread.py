@@ -1,0 +1,77 @@
+"""THREAD and UID THREAD (RFC 5256 3, 5) and the answer to them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from pillarbox.imap.wire.reader import Reader
+from pillarbox.imap.wire.search import Search
+from pillarbox.imap.wire.sort import parse_search_criteria
+from pillarbox.model.errors import PeerSyntax
+from pillarbox.model.search import Key
+
+PIECE = 1024  # messages spelled at once: half a millisecond
+
+
+class Algorithm(Enum):
+    ORDEREDSUBJECT = "ORDEREDSUBJECT"
+    REFERENCES = "REFERENCES"
+    REFS = "REFS"  # draft-ietf-morg-inthread 4
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    algorithm: Algorithm
+    search: Search
+
+    def mentions(self, key: type[Key]) -> bool:
+        return self.search.mentions(key)
+
+
+def parse_thread(reader: Reader, *, uid: bool = False) -> Thread:
+    """thread = ["UID" SP] "THREAD" SP thread-alg SP search-criteria"""
+    reader.space()
+    word = reader.word("A threading algorithm")
+    try:
+        algorithm = Algorithm(word)
+    except ValueError:
+        raise PeerSyntax(f"THREAD knows {', '.join(one.value for one in Algorithm)}") from None
+    return Thread(algorithm, parse_search_criteria(reader, uid=uid))
+
+
+def encode_threads(nodes: Iterable[int], children: Iterable[int], numbers: Sequence[int]) -> Iterator[bytes]:
+    """thread-data = "THREAD" [SP 1*thread-list], in pieces
+
+    `nodes` before their children, of which there are as many as `children` says: they are places in
+    `numbers`, negative for a message that is not there.
+
+        thread-list    = "(" (thread-members / thread-nested) ")"
+        thread-members = nz-number *(SP nz-number) [SP thread-nested]
+        thread-nested  = 2*thread-list
+    """
+    yield b"* THREAD"
+    out: list[str] = []
+    opening = " ("
+    branches: list[int] = []  # how many lists are still to come of each node that has several children
+    begins = True  # the next node begins a list
+    for node, count in zip(nodes, children):
+        if begins:
+            out.append(opening)
+            opening = "("
+        if node >= 0:
+            out.append(f"{numbers[node]} " if count else f"{numbers[node]}")
+        begins = count != 1
+        if count > 1:
+            branches.append(count)
+        elif not count:
+            out.append(")")
+            while branches:
+                branches[-1] -= 1
+                if branches[-1]:
+                    break
+                branches.pop()
+                out.append(")")
+        if len(out) > PIECE:
+            yield "".join(out).encode("ascii")
+            out.clear()
+    yield "".join(out).encode("ascii") + b"\r\n"
