@@ -9,6 +9,8 @@ from pillarbox.model.errors import Code, Refused
 from pillarbox.model.numbers import MAX_NUMBER
 from pillarbox.store.tx import Tx
 
+LEAP = 10_000  # more than can have been given out in what an account has lost
+
 
 def objects(tx: Tx, count: int) -> range:
     """`count` new object ids, ascending: a later object has a greater id, also across kinds."""
@@ -36,3 +38,13 @@ def uidvalidity(tx: Tx) -> int:
     if value > MAX_NUMBER:
         raise Refused("This account has given out all its UIDVALIDITY values", Code.LIMIT)
     return int(value)
+
+
+def leap(tx: Tx) -> None:
+    """Give out nothing again that may have been given out."""
+    tx.run(
+        "UPDATE account SET next_id = next_id + ?, uidvalidity = uidvalidity + ? WHERE account = ?",
+        LEAP,
+        LEAP,
+        tx.account,
+    )

@@ -36,6 +36,7 @@ MERGE_EVERY = 1024  # mod-sequences; the latest 1024 to 2047 keep rows of their 
 MAX_RUNS = 512  # a change row names at most that many runs: 4 KiB, a page
 MERGED_RUNS = MERGE_EVERY  # and a merged one so many: changes of single messages all stay apart
 SEEK = 10  # rows that cost as much as asking for a run
+LEAP = 2**20  # more mod-sequences than can have been lost in a power cut, or given out since a copy was made
 ANY_NUMBER = 2**63 - 1
 PAGE = 512  # rows fetched at once; fewer than wake the garbage collector, which would cost half as much again
 
@@ -68,6 +69,22 @@ def _take(states: tuple[State, ...]) -> str:
         f"UPDATE account SET modseq = modseq + 1{also} WHERE account = ? RETURNING modseq,"
         " (SELECT at FROM clock c WHERE c.account = account.account ORDER BY c.modseq DESC LIMIT 1)"
     )
+
+
+def leap(tx: Tx, least: int) -> int:
+    """A mod-sequence beyond `least` and all that anybody may have been told. No way leads there from before,
+    and all that can be asked the state of is as of it."""
+    (before,) = tx.rows("SELECT modseq FROM account WHERE account = ?", tx.account)[0]
+    modseq = max(int(before), least) + LEAP
+    tx.run(
+        "UPDATE account SET modseq = ?, floor = ?"
+        + "".join(f", {state.value} = ?" for state in State)
+        + " WHERE account = ?",
+        *(modseq, modseq, *(modseq for _ in State)),
+        tx.account,
+    )
+    tx.run("DELETE FROM change WHERE account = ?", tx.account)
+    return modseq
 
 
 def record(tx: Tx, modseq: int, mailbox: int, kind: ChangeKind, runs: Runs, reader: int = 0) -> None:

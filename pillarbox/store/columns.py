@@ -20,6 +20,7 @@ from pillarbox.model.actors import Actor
 from pillarbox.model.changes import Columns, Delta, Rows
 from pillarbox.model.rights import READ
 from pillarbox.store import access, changes
+from pillarbox.store.incarnation import lineage
 from pillarbox.store.snapshots import Snapshots
 from pillarbox.store.tx import Tx
 
@@ -161,10 +162,6 @@ def _way(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> Delta | None:
     if tx.row("SELECT modseq FROM account WHERE account = ?", tx.account) == (modseq,):
         return None
     return changes.since(tx, actor, mailbox, modseq, most=SHORT)
-
-
-def lineage(tx: Tx) -> str:
-    return str(tx.rows("SELECT lineage FROM account WHERE account = ?", tx.account)[0][0])
 
 
 def _end(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> tuple[Delta, int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pillarbox.model.errors import Code, NoAccount, Refused
 from pillarbox.model.ids import MAX_PREFIX
-from pillarbox.store import schema
+from pillarbox.store import known, schema
 from pillarbox.store.engine import sqlite
 from pillarbox.store.tx import Busy, Tx
 
@@ -115,5 +115,6 @@ def erase_account(data: Path, account: int) -> None:
         folder.rename(gone)
     except FileNotFoundError as error:
         raise NoAccount from error
+    known.forget(data, account)
     sync_folder(folder.parent)
     shutil.rmtree(gone, ignore_errors=True)

@@ -11,20 +11,23 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import apsw
 
 from pillarbox.model.errors import Code, Refused
-from pillarbox.store import checkpoint, files, heavy
+from pillarbox.store import checkpoint, files, heavy, incarnation, known
 from pillarbox.store.commit import Log
 from pillarbox.store.engine import sqlite
 from pillarbox.store.group import Call, refuse
+from pillarbox.store.tx import Busy
 
 LIMIT = 256
 IDLE = 60.0  # seconds without use, after which the log goes into the database and the handle is closed
 TEND = 5.0  # how often that is looked at
+NOTE = 60.0  # how often it is noted how far an account in use has come (`store.known`)
 PATIENCE = 0.002  # seconds that a lock is waited for on the event loop
 
 
@@ -33,15 +36,20 @@ class Handle:
 
     __slots__ = (
         "account",
+        "birth",
         "checked",
         "checkpointing",
         "database",
         "heavy",
+        "lineage",
         "log",
+        "met",
+        "noted",
         "pages",
         "queue",
         "rooted",
         "used",
+        "writer",
     )
 
     log: Log
@@ -54,7 +62,12 @@ class Handle:
         self.checked = 0  # `pages` at the last checkpoint
         self.checkpointing = False
         self.heavy: asyncio.Future[heavy.Outcome] | None = None  # a verb that runs on a thread
-        self.rooted = False  # whether this boot's id is known to be on disk
+        self.birth = incarnation.birth(database.folder / sqlite.FILE)
+        self.met = False  # whether it is known that the account has lost nothing
+        self.lineage = ""  # known when `met`
+        self.writer = incarnation.writer()
+        self.noted = 0.0  # when it was last noted how far the account had come
+        self.rooted = False  # whether it is on disk that this writer may have written
         self.used = 0.0
 
     def written(self, connection: apsw.Connection, database: str, pages: int) -> int:
@@ -114,7 +127,7 @@ class Handles:
                 await asyncio.wait([handle.heavy])
             await handle.log.settle()
             refuse(handle.queue, _stopping())
-            _close(handle)
+            self._close(handle)
         self._open.clear()
         self._dropped.clear()
 
@@ -146,7 +159,7 @@ class Handles:
                 folder / f"{sqlite.FILE}-wal",
                 self._executor,
                 self._sync,
-                lambda modseq: self._ring(account, modseq),
+                lambda modseq: self._moved(handle, modseq),
                 lambda: self._idle(handle),
             )
         except BaseException:
@@ -155,11 +168,39 @@ class Handles:
         database.connection.set_wal_hook(handle.written)
         return handle
 
+    def _moved(self, handle: Handle, modseq: int) -> None:
+        """A mod-sequence is on disk."""
+        if time.monotonic() - handle.noted > NOTE:
+            self.note(handle, modseq)
+        self._ring(handle.account, modseq)
+
+    def note(self, handle: Handle, modseq: int) -> None:
+        handle.noted = time.monotonic()
+        known.note(self._data, handle.account, known.Known(handle.lineage, modseq))
+
+    def _leave(self, handle: Handle) -> None:
+        """What it has written is in one log, and will be there if this is (`store.incarnation`). Where the
+        lock is not to be had it is left undone: of an account that seems to have lost something clients only
+        ask for more."""
+        if handle.rooted and not handle.log.failed:
+            handle.rooted = False
+            with suppress(Busy, Refused):
+                with handle.database.transaction(write=True) as tx:
+                    incarnation.leave(tx, handle.writer)
+                self.note(handle, handle.database.modseq_known)
+
+    def _close(self, handle: Handle) -> None:
+        self._leave(handle)
+        # In this order: a log without a connection could be replaced, and a sync of the old file mean
+        # nothing.
+        handle.log.close()
+        handle.database.close()
+
     def _make_room(self) -> None:
         for account, handle in list(self._open.items())[: len(self._open) - LIMIT]:
             if handle.resting:
                 del self._open[account]
-                _close(handle)
+                self._close(handle)
 
     def suspect(self, account: int) -> bool:
         """Whether a sync of its log has failed, so that `mend` must succeed before any durable write."""
@@ -175,6 +216,7 @@ class Handles:
         """Do not use this handle again: the next use opens the account afresh."""
         handle = self._open.pop(account, None)
         if handle is not None:
+            handle.rooted = False  # where it failed, what it has written may be lost
             self._dropped.append(handle)
             self._close_dropped()
 
@@ -216,12 +258,13 @@ class Handles:
                 break
             if not handle.resting:
                 continue
+            self._leave(handle)
             if handle.pages:
                 handle.pages = handle.checked = 0
                 self._begin(handle, truncate=True, wait=checkpoint.WAIT)
             else:
                 del self._open[account]
-                _close(handle)
+                self._close(handle)
                 closed = True
         if closed:
             _return_memory()
@@ -229,13 +272,7 @@ class Handles:
     def _close_dropped(self) -> None:
         for handle in [handle for handle in self._dropped if handle.resting]:
             self._dropped.remove(handle)
-            _close(handle)
-
-
-def _close(handle: Handle) -> None:
-    # In this order: a log without a connection could be replaced, and a sync of the old file mean nothing.
-    handle.log.close()
-    handle.database.close()
+            self._close(handle)
 
 
 def _return_memory() -> None:

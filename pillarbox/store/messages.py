@@ -29,6 +29,8 @@ EVERYTHING: Runs = ((1, MAX_NUMBER),)
 # Rows that a message costs, those of indexes included (`Tx.expect`).
 APPENDED, COPIED = 12, 2
 
+LEAP = 10_000  # more UIDs than a mailbox can have given out since a copy of it was made, or in a lost moment
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -144,6 +146,20 @@ def replace(tx: Tx, actor: Actor, source: int, uid: int, target: int, item: Inco
 def _delivery(actor: Actor) -> tuple[State, ...]:
     """RFC 8621 1.5: EmailDelivery changes when mail arrives, not when the user files some."""
     return (State.DELIVERY,) if actor.override else ()
+
+
+def leap(tx: Tx, modseq: int) -> None:
+    """No mailbox gives out a UID again that it may have given out, and every message is as of `modseq`."""
+    tx.run(
+        "UPDATE mailbox SET uidnext = CASE WHEN uidnext < ? THEN uidnext + ? ELSE uidnext END, highest = ?,"
+        " counts_modseq = ? WHERE account = ?",
+        MAX_NUMBER - LEAP,
+        LEAP,
+        modseq,
+        modseq,
+        tx.account,
+    )
+    tx.run("UPDATE message SET modseq = ? WHERE account = ?", modseq, tx.account)
 
 
 def _take_uids(tx: Tx, mailbox: int, count: int) -> tuple[int, int]:

@@ -19,7 +19,7 @@ TEXT = """
 CREATE TABLE account (                    -- one row; its lock is the account's write lock
   account INTEGER NOT NULL PRIMARY KEY,   -- 1 in a file, the prefix on PostgreSQL
   prefix INTEGER NOT NULL,                -- high 31 bits of every object id
-  incarnation TEXT NOT NULL, lineage TEXT NOT NULL,  -- boot id: a change = a gap; redrawn by restore
+  incarnation TEXT NOT NULL, lineage TEXT NOT NULL,  -- who wrote it, store.incarnation; redrawn by restore
   modseq INTEGER NOT NULL, floor INTEGER NOT NULL,   -- last given; at or below floor changes are forgotten
   next_id INTEGER NOT NULL, uidvalidity INTEGER NOT NULL,  -- ids never reused; max(last+1, clock)
   mailbox_state INTEGER NOT NULL, counts_state INTEGER NOT NULL, email_state INTEGER NOT NULL,

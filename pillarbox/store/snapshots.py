@@ -4,9 +4,9 @@
 mod-sequence, and what has changed since is read from the database (`store.columns`).
 
 Rules of the place:
-- Only what is on disk in the database goes into a snapshot: else a power cut could take a change back there
-  that is kept here, under a mod-sequence from before the cut.
 - A file that is not whole, of another lineage or from the future is none.
+- Where a power cut may have taken a change back that is kept here, the account has leapt since, and no way
+  leads on from here (`store.incarnation`).
 """
 
 import asyncio
@@ -35,14 +35,16 @@ _HEAD = struct.Struct("=21s32sQQII")  # magic, lineage, mailbox, mod-sequence, p
 
 
 class Snapshots:
-    """`folder_of` gives an account's folder; `settle(account)` its lineage, when all that it has committed is
-    on disk."""
+    """`folder_of` gives an account's folder, `lineage_of` its lineage."""
 
     def __init__(
-        self, folder_of: Callable[[int], Path], settle: Callable[[int], Awaitable[str]], executor: Executor
+        self,
+        folder_of: Callable[[int], Path],
+        lineage_of: Callable[[int], Awaitable[str]],
+        executor: Executor,
     ) -> None:
         self._folder_of = folder_of
-        self._settle = settle
+        self._lineage_of = lineage_of
         self._executor = executor
         self._saving: dict[tuple[int, int], asyncio.Task[None]] = {}
 
@@ -77,7 +79,7 @@ class Snapshots:
     async def _save(self, account: int, columns: Columns) -> None:
         path = path_of(self._folder_of(account), columns.mailbox)
         with contextlib.suppress(Refused, OSError):
-            lineage = await self._settle(account)
+            lineage = await self._lineage_of(account)
             await asyncio.get_running_loop().run_in_executor(self._executor, write, path, columns, lineage)
 
     async def stop(self) -> None:

@@ -22,14 +22,17 @@ import apsw
 from pillarbox.model.actors import Actor
 from pillarbox.model.changes import Columns
 from pillarbox.model.errors import Code, NoAccount, Refused
-from pillarbox.store import allocate, files, group, heavy, mailboxes, objects
-from pillarbox.store.columns import ColumnsCache, lineage
+from pillarbox.store import allocate, files, group, heavy, incarnation, known, mailboxes, objects, snapshots
+from pillarbox.store.columns import ColumnsCache
 from pillarbox.store.commit import to_disk
 from pillarbox.store.doorbell import Doorbell
 from pillarbox.store.engine import sqlite
 from pillarbox.store.flags import Stored
 from pillarbox.store.group import Call, refuse
 from pillarbox.store.handles import Handle, Handles
+from pillarbox.store.incarnation import Past, lineage
+from pillarbox.store.index.reader import Readers
+from pillarbox.store.query.emails import EmailColumns
 from pillarbox.store.snapshots import Snapshots
 from pillarbox.store.spool import refusing
 from pillarbox.store.staged import Staged
@@ -62,11 +65,13 @@ class Store:
         self._doorbell = Doorbell(data / "run", self._log_of)
         self._handles = Handles(data, clock, sync, self._executor, self._doorbell.ring, self._run_group)
         folder_of = partial(files.account_folder, data)
-        self._snapshots = Snapshots(folder_of, lambda account: self.write(account, lineage), self._executor)
+        self._snapshots = Snapshots(folder_of, lambda account: self.read(account, lineage), self._executor)
         self._columns = ColumnsCache(self.read, self._snapshots)
+        self.index = Readers(folder_of)
+        self.email_columns = EmailColumns()
 
     async def open(self) -> None:
-        for name in ("accounts", "run", "spool"):
+        for name in ("accounts", "run", "spool", known.FOLDER):
             files.make_folder(self.data / name)
         self._doorbell.open()
         self._handles.start()
@@ -77,6 +82,7 @@ class Store:
         while self._running:
             await asyncio.wait(self._running)
         self._doorbell.close()
+        self.index.close()
         self._heavy.shutdown()
         self._executor.shutdown()
 
@@ -89,7 +95,11 @@ class Store:
         patience = _Patience()
         while True:
             try:
-                with self._handles.get(account).database.transaction(write=False) as tx:
+                handle = self._handles.get(account)
+                if not handle.met:
+                    await self._meet(handle)
+                    continue
+                with handle.database.transaction(write=False) as tx:
                     return verb(tx, *args, **kwargs)
             except Busy as busy:
                 await patience.wait(busy)
@@ -109,6 +119,9 @@ class Store:
         while True:
             try:
                 handle = self._handles.get(account)
+                if not handle.met:
+                    await self._meet(handle)
+                    continue
                 if (durable or not handle.rooted) and self._handles.suspect(account):
                     await self._mend(account)
                     continue
@@ -128,13 +141,7 @@ class Store:
             except Busy as busy:
                 await patience.wait(busy)
             except Heavy:
-                task = asyncio.ensure_future(
-                    self._write_heavy(account, lambda tx: verb(tx, *args, **kwargs), durable)
-                )
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
-                # Who leaves does not stop it: it is one transaction, and others hear of it.
-                return cast(T, await asyncio.shield(task))
+                return await self._heavily(account, lambda tx: verb(tx, *args, **kwargs), durable)
             except Refused as refused:
                 self._look_into(account, refused)
                 raise
@@ -146,6 +153,13 @@ class Store:
         elif moved:
             self._doorbell.ring(account, moved)
         return result
+
+    async def _heavily(self, account: int, verb: Callable[[Tx], T], durable: bool = True) -> T:
+        """Who leaves does not stop it: it is one transaction, and others hear of it."""
+        task = asyncio.ensure_future(self._write_heavy(account, verb, durable))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
 
     async def _write_heavy(self, account: int, verb: Callable[[Tx], T], durable: bool) -> T:
         patience = _Patience()
@@ -185,14 +199,38 @@ class Store:
             if not handle.log.busy:
                 self._run_group(handle)
 
+    async def _meet(self, handle: Handle) -> None:
+        """Look whether the account is all that it was, before anybody is told anything from it."""
+        seen = known.find(self.data, handle.account)
+        with handle.database.transaction(write=False) as tx:
+            past = incarnation.past(tx, handle.birth, seen)
+            handle.lineage = lineage(tx)
+        if past is Past.WHOLE:
+            handle.met = True
+            return
+        meet = partial(incarnation.meet, birth=handle.birth, known=seen, lineage=sqlite.lineage())
+        if await self._heavily(handle.account, meet) is Past.COPIED:
+            self._forget_derived(handle.account)
+
+    async def declare_restored(self, account: int) -> None:
+        """The account has been put back as it was earlier, in a way that nobody can see."""
+        seen = known.find(self.data, account)
+        await self._heavily(account, partial(incarnation.leap, known=seen, new_lineage=sqlite.lineage()))
+        self._handles.get(account).met = False  # it knows the account under another lineage
+        self._forget_derived(account)
+
+    def _forget_derived(self, account: int) -> None:
+        """What was made of another history of the account."""
+        snapshots.sweep(files.account_folder(self.data, account), set())
+
     async def _root(self, handle: Handle) -> None:
-        """Have the gap that a new boot leaves (`store.incarnation`) on disk before anything comes after it.
-        Were it lost in a power cut together with the first mod-sequences after it, the next boot would
-        leave the same gap and give them out again."""
-        with handle.database.transaction(write=True):
-            pass
+        """Have it on disk that there may be more than is on disk. Were it lost in a power cut together with
+        what comes after it, nobody would know that anything was."""
+        with handle.database.transaction(write=True) as tx:
+            incarnation.enter(tx, handle.birth, handle.writer)
         await handle.log.durable(0)
         handle.rooted = True
+        self._handles.note(handle, handle.database.modseq_known)
 
     def _run_group(self, handle: Handle) -> None:
         """A sync has ended: run the verbs that have come meanwhile (`store.group`)."""
@@ -285,6 +323,7 @@ class Store:
         """The account and all its mail, for good."""
         self._handles.drop(account)
         self._columns.forget(account)
+        self.index.drop(account)
         erase = partial(files.erase_account, self.data, account)
         await asyncio.get_running_loop().run_in_executor(self._executor, erase)
         self._doorbell.ring(account, 0)  # who listens has nothing more to hear

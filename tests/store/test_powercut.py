@@ -29,7 +29,7 @@ from unittest import mock
 
 import apsw
 
-from pillarbox.store import checkpoint, files, heavy
+from pillarbox.store import checkpoint, files, heavy, incarnation
 from pillarbox.store.engine import sqlite
 from pillarbox.store.store import Store
 from pillarbox.store.tx import Tx
@@ -291,7 +291,9 @@ def rounds(tmp_path: Path, seed: int, count: int, sync: Callable[[Disk], Callabl
     outcome = Outcome()
     for number in range(count):
         data = tmp_path / f"data-{number}"
-        with mock.patch.object(sqlite, "boot_id", lambda number=number: f"boot {number}"):
+        with mock.patch.multiple(
+            incarnation, boot_id=lambda number=number: f"boot{number}", birth=lambda path: incarnation.UNKNOWN
+        ):
             cuts, beginnings = asyncio.run(live(data, promises, rng, number * WRITERS * WRITES, sync))
         outcome.beginnings += beginnings
         outcome.reused += promises.reused

@@ -22,7 +22,6 @@ from pillarbox.store import checkpoint, files, mailboxes, objects
 from pillarbox.store import store as facade
 from pillarbox.store.commit import to_disk
 from pillarbox.store.engine import sqlite
-from pillarbox.store.incarnation import GAP
 from pillarbox.store.staged import INLINE_LIMIT, Place
 from pillarbox.store.store import Store
 from pillarbox.store.tx import Tx
@@ -357,23 +356,7 @@ def test_several_processes_write_one_account(play: Play) -> None:
     play(story)
 
 
-def test_another_boot_leaves_a_gap_at_its_first_write(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def before(store: Store) -> None:
-        await store.write(ACCOUNT, add, "a")
-
-    async def after(store: Store) -> None:
-        modseq, incarnation = await store.read(ACCOUNT, state)
-        assert incarnation != "another boot"  # reading changes nothing
-        assert await store.write(ACCOUNT, add, "b") == modseq + GAP + 1
-        assert await store.write(ACCOUNT, add, "c") == modseq + GAP + 2
-        assert (await store.read(ACCOUNT, state))[1] == "another boot"
-
-    play(before)
-    monkeypatch.setattr(sqlite, "boot_id", lambda: "another boot")
-    play(after)
-
-
-def test_the_gap_is_on_disk_before_anything_comes_after_it(tmp_path: Path) -> None:
+def test_it_is_on_disk_who_writes_before_anything_is_written(tmp_path: Path) -> None:
     files.create_account(tmp_path, ACCOUNT, 1, mailboxes.create_initial)
 
     async def told() -> None:

@@ -23,7 +23,6 @@ import apsw
 
 from pillarbox.model.errors import Code, NoAccount, Refused
 from pillarbox.store import objects, schema
-from pillarbox.store.incarnation import GAP, boot_id
 from pillarbox.store.tx import Busy, Heavy
 
 FILE = "mail.db"
@@ -81,8 +80,6 @@ class Transaction:
     def __enter__(self) -> "Transaction":
         try:
             self._cursor.execute("BEGIN IMMEDIATE" if self._write else "BEGIN")
-            if not self._database.incarnate and self._write:
-                self._database.meet_incarnation(self)
         except apsw.Error as error:
             self._database.roll_back()
             raise translated(error) from error
@@ -101,8 +98,6 @@ class Transaction:
             if self._write:
                 modseq = database.read_modseq()
                 self._cursor.execute("COMMIT")
-                # The row is missing only while the account is being made.
-                database.incarnate = modseq > 0
                 self.touched = modseq > database.modseq_known
                 database.modseq_known = modseq
             else:
@@ -124,7 +119,6 @@ class Database:
         self.clock = clock
         self.patience = patience
         self.most_rows = math.inf
-        self.incarnate = False  # whether the account row carries this boot's id
         self._waiting_since = 0.0
         path = folder / FILE
         try:
@@ -211,17 +205,6 @@ class Database:
             raise NoAccount
         return modseq
 
-    def meet_incarnation(self, tx: Transaction) -> None:
-        """The first write of this handle: where the machine has been restarted since, leave the gap."""
-        found = tx.row("SELECT incarnation FROM account WHERE account = ?", _ACCOUNT)
-        if found and found[0] != boot_id():
-            tx.run(
-                "UPDATE account SET modseq = modseq + ?, incarnation = ? WHERE account = ?",
-                GAP,
-                boot_id(),
-                _ACCOUNT,
-            )
-
     def roll_back(self) -> None:
         # After some errors (a full disk among them) SQLite has rolled back by itself.
         if self.connection.in_transaction:
@@ -271,10 +254,9 @@ def empty(first: Iterable[str], migrations: Iterable[Iterable[str]], application
 def introduce(tx: Transaction, account: int) -> None:
     """The account's own row; `tx` knows its prefix from here on."""
     tx.run(
-        "INSERT INTO account VALUES (?, ?, ?, ?, 1, 0, 1, ?, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0)",
+        "INSERT INTO account VALUES (?, ?, '', ?, 1, 0, 1, ?, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0)",
         _ACCOUNT,
         account,
-        boot_id(),
         lineage(),
         tx.now,
     )
