@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+from pillarbox.imap.wire import charset
 from pillarbox.imap.wire.limits import STATUS_TEXT
 from pillarbox.imap.wire.strings import Kind, quoted
 from pillarbox.model.errors import Code
@@ -28,13 +29,6 @@ class Mark(Enum):
     READ_WRITE = "READ-WRITE"
     UIDNOTSTICKY = "UIDNOTSTICKY"
     UIDREQUIRED = "UIDREQUIRED"  # RFC 9586 3
-
-
-@dataclass(frozen=True, slots=True)
-class BadCharset:
-    """The charsets that are supported; () leaves the list out."""
-
-    charsets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +144,6 @@ class UrlMech:
 ResponseCode = (
     Code
     | Mark
-    | BadCharset
     | CapabilityCode
     | PermanentFlags
     | UidNext
@@ -232,11 +225,11 @@ def _text(text: str) -> str:
 
 def _code(code: ResponseCode) -> str:
     match code:
+        case Code.BADCHARSET:
+            return f"BADCHARSET ({' '.join(charset.NAMES)})"  # RFC 9051 7.1
         case Code() | Mark():
             name: str = code.value
             return name
-        case BadCharset(charsets):
-            return f"BADCHARSET ({' '.join(charsets)})" if charsets else "BADCHARSET"
         case CapabilityCode(names):
             return f"CAPABILITY {' '.join(names)}"
         case PermanentFlags(flags):

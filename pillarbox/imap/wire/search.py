@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pillarbox.imap.wire.charset import codec_of
 from pillarbox.imap.wire.esearch import Returning, maybe_returning
 from pillarbox.imap.wire.reader import Reader
-from pillarbox.imap.wire.search_key import codec_of, parse_program
+from pillarbox.imap.wire.search_key import parse_program
 from pillarbox.imap.wire.strings import Kind
 from pillarbox.model.search import Key, leaves
 

@@ -13,36 +13,12 @@ from collections.abc import Callable
 from pillarbox.imap.wire.limits import SEARCH_DEPTH, SEARCH_KEYS
 from pillarbox.imap.wire.reader import Reader
 from pillarbox.model import flags, ids, search
-from pillarbox.model.errors import Code, PeerSyntax, Refused
+from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.search import Key, Not
 
 Leaf = Callable[[Reader, str], Key]  # reads what follows the key's name; the str is the charset's codec
 
-# What SEARCH CHARSET may name: text encodings, by the names mail uses for them (IANA charset registry).
-# Python knows more codecs, but some of those are no charsets (rot13) or can be made to explode (punycode).
-_CODECS = {
-    "US-ASCII": "ascii",
-    "ASCII": "ascii",
-    "UTF8": "utf-8",
-    "KS_C_5601-1987": "euc-kr",
-}
-_SAME_NAME = (
-    "UTF-8 UTF-16 UTF-16BE UTF-16LE KOI8-R KOI8-U TIS-620 GB2312 GBK GB18030 BIG5 BIG5-HKSCS EUC-KR EUC-JP "
-    "SHIFT_JIS ISO-2022-JP ISO-2022-JP-1 ISO-2022-JP-2 ISO-2022-KR"
-)
-_CODECS.update((name, name) for name in _SAME_NAME.split())
-_CODECS.update((f"ISO-8859-{part}", f"iso8859-{part}") for part in range(1, 17) if part != 12)
-_CODECS.update((f"WINDOWS-{page}", f"cp{page}") for page in range(1250, 1259))
-
 _AND, _OR, _NOT = "and", "or", "not"
-
-
-def codec_of(charset: str) -> str:
-    """The codec for a charset name in capitals. RFC 9051 6.4.4: an unknown one is answered NO, not BAD."""
-    codec = _CODECS.get(charset)
-    if codec is None:
-        raise Refused("SEARCH does not know this charset", Code.BADCHARSET)
-    return codec
 
 
 class _Open:

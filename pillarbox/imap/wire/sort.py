@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from pillarbox.imap.wire.charset import codec_of
 from pillarbox.imap.wire.limits import SORT_CRITERIA
 from pillarbox.imap.wire.reader import Reader
 from pillarbox.imap.wire.search import Search
-from pillarbox.imap.wire.search_key import codec_of, parse_program
+from pillarbox.imap.wire.search_key import parse_program
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.search import Key
 from pillarbox.model.sorting import Criterion, SortKey

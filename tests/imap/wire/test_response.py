@@ -1,9 +1,9 @@
 import pytest
 
+from pillarbox.imap.wire.charset import NAMES
 from pillarbox.imap.wire.encode import encode
 from pillarbox.imap.wire.response import (
     AppendUid,
-    BadCharset,
     CapabilityCode,
     Continue,
     HighestModseq,
@@ -31,8 +31,7 @@ RESPONSES = [
     (ok(None, "Ready", CapabilityCode(("IMAP4rev2", "IDLE"))), b"* OK [CAPABILITY IMAP4rev2 IDLE] Ready\r\n"),
     (no(b"b", "Not this", Code.AUTHENTICATIONFAILED), b"b NO [AUTHENTICATIONFAILED] Not this\r\n"),
     (no(b"b", "No", Code.UNKNOWN_CTE), b"b NO [UNKNOWN-CTE] No\r\n"),
-    (no(b"b", "No", BadCharset()), b"b NO [BADCHARSET] No\r\n"),
-    (no(b"b", "No", BadCharset(("US-ASCII", "UTF-8"))), b"b NO [BADCHARSET (US-ASCII UTF-8)] No\r\n"),
+    (no(b"b", "No", Code.BADCHARSET), f"b NO [BADCHARSET ({' '.join(NAMES)})] No\r\n".encode()),
     (bad(None, "Empty command line"), b"* BAD Empty command line\r\n"),
     (bad(b"c", "What?", Code.CLIENTBUG), b"c BAD [CLIENTBUG] What?\r\n"),
     (bye("Autologout"), b"* BYE Autologout\r\n"),
@@ -88,6 +87,6 @@ def test_text_never_breaks_out_of_its_line(text, spelled):
     assert encode(no(b"a", text), REV1) == b"a NO " + spelled + b"\r\n"
 
 
-@pytest.mark.parametrize("code", [*Code, *Mark])
+@pytest.mark.parametrize("code", sorted({*Code, *Mark} - {Code.BADCHARSET}, key=str))
 def test_every_code_is_spelled_as_the_rfcs_do(code):
     assert encode(ok(None, "x", code), REV1) == f"* OK [{code.value}] x\r\n".encode()

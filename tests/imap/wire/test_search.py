@@ -236,10 +236,10 @@ def test_needles_are_decoded(reads, charset, octets):
 
 
 def test_every_charset_that_is_known_decodes():
-    from pillarbox.imap.wire.search_key import _CODECS
+    from pillarbox.imap.wire.charset import NAMES, codec_of
 
-    for charset in _CODECS:
-        needle = "abc".encode(_CODECS[charset])
+    for charset in NAMES:
+        needle = "abc".encode(codec_of(charset))
         pieces = [b"a SEARCH CHARSET %b BODY {%d}" % (charset.encode(), len(needle)), needle, b""]
         if b"\0" not in needle:
             assert parse(pieces).command.key == Body("abc")
