@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pillarbox.imap.matching import readings
 from pillarbox.imap.wire.reader import Reader
 from pillarbox.imap.wire.search_key import parse_program
+from pillarbox.store.query.planner import readings
 from tests.imap.conftest import Play, World
 
 MAIL = b"Subject: x\r\n\r\n" + b"some text to look through\r\n" * 400

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pillarbox.imap import results, telling, view
 from pillarbox.imap.commands.search import look, modseq_of, require_charset_allowed, save
-from pillarbox.imap.matching import SLICE, Matcher
+from pillarbox.imap.matching import Matcher
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.progress import Progress
 from pillarbox.imap.view import View
@@ -28,6 +28,7 @@ from pillarbox.model.names import parent
 from pillarbox.model.search import Key, Modseq, settled
 from pillarbox.store import flags, mailboxes, watching
 from pillarbox.store.mailboxes import MailboxRow
+from pillarbox.store.turns import SLICE
 from pillarbox.store.watching import Picture
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pillarbox.imap import results, telling, view
-from pillarbox.imap.matching import Matcher, readings
+from pillarbox.imap.matching import Matcher
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.progress import Progress
 from pillarbox.imap.view import View
@@ -19,6 +19,7 @@ from pillarbox.model.errors import PeerSyntax, Refused
 from pillarbox.model.masks import Mask
 from pillarbox.model.numbers import runs_of
 from pillarbox.model.search import Modseq, settled
+from pillarbox.store.query.planner import readings
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session

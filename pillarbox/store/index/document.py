@@ -1,7 +1,8 @@
 """What is indexed of one message: its folded text as octets, by field.
 
 The header is one line for each field, "NAME: TEXT", as SEARCH TEXT sees it; the body one line for each of
-its texts. Folded text has no line ends, so no needle is found across two lines.
+its texts. Folded text has no line ends, so no needle is found across two lines, and no NUL, which marks the
+lines of fields whose names are no names: folded they might look like others.
 """
 
 from __future__ import annotations
@@ -54,14 +55,15 @@ def plain(name: str) -> bool:
     return _PLAIN.fullmatch(name) is not None
 
 
-def start_of(name: str) -> str:
-    """What the line of a field begins with."""
-    return _remembered(name)[0] if len(name) <= REMEMBERED else _of_name(name)[0]
+def start_of(name: str) -> bytes:
+    """What the line of a field begins with; its name is `plain`."""
+    return encode(_of_name(name)[0])
 
 
 def _of_name(name: str) -> tuple[str, bytes]:
     """What a line begins with, and what is listed among the names."""
-    return f"{fold_text(name)}: ", encode(name) if plain(name) else ODD
+    start = f"{fold_text(name)}: "
+    return (start, encode(name)) if plain(name) else (f"\0{start}", ODD)
 
 
 _remembered = lru_cache(maxsize=4096)(_of_name)
@@ -90,15 +92,16 @@ def has_line(header: bytes, start: bytes, needle: bytes, begin: int = 0, end: in
     """Whether a line of `header`, as a document has it, begins with `start` and has `needle` after that."""
     if end is None:
         end = len(header)
+    if not needle:
+        return header.startswith(start, begin, end) or header.find(b"\n" + start, begin, end) >= 0
     at = header.find(needle, begin, end)
     while at >= 0:
-        line = max(header.rfind(b"\n", begin, at) + 1, begin)
-        if header.startswith(start, line):
-            if at >= line + len(start):
-                return True
-            at = header.find(needle, at + 1, end)  # in the name itself
-        else:
+        line = header.rfind(b"\n", begin, at) + 1 or begin
+        if not header.startswith(start, line):
             at = header.find(b"\n", at, end)
-            if at >= 0:
-                at = header.find(needle, at, end)
+            if at < 0:
+                return False
+        elif at >= line + len(start):
+            return True
+        at = header.find(needle, at + 1, end)  # from here on, or it was in the name itself
     return False

@@ -46,12 +46,12 @@ class Listed(Protocol):
 
 @dataclass(slots=True)
 class Answer:
-    """Numbers of messages in the segment: `sure` ones, and others that have to be looked into. `odd` are
-    those of which their own bytes must be asked, because their fields have odd names."""
+    """Numbers of messages in the segment: `sure` ones, others that have to be looked into, and others of
+    which the message itself must be asked."""
 
     sure: set[int] = field(default_factory=set)
     maybe: set[int] = field(default_factory=set)
-    odd: set[int] = field(default_factory=set)
+    unknown: set[int] = field(default_factory=set)
 
 
 def in_fields(segment: Listed, fields: Sequence[Field], needle: str) -> Steps[Answer]:
@@ -68,15 +68,13 @@ def in_fields(segment: Listed, fields: Sequence[Field], needle: str) -> Steps[An
 
 def in_named(segment: Listed, name: str, needle: str) -> Steps[Answer]:
     """In a header field of this lower-case name; with the empty needle, in any that there is."""
-    odd = set(_whole(segment, ODD))
     if not plain(name):
-        return Answer(odd=odd)
+        return Answer(unknown=set(_whole(segment, ODD)))
     named = set(_whole(segment, encode(name)))
     if not needle:
-        return Answer(sure=named - odd, odd=odd)
-    runs = runs_of(encode(needle))
-    found = yield from _in_field(segment, Field.HEADER, runs)
-    return Answer(maybe=((found.sure | found.maybe) & named) - odd, odd=odd)
+        return Answer(sure=named)
+    found = yield from _in_field(segment, Field.HEADER, runs_of(encode(needle)))
+    return Answer(maybe=(found.sure | found.maybe) & named)
 
 
 def _whole(segment: Listed, name: bytes) -> Iterable[int]:

@@ -41,12 +41,12 @@ class Moved(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A group of messages: where each one's texts end, and the texts asked for."""
+class Texts:
+    """A group of messages: where the texts of each end, and the texts asked for."""
 
     last: int
     places: Places
-    text: bytes
+    texts: tuple[bytes, ...]
 
 
 class Memory:
@@ -198,16 +198,17 @@ class Reader:
 
         return cast("array[int]", self._memory.get((self._serial, 3, number, chunk), read))
 
-    def text(self, email: int, column: str) -> Text | None:
-        """The group in which this email's text is; `column` is header or body."""
+    def texts(self, email: int, columns: str) -> Texts | None:
+        """The group in which this email's texts are; `columns` are "header", "body" or both."""
         rows = self._rows(
-            f"SELECT last, places, {column} FROM text WHERE account = ? AND id <= ? ORDER BY id DESC LIMIT 1",
+            f"SELECT last, places, {columns} FROM text WHERE account = ? AND id <= ?"
+            " ORDER BY id DESC LIMIT 1",
             *(ACCOUNT, email),
         )
         if not rows or rows[0][0] < email:
             return None
-        last, places, packed = rows[0]
-        return Text(last, places_of(places), decompress(packed))
+        last, places, *packed = rows[0]
+        return Texts(last, places_of(places), tuple(map(decompress, packed)))
 
     def _one(self, sql: str, number: int) -> tuple[bytes, ...]:
         rows = self._rows(sql, ACCOUNT, number)
@@ -218,8 +219,10 @@ class Reader:
     def _rows(self, sql: str, *args: Any) -> list[Any]:
         try:
             return self._database.rows(sql, *args)
-        except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
+        except (apsw.CorruptError, apsw.NotADBError) as error:
             raise Damaged from error
+        except apsw.Error as error:
+            raise Moved from error  # just begun, closed by another search, or locked: to be looked at again
 
     def close(self) -> None:
         self._database.close()

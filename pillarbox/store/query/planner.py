@@ -1,0 +1,115 @@
+"""Going through a search tree: what is cheap first, and the rest only for what is left.
+
+`Planner.among(key, candidates)` gives the part of the candidates that matches, as a mask (`model.masks`):
+AND goes from cheap to dear, OR passes on what no branch has matched yet.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from pillarbox.model import masks, search
+from pillarbox.model.errors import Code, Refused
+from pillarbox.model.masks import NONE, Mask
+from pillarbox.store.index.document import OWN
+from pillarbox.store.query import rows
+from pillarbox.store.query.plan import Plan, Step, spell
+from pillarbox.store.query.scope import Scope
+from pillarbox.store.query.texts import Texts
+from pillarbox.store.turns import Turns
+
+if TYPE_CHECKING:
+    from pillarbox.store.store import Store
+
+MOST_TEXTS = 2_000  # text keys of one search: each can cost milliseconds
+STEPS = 1_000  # remembered for who asks for the plan
+
+_ROWS, _FIELD, _HEADER, _TEXT = 1, 2, 3, 4
+_OF_ROWS = (search.Size, search.Day, search.Instant, search.EmailId, search.ThreadId)
+
+
+def cost(key: search.Key) -> tuple[int, int]:
+    """Roughly how dear a key is, so that the dear ones see few candidates. Of text keys the shorter needle
+    is the dearer one: it leaves more."""
+    match key:
+        case search.And() | search.Or():
+            return max(map(cost, key.keys), default=(0, 0))
+        case search.Not():
+            return cost(key.key)
+        case search.Header():
+            return _FIELD if key.name in OWN else _HEADER, -len(key.needle)
+        case search.Body() | search.Text():
+            return _TEXT, -len(key.needle)
+    return (_ROWS, 0) if isinstance(key, _OF_ROWS) else (0, 0)
+
+
+def readings(key: search.Key) -> int:
+    """How many keys in it are answered by reading messages or their rows."""
+    return sum(cost(leaf)[0] > 0 for leaf in search.leaves(key))
+
+
+class Planner:
+    """One search of one mailbox. `plan` tells afterwards how it went."""
+
+    def __init__(self, store: Store, scope: Scope) -> None:
+        self._store = store
+        self._scope = scope
+        self._turns = Turns()
+        self._texts = Texts(store, scope, self._turns)
+        self._steps: list[Step] = []
+
+    @property
+    def plan(self) -> Plan:
+        snapshot = self._texts.snapshot
+        indexed = len(snapshot.segments) if snapshot is not None else None
+        return Plan(tuple(self._steps), indexed, self._texts.behind)
+
+    async def find(self, key: search.Key, candidates: Mask) -> Mask:
+        """The candidates that match. Refused when there is too much to look for."""
+        texts = sum(
+            isinstance(leaf, search.Header | search.Body | search.Text) for leaf in search.leaves(key)
+        )
+        if texts > MOST_TEXTS:
+            raise Refused(f"A search may look for {MOST_TEXTS} texts at once", Code.LIMIT)
+        return await self.among(key, candidates)
+
+    async def among(self, key: search.Key, candidates: Mask) -> Mask:
+        if not candidates:
+            return NONE
+        match key:
+            case search.All():
+                return candidates
+            case search.And():
+                for one in sorted(key.keys, key=cost):
+                    candidates = await self.among(one, candidates)
+                return candidates
+            case search.Or():
+                found = NONE
+                for one in sorted(key.keys, key=cost):
+                    found |= await self.among(one, candidates & ~found)
+                return found
+            case search.Not():
+                return candidates & ~await self.among(key.key, candidates)
+            case search.Header() | search.Body() | search.Text():
+                found, step = await self._texts.matching(key, candidates)
+                self._remember(step)
+                return found
+        since = time.monotonic()
+        known = self._scope.known(key)
+        if known is not None:
+            found = candidates & known
+            by = "memory"
+            await self._turns.take()
+        else:
+            decided = rows.deciding(key)
+            assert decided is not None, key
+            found = await rows.matching(self._store, self._scope, self._turns, *decided, candidates)
+            by = "rows"
+        seconds = time.monotonic() - since
+        self._remember(Step(spell(key), by, masks.size(candidates), masks.size(found), seconds=seconds))
+        return found
+
+    def _remember(self, step: Step) -> None:
+        if len(self._steps) < STEPS:
+            self._steps.append(step)

@@ -1,0 +1,24 @@
+"""Where is searched: a mailbox as somebody sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pillarbox.model.actors import Actor
+from pillarbox.model.column import Column
+from pillarbox.model.masks import Mask
+from pillarbox.model.search import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """`known` answers the keys that are decided by what the caller has in memory (flags, numbers, UIDs,
+    mod-sequences), None for all others. `told` hears how many messages have been looked at."""
+
+    account: int
+    actor: Actor
+    mailbox: int
+    uids: Column
+    known: Callable[[Key], Mask | None]
+    told: Callable[[int], None] = lambda messages: None
