@@ -139,12 +139,12 @@ def _linked(mail: Mail) -> Work[list[int]]:
                     node = nodes[reference] = len(parents)
                     parents.append(-1)
                     fertile.append(0)
-                if last >= 0 and parents[node] < 0 and not (fertile[node] and descends(last, node)):
+                if -1 < last != node and parents[node] < 0 and not (fertile[node] and descends(last, node)):
                     parents[node] = last
                     fertile[last] = 1
                 last = node
         parents[index] = -1  # what others say of its parent gives way to what it says itself
-        if last >= 0 and last != index and not (fertile[index] and descends(last, index)):
+        if -1 < last != index and not (fertile[index] and descends(last, index)):
             parents[index] = last
             fertile[last] = 1
     return parents

@@ -95,6 +95,8 @@ def _year(digits: bytes) -> int:
     """RFC 5322 4.3: two digits below 50 are 20xx, other two and three digits count from 1900."""
     year = int(digits)
     if len(digits) >= 4:
+        if year < 1900:  # RFC 5322 3.3: there are none
+            raise ValueError(year)
         return year
     return year + 2000 if len(digits) == 2 and year < 50 else year + 1900
 

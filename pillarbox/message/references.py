@@ -31,13 +31,14 @@ def message_id(value: bytes) -> bytes:
 
 @lru_cache(maxsize=MEMO_ENTRIES)
 def _remembered(value: bytes) -> tuple[bytes, ...]:
-    return _distinct(message_ids(value))
+    return _bounded(message_ids(value))
 
 
-def _distinct(ids: list[bytes]) -> tuple[bytes, ...]:
-    ids = list(dict.fromkeys(ids))
+def _bounded(ids: list[bytes]) -> tuple[bytes, ...]:
+    """All of them, also where one comes twice: the last one is the parent."""
     if len(ids) > MAX_REFERENCES:
-        # RFC 5256 needs the chain's ends most: its root names the thread, its tail the parent.
+        # Deviates: RFC 5256 3 (REFERENCES, 1.A) links all ids of a References field. Of more than a hundred
+        # the chain's ends are kept: its root names the thread, its tail the parent.
         ids = [ids[0], *ids[1 - MAX_REFERENCES :]]
     return tuple(ids)
 
@@ -45,7 +46,7 @@ def _distinct(ids: list[bytes]) -> tuple[bytes, ...]:
 def references(refs: bytes | None, in_reply_to: bytes | None) -> tuple[bytes, ...]:
     """RFC 5256 5 (REFERENCES, step 1): the ids of References; without any, the first of In-Reply-To."""
     if refs:
-        found = _remembered(refs) if len(refs) <= MEMO_KEY else _distinct(message_ids(refs))
+        found = _remembered(refs) if len(refs) <= MEMO_KEY else _bounded(message_ids(refs))
         if found:
             return found
     return tuple(message_ids(in_reply_to)[:1]) if in_reply_to else ()

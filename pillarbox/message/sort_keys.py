@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pillarbox.message.addresses import first_address
 from pillarbox.message.collation import UNREADABLE
-from pillarbox.message.decode import header_octets, header_text, known_charset
+from pillarbox.message.decode import guess, header_octets, header_text, known_charset
 from pillarbox.message.limits import MAX_FIELD, MEMO_ENTRIES, MEMO_KEY
 from pillarbox.message.subject import base_subject
 
@@ -77,11 +77,12 @@ def _find(value: bytes) -> tuple[bytes, bytes]:
     address = first_address(value)
     if address is None:
         return b"", b""
-    mailbox = _text(address.mailbox or b"")
+    # RFC 2047 5 (3): what looks like an encoded word in an address is none. A group's name is a phrase.
+    mailbox = _text(address.mailbox or b"") if address.host is None else _utf8(guess(address.mailbox or b""))
     # RFC 5957 3: the name if there is one that is not empty, else mailbox@host, else the mailbox.
     display = _text(address.name or b"")
     if not display:
-        display = mailbox if address.host is None else mailbox + b"@" + _text(address.host)
+        display = mailbox if address.host is None else mailbox + b"@" + _utf8(guess(address.host))
     return mailbox, display
 
 

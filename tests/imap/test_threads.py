@@ -198,7 +198,7 @@ letters = st.lists(
     st.builds(
         Letter,
         st.one_of(ids, st.just("")),
-        st.lists(ids, max_size=5, unique=True),
+        st.lists(ids, max_size=5),
         st.integers(0, 5),
         st.sampled_from(["", "x", "y"]),
         st.booleans(),

@@ -21,6 +21,8 @@ def keys(*fields: bytes) -> SortKeys:
         (b"=?utf-8?q?=C3?= <j@example.org>", b"j", b"\xff\xc3"),
         (b"=?utf-8?q??= <j@example.org>", b"j", b"j@example.org"),
         (b"ada@example.org (Ada)", b"ada", b"Ada"),
+        (b"=?utf-8?q?ada?=@example.org", b"=?utf-8?q?ada?=", b"=?utf-8?q?ada?=@example.org"),
+        (b"=?utf-8?q?t=C3=A9am?=: ada@example.org;", b"t\xc3\xa9am", b"t\xc3\xa9am"),
         (b"team: ada@example.org, bob@example.org;", b"team", b"team"),
         (b"Ada", b"Ada", b"Ada@MISSING_DOMAIN"),
         (b"J\xf6rg <j\xf6rg@example.org>", b"j\xc3\xb6rg", b"J\xc3\xb6rg"),
