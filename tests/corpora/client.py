@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from tests.oracle import PASSWORD
 
@@ -30,11 +31,15 @@ class Client:
         self.stream.close()
         self.socket.close()
 
-    def append(self, mailbox: bytes, messages: list[bytes], *, binary: bool = False) -> None:
-        """One APPEND of all the messages, in literals that do not wait."""
+    def append(
+        self, mailbox: bytes, messages: list[bytes], *, binary: bool = False, dates: Sequence[bytes] = ()
+    ) -> None:
+        """One APPEND of all the messages, in literals that do not wait; `dates` are quoted."""
         tag = self._tag()
         pieces = [tag + b" APPEND " + mailbox]
-        for message in messages:
+        for message, date in zip_longest(messages, dates):
+            if date is not None:
+                pieces.append(b" " + date)
             pieces += [b" %b{%d+}\r\n" % (b"~" if binary else b"", len(message)), message]
         self.socket.sendall(b"".join([*pieces, b"\r\n"]))
         self._until(tag)
