@@ -32,7 +32,7 @@ from pillarbox.imap.settings import MAX_BAD, MAX_BAD_BEFORE_LOGIN, Settings
 from pillarbox.imap.table import BY_NUMBER, TABLE, Row, State
 from pillarbox.imap.view import View
 from pillarbox.imap.wire import limits
-from pillarbox.imap.wire.command import parse, split, unknown
+from pillarbox.imap.wire.command import arguments, split, unknown
 from pillarbox.imap.wire.encode import Response, encode
 from pillarbox.imap.wire.literal import literal_at_end
 from pillarbox.imap.wire.multisearch import Multisearch
@@ -372,7 +372,7 @@ class Session:
             row = self._rows.get(head.name)
             if row is None:
                 raise PeerSyntax(f"{head.name} is not allowed now" if head.name in TABLE else unknown(head))
-            command = parse(pieces, self.kind.utf8, head).command
+            command = arguments(pieces, self.kind.utf8, head)
             if isinstance(command, Search | Multisearch | Sort | Thread) and command.mentions(Sequence):
                 row = BY_NUMBER.get(row.name, row)
             if row.numbers and self.kind.uid_only:

@@ -10,7 +10,8 @@ from pillarbox.store.objects import File
 from pillarbox.store.staged import Place
 from pillarbox.store.tx import Tx
 
-_ROW = "SELECT size, place, dict, frames, data FROM blob WHERE account = ? AND id = ?"
+COLUMNS = ("place", "dict", "frames", "data")  # of `emails.COLUMNS`: what a blob is opened with
+_ROW = f"SELECT size, {', '.join(COLUMNS)} FROM blob WHERE account = ? AND id = ?"
 
 
 class Blob:
@@ -35,6 +36,9 @@ class Blob:
         end = min(end, self.size)
         if start >= end:
             return b""
+        if len(self._index) == 1:
+            frame = self._frame(0)
+            return frame if end - start == self.size else frame[start:end]
         pieces = []
         number = compress.frame_at(self._index, start)
         while start < end:
@@ -69,14 +73,31 @@ def open_blob(tx: Tx, blob: int) -> Blob:
     row = tx.row(_ROW, tx.account, blob)
     if row is None:
         raise _erased()
-    size, place, dictionary, frames, data = row
+    found = of_row(tx, blob, *row)
+    if found is None:
+        raise _erased()
+    return found
+
+
+def of_row(
+    tx: Tx,
+    blob: int,
+    size: int,
+    place: int | None,
+    dictionary: int,
+    frames: bytes | None,
+    data: bytes | None,
+) -> Blob | None:
+    """The blob that these columns say; None when it has been erased, with its row or only its file."""
+    if place is None:
+        return None
     file = None
     if place == Place.FILE:
         try:
             file = tx.file(blob)
-        except FileNotFoundError as error:
-            raise _erased() from error
-    stored = file.size if file is not None else len(data)
+        except FileNotFoundError:
+            return None
+    stored = file.size if file is not None else len(data or b"")
     return Blob(size, dictionary, compress.unpack(frames, size, stored), data, file)
 
 

@@ -22,7 +22,8 @@ from pillarbox.store.tx import Tx
 if TYPE_CHECKING:
     from pillarbox.message.derive import Derived
 
-# What `rows` can be asked for, and where it stands: m = the message, e = its email, k = its keys.
+# What `rows` can be asked for, and where it stands: m = the message, e = its email, k = its keys,
+# b = its blob.
 COLUMNS = {
     **dict.fromkeys(("uid", "email", "flag_set", "modseq", "created"), "m"),
     **dict.fromkeys(("internal_at", "internal_tz", "saved_at", "size"), "m"),
@@ -30,6 +31,7 @@ COLUMNS = {
     **dict.fromkeys(("envelope", "structure", "offsets", "preview"), "e"),
     **dict.fromkeys(("is_reply", "base_subject", "sender", "recipient", "cc", "subject"), "k"),
     **dict.fromkeys(("from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display"), "k"),
+    **dict.fromkeys(("place", "dict", "frames", "data"), "b"),
 }
 _KEYS = (
     *("is_reply", "base_subject", "from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display"),
@@ -131,10 +133,12 @@ def _statement(columns: tuple[str, ...], with_buried: bool) -> str:
     listed = ", ".join(f"{COLUMNS[column]}.{column}" for column in columns)
     tables = {COLUMNS[column] for column in columns}
     joins = ""
-    if "e" in tables:
+    if tables & {"e", "b"}:
         joins += " JOIN email e ON e.account = m.account AND e.id = m.email"
     if "k" in tables:
         joins += " JOIN email_key k ON k.account = m.account AND k.email = m.email"
+    if "b" in tables:
+        joins += " LEFT JOIN blob b ON b.account = e.account AND b.id = e.blob"
     where = "WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?"
     if with_buried:
         narrow = "account, " + ", ".join(column for column, table in COLUMNS.items() if table == "m")

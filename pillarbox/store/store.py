@@ -92,7 +92,7 @@ class Store:
         self, account: int, verb: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `verb` on one snapshot."""
-        patience = _Patience()
+        patience: _Patience | None = None
         while True:
             try:
                 handle = self._handles.get(account)
@@ -102,6 +102,7 @@ class Store:
                 with handle.database.transaction(write=False) as tx:
                     return verb(tx, *args, **kwargs)
             except Busy as busy:
+                patience = patience or _Patience()
                 await patience.wait(busy)
             except Refused as refused:
                 self._look_into(account, refused)

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import TYPE_CHECKING, Any
 
 from pillarbox.imap import objectid, resync, telling, view
@@ -31,7 +30,6 @@ from pillarbox.model.flags import SEEN
 from pillarbox.model.numbers import MAX_NUMBER, Runs, runs
 from pillarbox.model.search import Saved
 from pillarbox.store import blobs, emails, flags
-from pillarbox.store.blobs import Blob
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
@@ -42,6 +40,8 @@ if TYPE_CHECKING:
 FROM_VIEW = 2000  # messages rendered at once: a millisecond
 ROWS = 400  # rows read at once
 BODIES = 32  # messages opened at once
+
+Body = tuple[Plan, bytes, tuple[Any, ...]]  # the head of a line, and the row that its octets are found with
 
 
 async def fetch(session: Session, tag: bytes, command: wire.Fetch) -> Outcome:
@@ -63,10 +63,12 @@ async def fetch(session: Session, tag: bytes, command: wire.Fetch) -> Outcome:
             data += (Vanished(gone, earlier=True),)
         # RFC 9394 3.4: of the page, not a page of the changed.
         chosen = await resync.changed(session.selected, chosen, since, where)
-    done = f"{'UID ' if command.uid else ''}FETCH completed"
+    done = "UID FETCH completed" if command.uid else "FETCH completed"
     if not chosen:
         return Done(done, data=data)
     answer = Answer(session, command.items, chosen, uid=command.uid, modseq=since is not None)
+    if not data and (lines := await answer.whole()) is not None:
+        return Done(done, told=lines)
     return Done(done, data=data, stream=answer.pieces())
 
 
@@ -109,29 +111,62 @@ class Answer:
         self._plan = self._planned()
         self._missing = False  # some message has been erased
 
+    async def whole(self) -> bytes | None:
+        """The answer as one piece where it is short and nothing has to be told first: to have it pulled costs
+        as much again as to make it. None: it has to be pulled."""
+        plan = self._plan
+        if self._sees or view.count(self._chosen) > (1 if plan.bodies else ROWS):
+            return None
+        lines = b""
+        for batch in _batches(self._session.selected, self._chosen, ROWS):
+            if plan.from_view:
+                lines += self._from_view(batch)
+            elif not plan.bodies:
+                lines += await self._metadata(batch)
+            else:
+                for body in await self._opened(plan, batch):
+                    line = await _line(*body)
+                    if not isinstance(line, bytes):
+                        return None
+                    lines += line
+        return None if self._missing else lines
+
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         plan = self._plan
-        if plan.bodies:
-            size, render = BODIES, self._bodies
-        elif plan.from_view:
-            size, render = FROM_VIEW, self._from_view
-        else:
-            size, render = ROWS, self._metadata
+        size = BODIES if plan.bodies else FROM_VIEW if plan.from_view else ROWS
         for batch in _batches(self._session.selected, self._chosen, size):
-            async with aclosing(render(batch)) as lines:
-                async for piece in lines:
-                    yield piece
+            if plan.from_view:
+                yield self._from_view(batch)
+            elif not plan.bodies:
+                yield await self._metadata(batch)
+            else:
+                changed = False
+                if self._sees:
+                    told, changed = await self._see(batch)
+                    if told:
+                        yield told
+                # RFC 9051 6.4.5: flags that this FETCH itself has changed are part of its response.
+                for body in await self._opened(self._planned(flags=True) if changed else plan, batch):
+                    line = await _line(*body)
+                    if isinstance(line, bytes):
+                        yield line
+                    else:
+                        for piece in line:
+                            yield piece
         if self._missing:
             # RFC 9051 7.1 (EXPUNGEISSUED), RFC 2180 4.1.3: those that are still there have been sent.
             raise Refused("Some of the messages have been erased", Code.EXPUNGEISSUED)
 
-    async def _from_view(self, batch: Batch) -> AsyncGenerator[bytes, None]:
-        columns = [batch.column(_of_view(self._session.selected, name)) for name in self._plan.columns]
-        yield fetch_plan.render(
-            self._plan, batch.numbers(), columns, self._session.flag_sets.spelled(batch.recent)
-        )
+    @property
+    def _sees(self) -> bool:
+        return self._plan.sets_seen and not self._session.selected.read_only
 
-    async def _metadata(self, batch: Batch) -> AsyncGenerator[bytes, None]:
+    def _from_view(self, batch: Batch) -> bytes:
+        columns = [batch.column(_of_view(self._session.selected, name)) for name in self._plan.columns]
+        spelled = self._session.flag_sets.spelled(batch.recent)
+        return fetch_plan.render(self._plan, batch.numbers(), columns, spelled)
+
+    async def _metadata(self, batch: Batch) -> bytes:
         session = self._session
         rows = await session.store.read(
             session.account,
@@ -143,8 +178,7 @@ class Answer:
             with_buried=bool(session.selected.gone),
         )
         numbers, columns = self._aligned(self._plan, batch, rows)
-        if numbers:
-            yield fetch_plan.render(self._plan, numbers, columns, session.flag_sets.spelled(batch.recent))
+        return fetch_plan.render(self._plan, numbers, columns, session.flag_sets.spelled(batch.recent))
 
     def _aligned(
         self, plan: Plan, batch: Batch, rows: list[tuple[Any, ...]]
@@ -153,15 +187,14 @@ class Answer:
         hears of flags in the order in which they changed, and one and the same thing from all commands."""
         shown = self._session.selected
         numbers = batch.numbers()
-        uids: Sequence[int] = batch.column(shown.shown.uids)
-        if len(rows) != len(uids):
-            rows, numbers = self._picked(rows, uids, numbers)
+        complete = len(rows) == len(numbers)
+        if not complete:
+            rows, numbers = self._picked(rows, batch.column(shown.shown.uids), numbers)
+            complete = len(numbers) == count_of(batch)
         columns: list[Sequence[Any]] = list(zip(*rows))
-        complete = len(numbers) == count_of(batch)
-        for at, name in enumerate(plan.columns if rows else ()):
-            if name in ("flag_set", "modseq"):
-                values = _of_view(shown, name)
-                columns[at] = batch.column(values) if complete else [values[number - 1] for number in numbers]
+        for at in plan.of_view if rows else ():
+            values = _of_view(shown, plan.columns[at])
+            columns[at] = batch.column(values) if complete else [values[number - 1] for number in numbers]
         return numbers, columns
 
     def _picked(
@@ -174,16 +207,10 @@ class Answer:
         self._missing |= len(picked) < len(number_of)
         return picked, [number_of[row[0]] for row in picked]
 
-    async def _bodies(self, batch: Batch) -> AsyncGenerator[bytes, None]:
-        session, plan = self._session, self._plan
-        if plan.sets_seen and not session.selected.read_only:
-            told, changed = await self._see(batch)
-            if told:
-                yield told
-            if changed:
-                # RFC 9051 6.4.5: flags that this FETCH itself has changed are part of its response.
-                plan = self._planned(flags=True)
-        opened = await session.store.read(
+    async def _opened(self, plan: Plan, batch: Batch) -> Iterator[Body]:
+        """What each line of the batch is made of."""
+        session = self._session
+        rows = await session.store.read(
             session.account,
             _open,
             session.actor,
@@ -192,17 +219,9 @@ class Answer:
             plan.columns,
             bool(session.selected.gone),
         )
-        blob_of = {row[0]: blob for row, blob in opened if blob is not None}
-        numbers, columns = self._aligned(plan, batch, [row for row, blob in opened if blob is not None])
-        rows = list(zip(*columns))
-        heads = fetch_plan.heads(plan, numbers, rows, session.flag_sets.spelled(batch.recent))
-        for head, row in zip(heads, rows):
-            parts = await contents(plan.bodies, dict(zip(plan.columns, row)), blob_of[row[0]])
-            if any(isinstance(part, Stream) for part in parts):
-                for piece in _untorn(fetch_plan.pieces(plan, head, parts)):
-                    yield piece
-            else:
-                yield fetch_plan.message(plan, head, parts)  # type: ignore[arg-type]
+        numbers, columns = self._aligned(plan, batch, rows)
+        heads = fetch_plan.heads(plan, numbers, columns, session.flag_sets.spelled(batch.recent))
+        return zip(repeat(plan), heads, zip(*columns))
 
     async def _see(self, batch: Batch) -> tuple[bytes, bool]:
         """Set \\Seen where it is not set; what must be told first, and whether any flags have changed."""
@@ -245,7 +264,13 @@ def _of_view(shown: View, name: str) -> Column:
 
 def _batches(shown: View, chosen: Spans, size: int) -> Iterator[Batch]:
     """The chosen messages in portions of at most `size`; none has both `\\Recent` and other ones."""
+    if not chosen:
+        return
     border = shown.first_recent
+    (first, _), (_, last) = chosen[0], chosen[-1]
+    if last - first <= size and not first < border < last:
+        yield Batch(chosen, first >= border)
+        return
     batch: Spans = []
     room = size
     for low, high in chosen:
@@ -268,19 +293,25 @@ def _batches(shown: View, chosen: Spans, size: int) -> Iterator[Batch]:
 
 def _open(
     tx: Tx, actor: Actor, mailbox: int, runs: Runs, columns: tuple[str, ...], with_buried: bool
-) -> list[tuple[tuple[Any, ...], Blob | None]]:
-    """Rows and their blobs; None where the octets have been erased."""
-    rows = emails.rows_of(tx, actor, mailbox, runs, columns, with_buried=with_buried)
-    at = columns.index("blob")
-    opened: list[tuple[tuple[Any, ...], Blob | None]] = []
-    for row in rows:
-        try:
-            opened.append((row, blobs.open_blob(tx, row[at])))
-        except Refused as refused:
-            if refused.code is not Code.NONEXISTENT:
-                raise
-            opened.append((row, None))
+) -> list[tuple[Any, ...]]:
+    """The rows, and at the end of each its blob; without those of which the octets have been erased."""
+    blob, size, end = columns.index("blob"), columns.index("size"), len(columns)
+    opened: list[tuple[Any, ...]] = []
+    wanted = (*columns, *blobs.COLUMNS)
+    for row in emails.rows_of(tx, actor, mailbox, runs, wanted, with_buried=with_buried):
+        found = blobs.of_row(tx, row[blob], row[size], *row[end:])
+        if found is not None:
+            opened.append((*row[:end], found))
     return opened
+
+
+async def _line(plan: Plan, head: bytes, row: tuple[Any, ...]) -> bytes | Iterator[bytes]:
+    """A message's whole line; in pieces where that is too long to be held."""
+    parts = await contents(plan.bodies, dict(zip(plan.columns, row)), row[-1])
+    for part in parts:
+        if isinstance(part, Stream):
+            return _untorn(fetch_plan.pieces(plan, head, parts))
+    return fetch_plan.message(plan, head, parts)  # type: ignore[arg-type]
 
 
 def _untorn(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,9 +1,9 @@
 """FETCH and UID FETCH (RFC 9051 6.4.5). How its answer is rendered is `fetch_plan`."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from pillarbox.imap.wire.limits import FETCH_ITEMS, NUMBER, NUMBER64, SECTION_DEPTH
 from pillarbox.imap.wire.partial import Range, parse_range
@@ -58,9 +58,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class FetchItems:
-    """Macros expanded, repeats dropped, in the client's order."""
+    """Macros expanded, repeats dropped, in the client's order. `plans`: how `fetch_plan` answers them. It
+    keeps them here, because to look for one by all that is asked would take longer than to use it."""
 
     items: tuple[Item, ...]
+    plans: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def ask_for(self, what: What) -> bool:
         return any(item.what == what for item in self.items)

@@ -51,6 +51,7 @@ class Plan:
     template: bytes
     fields: tuple[Field, ...]
     by_uid: bool = False
+    of_view: tuple[int, ...] = ()  # the columns that a session's own arrays have
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,11 @@ def plan(
     for messages that have just become \\Seen (RFC 9051 6.4.5); `modseq`: MODSEQ (RFC 7162 3.1.4.1)."""
     # RFC 7162 3.2.4: what this FETCH has changed is told like any other change.
     aware = flags and kind.condstore
-    return _plan(items, kind, uid or aware, flags, modseq or aware)
+    asked = kind, uid or aware, flags, modseq or aware
+    found: Plan | None = items.plans.get(asked)
+    if found is None:
+        found = items.plans[asked] = _plan(items, *asked)
+    return found
 
 
 @lru_cache(maxsize=512)
@@ -112,6 +117,7 @@ def _plan(items: FetchItems, kind: Kind, uid: bool, flags: bool, modseq: bool) -
         line,
         tuple(fields),
         kind.uid_only,
+        tuple(at for at, name in enumerate(columns) if name in ("flag_set", "modseq")),
     )
 
 
@@ -179,18 +185,20 @@ def _preview(kind: Kind, preview: bytes) -> bytes:
 
 def render(plan: Plan, numbers: Sequence[int], columns: Sequence[Sequence[Any]], flags_of: FlagsOf) -> bytes:
     """The whole lines of a plan without `bodies`. `columns` are those of the plan, aligned with `numbers`."""
+    if not numbers:
+        return b""
     values = _values(plan, numbers, columns, flags_of)
     return (plan.template * len(numbers)) % tuple(chain.from_iterable(zip(*values)))
 
 
 def heads(
-    plan: Plan, numbers: Sequence[int], rows: Sequence[tuple[Any, ...]], flags_of: FlagsOf
+    plan: Plan, numbers: Sequence[int], columns: Sequence[Sequence[Any]], flags_of: FlagsOf
 ) -> list[bytes]:
     """The lines of a plan with `bodies`, each up to where those begin."""
-    if not rows:
+    if not numbers:
         return []
     template = plan.template
-    return [template % row for row in zip(*_values(plan, numbers, tuple(zip(*rows)), flags_of))]
+    return [template % row for row in zip(*_values(plan, numbers, columns, flags_of))]
 
 
 def message(plan: Plan, head: bytes, contents: Sequence[bytes | int | None]) -> bytes:

@@ -65,7 +65,7 @@ def test_uids_in_the_place_of_numbers():
         that = planned(items, kind, uid=True)
         assert render_rows(that, [12], [row(that)], FLAGS) == b"* 7 UIDFETCH (%b)\r\n" % spelled
     that = planned(b"BODY[]", kind, uid=True)
-    (head,) = heads(that, [12], [row(that)], FLAGS)
+    (head,) = heads(that, [12], tuple(zip(row(that))), FLAGS)
     assert message(that, head, [b"x"]) == b"* 7 UIDFETCH (BODY[] {1}\r\nx)\r\n"
 
 
@@ -73,7 +73,7 @@ def test_what_fetch_has_changed_is_told_with_its_mod_sequence():
     """RFC 7162 3.2.4"""
     for kind, spelled in ((REV1, b""), (Kind(condstore=True), b" MODSEQ (99)")):
         that = planned(b"BODY[]", kind, flags=True)
-        (head,) = heads(that, [12], [row(that)], FLAGS)
+        (head,) = heads(that, [12], tuple(zip(row(that))), FLAGS)
         uid = b"UID 7 " if spelled else b""
         assert head == b"* 12 FETCH (" + uid + b"FLAGS (\\Seen)" + spelled + b" "
 
@@ -169,14 +169,14 @@ BODIES = [
 @pytest.mark.parametrize(("items", "contents", "spelled"), BODIES)
 def test_bodies(items, contents, spelled):
     that = planned(items)
-    (head,) = heads(that, [3], [row(that)], FLAGS)
+    (head,) = heads(that, [3], tuple(zip(row(that))), FLAGS)
     assert message(that, head, contents) == spelled
     assert b"".join(pieces(that, head, contents)) == spelled
 
 
 def test_bodies_in_pieces():
     that = planned(b"(UID BODY[] BODY[TEXT] BINARY[1] BODY[1])")
-    (head,) = heads(that, [3], [row(that)], FLAGS)
+    (head,) = heads(that, [3], tuple(zip(row(that))), FLAGS)
     contents = [Stream(4, [b"a\0", b"bc"]), b"t", Stream(3, iter([b"\0", b"xy"])), Stream(0, [])]
     assert list(pieces(that, head, contents)) == [
         b"* 3 FETCH (UID 7 BODY[] {4}\r\n",
