@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pillarbox.app import accounts, folder
+from pillarbox.app import accounts, folder, indexing
 from pillarbox.app.config import Config, ConfigError
 from pillarbox.app.wiring import PROTOCOLS, Core, Report
 from pillarbox.app.working import Working, working
@@ -139,10 +139,11 @@ def foundation(config: Config, tell: Tell) -> Iterator[Foundation]:
 
 @asynccontextmanager
 async def keeping(parts: Core, tell: Tell) -> AsyncIterator[None]:
-    """What one process of a server does for all: accounts are kept tidy while the context lasts."""
+    """What one process of a server does for all: accounts are kept tidy and their indexes up while the
+    context lasts."""
     for prefix in await accounts.finish_deleting(parts.directory, parts.store):
         tell("account erased", account=f"{prefix:08x}")
-    async with upkeep.running(parts.store):
+    async with upkeep.running(parts.store), indexing.running(parts.store, tell):
         yield
 
 

@@ -11,22 +11,19 @@ server begins while one of them is left.
 """
 
 import asyncio
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import IO
 
-import pillarbox
 from pillarbox.app.config import Config
 from pillarbox.app.log import Form
 from pillarbox.app.orders import Adopt, Adopted, Answer, Begin, Channel, Failed, Hurry, Order, Ready, Stop
 from pillarbox.app.serve import FirstAccount, Foundation, Tell, first_account, foundation
+from pillarbox.app.spawn import command, environment
 from pillarbox.app.wiring import core
 from pillarbox.app.working import GRACE
 from pillarbox.model.errors import Refused
@@ -125,21 +122,12 @@ class Several:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _TAKEN)
         try:
             return subprocess.Popen(
-                # -P: what lies in the current folder is no module of ours.
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "pillarbox.app.worker",
-                    str(number),
-                    str(end.fileno()),
-                    self._form,
-                ],
+                command("worker", str(number), str(end.fileno()), self._form),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._output,
                 pass_fds=inherited,
-                env=_environment(),
+                env=environment(),
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -261,10 +249,3 @@ def name_of(number: int) -> int | str:
 
 def _words(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else str(code)
-
-
-def _environment() -> dict[str, str]:
-    """Ours, and where to find this package."""
-    root = str(Path(pillarbox.__file__).parent.parent)
-    known = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": f"{known}{os.pathsep}{root}" if known else root}

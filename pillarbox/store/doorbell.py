@@ -30,6 +30,7 @@ FRESH = 1_000_000_000  # nanoseconds
 _SOCKET, _MAP = ".ring", ".map"
 
 Wake = Callable[[], None]
+Heard = Callable[[int | None], None]
 
 
 class Doorbell:
@@ -39,6 +40,7 @@ class Doorbell:
         self._folder = folder
         self._log_of = log_of
         self._listeners: dict[int, dict[int, Wake]] = {}
+        self._hearing: Heard | None = None
         self._next = 0
         self._due: dict[int, int] = {}  # rung here since the last turn: account -> mod-sequence
         self._came: set[int] = set()  # rung by others
@@ -89,6 +91,11 @@ class Doorbell:
 
         return unlisten
 
+    def hear(self, heard: Heard | None) -> None:
+        """`heard` is called with the number of each account that has changed, and with None when rings were
+        lost, so that any may have. There is one who hears all; None ends it."""
+        self._hearing = heard
+
     def ring(self, account: int, modseq: int) -> None:
         """The account has reached `modseq`, and that is as durable as was promised."""
         if self._loop is None:
@@ -109,6 +116,8 @@ class Doorbell:
         if loop is not None:
             for number in self._listeners.get(account, {}):
                 loop.call_soon(self._call, account, number)
+            if self._hearing is not None:
+                self._hearing(account)
 
     def _call(self, account: int, number: int) -> None:
         # Who stopped listening meanwhile may be in the middle of something else.
@@ -119,6 +128,8 @@ class Doorbell:
     def _wake_all(self) -> None:
         for account in self._listeners:
             self._wake(account)
+        if self._hearing is not None:
+            self._hearing(None)
 
     def _receive(self) -> None:
         assert self._socket is not None and self._map is not None

@@ -333,6 +333,10 @@ class Store:
         """`wake` is called after changes of the account, by whichever process; returns how to stop that."""
         return self._doorbell.listen(account, wake)
 
+    def hear(self, heard: Callable[[int | None], None] | None) -> None:
+        """As `Doorbell.hear`: of changes of all accounts, by whichever process."""
+        self._doorbell.hear(heard)
+
     async def columns(
         self, account: int, actor: Actor, mailbox: int, stored: Stored | None = None
     ) -> Columns:

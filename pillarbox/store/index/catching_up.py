@@ -50,10 +50,11 @@ def catch_up(
     folder: Path,
     *,
     anew: bool = False,
-    told: Callable[[int], None] = lambda messages: None,
+    told: Callable[[int], None] = lambda octets: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Caught:
-    """Index all that is not yet; with `anew`, all. `told` hears of each step how many messages it added.
+    """Index all that is not yet; with `anew`, all. `told` hears of each step how many octets of mail it
+    added.
 
     Refused where the account cannot be read. Damage of the index itself is no failure: it is made anew.
     """
@@ -86,7 +87,7 @@ def _catch_up(
             count, size = _step(mail, writer, after, horizon, clock)
             messages += count
             octets += size
-            told(count)
+            told(size)
             while writer.join_some():
                 joined += 1
     except Overtaken:
@@ -184,3 +185,14 @@ def behind(folder: Path) -> bool:
     finally:
         index.close()
     return found != [(database.FORMAT, horizon.lineage, horizon.email)]
+
+
+def octets(folder: Path) -> int:
+    """Of all mail that there is to index."""
+    mail = sqlite.open_account(folder)
+    try:
+        with mail.transaction(write=False) as tx:
+            (found,) = tx.rows("SELECT sum(size) FROM email WHERE account = ?", tx.account)[0]
+            return found or 0
+    finally:
+        mail.close()

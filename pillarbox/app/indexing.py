@@ -1,0 +1,144 @@
+"""Keeping search indexes up behind delivery: which account is due, and the process that does it.
+
+Every ring makes its account due a moment later, and not again before some seconds have passed; at the start,
+and when rings have been lost, all accounts are. The work is done by a child (`indexer`), one for a whole
+server. It is begun when there is something to do, killed when the server stops, and replaced when it dies:
+each of its steps is a transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import msgspec
+
+from pillarbox.app.indexer import Done, Order
+from pillarbox.app.spawn import command, environment
+from pillarbox.store import files
+from pillarbox.store.store import Store
+
+Tell = Callable[..., object]
+
+SOON = 1.0  # seconds from a ring to the indexing of what has come
+REST = 5.0  # seconds an account is left alone after it
+IDLE = 60.0  # seconds without work after which the child ends
+SWEEP = 600.0  # seconds after which all accounts are looked at
+PAUSE = 1.0  # seconds after a child has died
+
+
+@asynccontextmanager
+async def running(store: Store, tell: Tell) -> AsyncIterator[None]:
+    """All indexes are kept up while the context lasts."""
+    indexing = Indexing(store, tell)
+    task = asyncio.create_task(indexing.run())
+    store.hear(indexing.heard)
+    try:
+        yield
+    finally:
+        store.hear(None)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await indexing.end_child()
+
+
+class Indexing:
+    def __init__(self, store: Store, tell: Tell) -> None:
+        self._store = store
+        self._tell = tell
+        self._now = asyncio.get_running_loop().time
+        self._due: dict[int, float] = {}  # account -> when
+        self._done: dict[int, float] = {}  # account -> when it was last done, of late
+        self._wake = asyncio.Event()
+        self._sweep = 0.0  # when all accounts are due
+        self._child: asyncio.subprocess.Process | None = None
+
+    def heard(self, account: int | None) -> None:
+        """The account has changed; None: any may have."""
+        now = self._now()
+        if account is None:
+            self._sweep = now
+        elif account not in self._due:
+            self._due[account] = max(now + SOON, self._done.get(account, now) + REST)
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            if self._now() >= self._sweep:
+                self._sweep = self._now() + SWEEP
+                await self._all()
+            account = self._next()
+            if account is not None:
+                await self._index(account)
+                continue
+            await self._rest()
+
+    async def _all(self) -> None:
+        now = self._now()
+        self._done = {account: when for account, when in self._done.items() if when > now - REST}
+        for account in await asyncio.to_thread(files.accounts, self._store.data):
+            self._due.setdefault(account, now)
+
+    def _next(self) -> int | None:
+        """The account that has been due for longest."""
+        now = self._now()
+        account = min(self._due, key=self._due.__getitem__, default=None)
+        if account is None or self._due[account] > now:
+            return None
+        del self._due[account]
+        return account
+
+    async def _rest(self) -> None:
+        """Until an account is due, or one more has changed."""
+        now = self._now()
+        until = min([self._sweep, *self._due.values()])
+        if self._child is not None:
+            until = min(until, now + IDLE)
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(max(0.0, until - now)):
+                await self._wake.wait()
+        except TimeoutError:
+            if not self._due:
+                await self.end_child()
+
+    async def _index(self, account: int) -> None:
+        folder = files.account_folder(self._store.data, account)
+        if not folder.is_dir():
+            return
+        try:
+            done = await self._ask(Order(str(folder)))
+        except (OSError, ValueError, msgspec.DecodeError):
+            done = Done(failed="the indexer died")
+            await self.end_child()
+            await asyncio.sleep(PAUSE)
+            if folder.is_dir():
+                self.heard(account)
+        self._done[account] = self._now()
+        if done.failed and folder.is_dir():
+            self._tell("cannot be indexed", account=f"{account:08x}", reason=done.failed)
+
+    async def _ask(self, order: Order) -> Done:
+        if self._child is None:
+            self._child = await asyncio.create_subprocess_exec(
+                *command("indexer"),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=environment(),
+            )
+        child = self._child
+        assert child.stdin is not None and child.stdout is not None
+        child.stdin.write(msgspec.json.encode(order) + b"\n")
+        await child.stdin.drain()
+        return msgspec.json.decode(await child.stdout.readline(), type=Done)
+
+    async def end_child(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        with suppress(ProcessLookupError):
+            child.kill()
+        await child.communicate()
