@@ -1,5 +1,11 @@
 """HEADER.FIELDS and HEADER.FIELDS.NOT select lines and change none."""
 
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pillarbox.message.header import header_end
 from pillarbox.message.section import fields
 
 HEADER = (
@@ -46,3 +52,26 @@ def test_both_selections_make_the_header() -> None:
     chosen = names(b"subject", b"to")
     both = fields(HEADER, chosen, False)[:-2] + fields(HEADER, chosen, True)[:-2]
     assert sorted(both.split(b"\r\n")) == sorted(HEADER[:-2].split(b"\r\n"))
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [b"From", b"fRom", b"To", b"X-From", b":", b": a", b" ", b"\t", b"\r\n", b"\n", b"\r", b"(.*)", b"\0"]
+    ),
+    max_size=30,
+).map(b"".join)
+
+
+@given(PIECES, st.sampled_from([b"\r\n\r\n", b"\n\n", b"\r\n", b"\n", b""]))
+def test_whatever_is_selected_is_what_a_look_at_each_line_finds(text: bytes, end: bytes) -> None:
+    header = (text + end)[: header_end(text + end)]
+    chosen = names(b"from", b"to", b"(.*)", b"x-from", b"odd name", b"odd:name")
+    for wanted in (chosen, chosen - {b"odd name", b"odd:name"}, names(b"from"), names()):
+        expected = b""
+        for line in re.findall(rb"[^\n]*(?:\n[ \t][^\n]*)*(?:\n|\Z)", header):
+            blank = line in (b"\r\n", b"\n")
+            if blank or (line.partition(b":")[0].rstrip(b" \t").lower() in wanted and b":" in line):
+                expected += line
+            if blank:
+                break
+        assert fields(header, wanted, False) == expected
