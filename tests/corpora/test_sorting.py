@@ -48,7 +48,7 @@ def odd_text(value: bytes) -> bool:
 
 
 def odd_subject(message: bytes) -> bool:
-    """A no-break space is no WSP (RFC 5256 5, subj-refwd); Dovecot folds it to one before it looks for Re:."""
+    """A no-break space is no WSP (RFC 5256 5); Dovecot folds it to one before it looks for "Re:"."""
     found = values(message, b"subject")
     return len(found) > 1 or any(odd_text(value) or b"=A0" in value for value in found)
 

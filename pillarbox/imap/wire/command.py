@@ -12,6 +12,7 @@ from pillarbox.imap.wire import (
     append,
     authenticate,
     capability,
+    comparator,
     compress,
     copy,
     expunge,
@@ -62,6 +63,7 @@ Command = (
     | notify.Notify
     | search.Search
     | sort.Sort
+    | comparator.Compare
     | thread.Thread
     | multisearch.Multisearch
     | fetch.Fetch
@@ -106,6 +108,7 @@ PARSERS: dict[str, Callable[[Reader], Command]] = {
     "SEARCH": search.parse_search,
     "UID SEARCH": partial(search.parse_search, uid=True),
     "ESEARCH": multisearch.parse_multisearch,
+    "COMPARATOR": comparator.parse_comparator,
     "SORT": sort.parse_sort,
     "UID SORT": partial(sort.parse_sort, uid=True),
     "THREAD": thread.parse_thread,

@@ -6,6 +6,7 @@ from typing import Any
 from pillarbox.imap.wire import (
     authenticate,
     capability,
+    comparator,
     esearch,
     expunge,
     response,
@@ -24,6 +25,7 @@ Response = (
     | capability.Enabled
     | capability.Namespaces
     | capability.ServerId
+    | comparator.Comparing
     | select.Flags
     | select.Exists
     | select.Recent
@@ -44,6 +46,7 @@ ENCODERS: dict[type, Callable[[Any, Kind], bytes]] = {
     capability.Enabled: capability.encode_enabled,
     capability.Namespaces: capability.encode_namespaces,
     capability.ServerId: capability.encode_server_id,
+    comparator.Comparing: comparator.encode_comparing,
     select.Flags: select.encode_flags,
     select.Exists: select.encode_exists,
     select.Recent: select.encode_recent,

@@ -30,6 +30,7 @@ FETCH_ITEMS = 1_000  # of one command
 SECTION_DEPTH = 100  # part numbers in one section, as deep as messages are looked into
 LIST_PATTERNS = 100  # of one LIST; every one is held against every mailbox
 LIST_WILDCARDS = 20  # of one pattern; clients use two, and each makes matching dearer
+COMPARATORS = 20  # of one COMPARATOR; there are three
 SORT_CRITERIA = 50  # of one SORT; there are eleven, and repeats decide nothing
 LIST_OPTIONS = 20  # more than there are; repeats are legal
 STATUS_ITEMS = 50
