@@ -5,7 +5,9 @@ are spelled. Everything here is done to whole strings at once, because each text
 """
 
 import re
+import sys
 import unicodedata
+from collections.abc import Iterator
 
 _SPACES = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029"  # the others are spaces after NFKD
 # Nobody sees them and nobody types them: hyphens that show at a line's end only, joiners, marks of order.
@@ -16,6 +18,7 @@ _ASCII = {
     0: None,
 }
 _ASCII_LINES = {**_ASCII, ord("\r"): None}
+_AT_ONCE = 1 << 18  # characters: what is made on the way takes many times their memory
 _LONG_RUN = 64
 _EACH = _LONG_RUN // 2
 _MARK = "".join(re.escape(chr(code)) for code in range(0x300, 0x1F000) if unicodedata.combining(chr(code)))
@@ -23,18 +26,37 @@ _MARKS = re.compile(f"[{_MARK}]{{2}}")
 _MANY_MARKS = re.compile(f"[{_MARK}]{{{_LONG_RUN}}}")
 
 
-def fold_text(text: str) -> str:
-    """What is compared: case, forms of letters, layout and what is not seen make no difference."""
+def fold_text(text: str, most: int = sys.maxsize) -> str:
+    """What is compared: case, forms of letters, layout and what is not seen make no difference. At most
+    `most` characters of it."""
     if text.isascii():
         # Where CR comes before LF only, the pair is a space already without it.
         lines = "\r" in text and text.count("\r") == text.count("\r\n")
         folded = text.translate(_ASCII_LINES if lines else _ASCII)
-    else:
+    elif len(text) <= _AT_ONCE:
         folded = _fold(text)
+    else:
+        folded = "".join(_in_pieces(text, most))
     # Spaces at the ends count: the needle "for " is not in "fortune".
     while "  " in folded:
         folded = folded.replace("  ", " ")
-    return folded
+    return folded[:most]
+
+
+def _in_pieces(text: str, most: int) -> Iterator[str]:
+    """Letters can become many: one of Arabic eighteen. What cannot be kept is not made."""
+    start = length = 0
+    while start < len(text) and length < 2 * most:  # runs of spaces may still shrink
+        end = text.rfind(" ", start, start + _AT_ONCE)
+        if end <= start:
+            # Marks belong to the letter before them.
+            end = start + _AT_ONCE
+            while end < len(text) and unicodedata.combining(unicodedata.normalize("NFKD", text[end])[0]):
+                end += 1
+        folded = _fold(text[start:end])
+        length += len(folded)
+        yield folded
+        start = end
 
 
 def _fold(text: str) -> str:

@@ -19,6 +19,7 @@ _MARKUP = re.compile(
     rf"|<[/!?]?([a-z][^\s<>\"'/]*+){_ATTRIBUTES}>?",
     re.DOTALL | re.IGNORECASE,
 )
+_AT_ONCE = 50_000  # tags: a list of them takes some ten times the memory of the document
 _ALT = re.compile(r"(?<![^\s\"'/])alt\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>]++))", re.IGNORECASE)
 _PARTING = frozenset(
     """address area article aside audio base blockquote body br button canvas caption center col colgroup dd
@@ -31,8 +32,11 @@ _PARTING = frozenset(
 
 def text(source: str, *, alternatives: bool = False) -> str:
     """The text; with `alternatives` also the texts that images have beside them."""
-    if "<" in source:
-        pieces = _MARKUP.split(source)  # text, image, its attributes, other tag, text, ...
+    out: list[str] = []
+    rest = source if "<" in source else ""
+    while rest:
+        pieces = _MARKUP.split(rest, _AT_ONCE)  # text, image, its attributes, other tag, text, ...
+        rest = pieces.pop() if len(pieces) > 4 * _AT_ONCE else ""
         images = pieces[1::4]
         pieces[1::4] = ["" if image is None else " " for image in images]
         if alternatives:
@@ -40,7 +44,9 @@ def text(source: str, *, alternatives: bool = False) -> str:
         else:
             pieces[2::4] = [""] * len(images)
         pieces[3::4] = [" " if name and name.lower() in _PARTING else "" for name in pieces[3::4]]
-        source = "".join(pieces)
+        out.append("".join(pieces))
+    if out:
+        source = "".join(out)
     return html.unescape(source) if "&" in source else source
 
 

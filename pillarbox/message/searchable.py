@@ -102,13 +102,14 @@ def searchable_parts(
                 pending.append((data, whole, depth + 1))
         elif content.type in ("text", "message"):  # the latter: reports, RFC 3464, RFC 8098
             text = searched_text(raw, node, left)
-            left -= min(node.end - node.body, left)
-            yield fold_text(text)
+            folded = fold_text(text, left)
+            left -= max(len(folded), min(node.end - node.body, left))
+            yield folded
         elif documents is not None and read < MAX_DOCUMENTS:
             kind = f"{content.type}/{content.subtype}"
             title = names[0] if names else ""
             if node.end - node.body <= MAX_DOCUMENT and is_document(kind, title):
                 read += 1
-                text = documents(kind, title, octets_of(raw, node, MAX_DOCUMENT))[:left]
+                text = fold_text(documents(kind, title, octets_of(raw, node, MAX_DOCUMENT)), left)
                 left -= len(text)
-                yield fold_text(text)
+                yield text

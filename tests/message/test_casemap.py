@@ -99,3 +99,14 @@ def test_a_run_of_marks_is_cut_where_it_is_long_enough_wherever_it_stands() -> N
     run = "a" + "\u0301\u0323" * 40
     for before in range(70):
         assert fold_text(run) in fold_text("é" * before + run)
+
+
+def test_long_texts_are_folded_in_pieces_that_nobody_notices() -> None:
+    for letter in ("é ", "é", "e\u0301\u0323", "ﾊﾟ", "ß"):
+        assert fold_text(letter * 300_000) == fold_text(letter) * 300_000
+    assert fold_text("\u2028" * 300_000) == " "
+
+
+def test_no_more_is_folded_than_is_wanted() -> None:
+    assert fold_text("hello", 3) == "HEL"
+    assert fold_text("\ufdfa" * 1_000_000, 100) == fold_text("\ufdfa" * 100)[:100]

@@ -3,6 +3,7 @@
 The time limits are far above what is needed, and far below what a quadratic step would take.
 """
 
+import binascii
 import mmap
 import tempfile
 import time
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from pillarbox.message.derive import Derived, derive
 from pillarbox.message.limits import MAX_FIELDS, MAX_PARTS
 from pillarbox.message.parts import unpack
-from pillarbox.message.searchable import searchable_headers, searchable_parts
+from pillarbox.message.searchable import searchable, searchable_headers, searchable_parts
 from pillarbox.message.section import fields
 from pillarbox.message.structure import body_from_structure
 from pillarbox.message.walk import Kind
@@ -26,6 +27,7 @@ from tests.message.grammar import read_body, read_envelope
 MIB = 1 << 20
 MULTIPART = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
 HTML = b"Content-Type: text/html\r\n\r\n"
+PLAIN = b"Content-Type: text/plain; "
 
 
 def nested(levels: int) -> bytes:
@@ -35,6 +37,15 @@ def nested(levels: int) -> bytes:
         % (65 + n % 50, n, 65 + n % 50, n)
         for n in range(levels)
     )
+
+
+def encoded(levels: int, message: bytes) -> bytes:
+    for _ in range(levels):
+        message = (
+            b"Content-Type: message/global\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+            + binascii.b2a_base64(message[: 6 * MIB])
+        )
+    return message
 
 
 HOSTILE = {
@@ -77,6 +88,26 @@ HOSTILE = {
     "padding": b"Content-Transfer-Encoding: base64\r\n\r\n" + b"A=" * MIB,
     "combining marks": b"Content-Type: text/plain; charset=utf-8\r\n\r\n"
     + "\u0301\u0316".encode() * (MIB // 4),
+    "images": HTML + b"<img alt=a>" * MIB,
+    "tags in words": HTML + b"a<b>" * (2 * MIB),
+    "numbers of characters": HTML + b"&#1" * MIB,
+    "charsets of documents": HTML + b"<meta " * MIB + b"\xff",
+    "quotations": PLAIN + b"format=flowed; delsp=yes\r\n\r\n" + b"> \r\n" * MIB,
+    "marks of quotations": PLAIN + b"format=flowed\r\n\r\n" + b">" * (4 * MIB),
+    "letters that are many": PLAIN + b"charset=utf-8\r\n\r\n" + "\ufdfa".encode() * MIB,
+    "what UTF-7 is not": PLAIN + b"charset=utf-7\r\n\r\n" + b"+A-\xff" * MIB,
+    "what ISO 2022 is not": PLAIN + b"charset=iso-2022-jp\r\n\r\n" + b"\x1b$B\xff\x1b" * MIB,
+    "what HZ is not": PLAIN + b"charset=hz\r\n\r\n" + b"~{\xff" * MIB,
+    "what Shift JIS is not": PLAIN + b"charset=shift_jis\r\n\r\n" + b"\x81\xff" * MIB,
+    "folds of a calendar": b"Content-Type: text/calendar\r\n\r\n" + b"\r\n " * MIB + b"\\" * MIB,
+    "rich text": b"Content-Type: text/rtf\r\n\r\n" + b"{\\u1" * MIB,
+    "octets in words": b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b"=" * (4 * MIB),
+    "uuencoded lines": b"Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 1 a\n" + b"M\n" * MIB,
+    "pieces of a name": b"Content-Type: a/b" + b";name*0*=''%41;name*1*=%" * (MIB // 8) + b"\r\n\r\n",
+    "encoded messages": encoded(40, b"x" * (4 * MIB)),
+    "messages in quoted-printable": (
+        b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" * 100_000
+    ),
     "NULs": b"\0" * (4 * MIB),
     "line feeds": b"\n" * (4 * MIB),
     "returns": b"\r" * (4 * MIB),
@@ -162,6 +193,33 @@ def test_a_mapped_message_is_not_copied() -> None:
         last = unpack(derived.offsets).parts[2]
         assert whole[last.body : last.end] == b"last"
     assert peak < 8 * MIB
+    assert took < 10
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        (PLAIN + b"charset=us-ascii\r\n", b"all of this text is read by no one at all\r\n"),
+        (PLAIN + b"charset=utf-8\r\n", "ſo ſtehet eş hier, 漢字\r\n".encode()),
+        (PLAIN + b"charset=us-ascii\r\nContent-Transfer-Encoding: base64\r\n", b"YWJj" * 19 + b"\r\n"),
+        (b"Content-Type: text/html\r\n", b"<p>a<b>word</b> of it<img alt=one>\r\n"),
+    ],
+)
+def test_the_text_of_a_bomb_is_bounded(fields: bytes, line: bytes) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield fields + b"\r\n"
+        for _ in range(100):
+            yield line * (MIB // len(line))
+
+    with mapped(pieces()) as whole:
+        tracemalloc.start()
+        started = time.process_time()
+        message = searchable(whole, limit=2 * MIB)
+        took = time.process_time() - started
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert MIB // 2 < sum(map(len, message.parts)) <= 2 * MIB
+    assert peak < 20 * MIB
     assert took < 10
 
 
