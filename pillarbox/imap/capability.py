@@ -46,6 +46,7 @@ ADVERTISED = (
     Capability("ESEARCH", "RFC 4731", ("SEARCH", "UID SEARCH")),
     Capability("SEARCHRES", "RFC 5182", ("SEARCH", "FETCH")),
     Capability("MULTISEARCH", "RFC 7377", ("ESEARCH",)),
+    Capability("CONTEXT=SEARCH", "RFC 5267", ("SEARCH", "UID SEARCH", "CANCELUPDATE")),
     Capability("WITHIN", "RFC 5032", ("SEARCH", "UID SEARCH")),
     Capability("SORT", "RFC 5256", ("SORT", "UID SORT")),
     Capability("SORT=DISPLAY", "RFC 5957", ("SORT",)),

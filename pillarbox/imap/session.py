@@ -25,6 +25,7 @@ from pillarbox.imap.capability import capabilities
 from pillarbox.imap.commands import HANDLERS, UPLOADS
 from pillarbox.imap.commands.search import refused_unparsed
 from pillarbox.imap.commands.upload import Upload
+from pillarbox.imap.contexts import Contexts
 from pillarbox.imap.flag_sets import FlagSets
 from pillarbox.imap.ordering import Orders
 from pillarbox.imap.outcome import Begun, ClientBug, Done, Outcome, Torn, UidRequired
@@ -110,6 +111,7 @@ class Session:
         "busy",
         "comparator",
         "connection",
+        "contexts",
         "dialogue",
         "enabled",
         "failed_logins",
@@ -143,6 +145,7 @@ class Session:
         self.batches: dict[int, Series] = {}  # told of by UIDBATCHES, by their size
         self.flag_sets = FlagSets()
         self.comparator = DEFAULT  # RFC 5255 4.2
+        self.contexts = Contexts()  # of the selected mailbox
         self.dialogue: Dialogue | None = None
         self.failed_logins = 0
         self.wants: Wants = Line(limits.LINE_BEFORE_LOGIN)
@@ -194,6 +197,7 @@ class Session:
 
     def enter(self, view: View, keywords: set[str]) -> None:
         """AUTHENTICATED -> SELECTED."""
+        self.contexts = Contexts()
         self.view = view
         self.batches = {}
         self.keywords = keywords
@@ -204,6 +208,7 @@ class Session:
     def leave(self) -> None:
         """SELECTED -> AUTHENTICATED."""
         self.view = None
+        self.contexts = Contexts()  # RFC 5267 4.3: updates cease
         self.batches = {}
         self._rows = _ROWS[State.AUTHENTICATED]
 
@@ -300,6 +305,7 @@ class Session:
             self.dialogue.closed()
             self.dialogue = None
         self.view = None
+        self.contexts = Contexts()
 
     # Commands coming in.
 

@@ -78,6 +78,7 @@ _ROWS = (
     Row("SEARCH", "search", SELECTED, "RFC 9051 6.4.4", numbers=True, expunge=False, sync=True),
     Row("SORT", "sort", SELECTED, "RFC 5256 3", numbers=True, expunge=False, sync=True),
     Row("THREAD", "thread", SELECTED, "RFC 5256 3", numbers=True, expunge=False, sync=True),
+    Row("CANCELUPDATE", "cancelupdate", SELECTED, "RFC 5267 4.3.5"),
     Row("FETCH", "fetch", SELECTED, "RFC 9051 6.4.5", numbers=True, expunge=False, sync=True),
     Row("STORE", "store", SELECTED, "RFC 9051 6.4.6", numbers=True, expunge=False, looks=True),
     Row("COPY", "copy", SELECTED, "RFC 9051 6.4.7", numbers=True, sync=True),

@@ -11,9 +11,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import updates
+from pillarbox.imap import contexts, updates
 from pillarbox.imap.updates import Flagged
-from pillarbox.imap.view import View
+from pillarbox.imap.view import View, difference
 from pillarbox.imap.wire.encode import Response, encode
 from pillarbox.imap.wire.expunge import Expunged, Vanished
 from pillarbox.imap.wire.fetch import FetchItems, Item
@@ -47,7 +47,7 @@ def nothing_new(session: Session, *, expunge: bool, looked: bool) -> bool:
     modseq = store.modseq_known(account) if looked else store.modseq(account)
     if view is None:
         return True
-    if modseq != view.modseq or (expunge and view.gone):
+    if modseq != view.modseq or (expunge and view.gone) or session.contexts.due(store.clock()):
         return False
     return not view.behind or not (session.notified is None or session.notified.hears_messages)
 
@@ -59,27 +59,29 @@ async def _news(session: Session, *, expunge: bool, own: Stored | None, looked: 
     store, account, view = session.store, session.account, session.selected
     notified = session.notified
     hears = notified is None or notified.hears_messages
+    kept = session.contexts
     mine = own.modseq if own is not None and own.modseq == view.modseq + 1 else 0
     columns = await store.columns(account, session.actor, view.shown.mailbox, own if mine else None)
-    if own is not None and columns.modseq == mine:
+    if own is not None and columns.modseq == mine and not kept:
         delta, moved = updates.nothing_since(mine), set(own.flag_sets)
     else:
         columns, delta = await _way_from(session, view, columns)
         moved = {*delta.new_flag_sets, *delta.changed_flag_sets}
         if not delta.complete:
             moved.update(columns.flag_sets)
+    if not delta.complete or (hears and view.behind):
+        delta = difference(view, columns)
     if hears:
-        if view.behind:
-            delta = replace(delta, complete=False)
         session.view, told = updates.advance(view, columns, delta, expunge=expunge, own=mine)
     else:
         session.view, told = updates.advance_without_new(view, columns, delta, expunge=expunge, own=mine)
     if told.flagged is not None and notified is not None and not notified.hears_flags:
         told = replace(told, flagged=None)
     keywords = await _keywords(session, moved)
-    if told is updates.NOTHING:
+    followed = await kept.news(session, view, delta) if kept else contexts.NOTHING
+    if told is updates.NOTHING and followed == contexts.NOTHING:
         return keywords, False
-    responses: list[Response] = []
+    responses = [*followed.before]
     if told.gone is not None:
         # RFC 7162 3.2.10.2, RFC 9586 3.6
         vanished = session.kind.vanished
@@ -92,7 +94,8 @@ async def _news(session: Session, *, expunge: bool, own: Stored | None, looked: 
     uid = notified is not None
     lines = flag_lines(session, told.flagged, uid=uid) if told.flagged is not None else b""
     before = b"".join([encode(one, session.kind) for one in responses])
-    return before + keywords + lines, told.gone is not None
+    after = b"".join([encode(one, session.kind) for one in followed.after])
+    return before + keywords + lines + followed.described + after, told.gone is not None
 
 
 async def news_or_end(session: Session, *, expunge: bool, own: Stored | None = None) -> bytes:

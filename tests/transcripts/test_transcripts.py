@@ -20,7 +20,7 @@ PROMISED = frozenset(
         *("UIDBATCHES", "OBJECTID+"),
         *("PREVIEW", "REPLACE", "MULTIAPPEND", "UNAUTHENTICATE", "COMPRESS=DEFLATE", "APPENDLIMIT"),
         *("UTF8=ACCEPT", "STATUS=SIZE", "CATENATE", "URLAUTH", "URLAUTH=BINARY", "URL-PARTIAL", "IDLE"),
-        *("WITHIN", "MULTISEARCH"),
+        *("WITHIN", "MULTISEARCH", "CONTEXT=SEARCH"),
     )
 )
 # What of it is not there yet, and what scenes are about that nobody has promised. A scene that needs one

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pillarbox.imap.commands import (
     append,
     authenticate,
+    cancelupdate,
     capability,
     comparator,
     compress,
@@ -80,6 +81,7 @@ HANDLERS: dict[str, Handler] = {
     "UID SORT": sort.sort,
     "THREAD": thread.thread,
     "UID THREAD": thread.thread,
+    "CANCELUPDATE": cancelupdate.cancelupdate,
     "FETCH": fetch.fetch,
     "STORE": store.store,
     "COPY": copy.copy,

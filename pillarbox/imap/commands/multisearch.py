@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pillarbox.imap import results, telling, view
 from pillarbox.imap.commands.search import look, modseq_of, require_charset_allowed, save
+from pillarbox.imap.commands.updating import refusal, require_free, updating
 from pillarbox.imap.matching import Matcher
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.progress import Progress
@@ -41,6 +42,9 @@ async def multisearch(session: Session, tag: bytes, command: wire.Multisearch) -
     if session.view is None and any(source.which is Which.SELECTED for source in command.sources):
         raise PeerSyntax("No mailbox is selected")  # RFC 7377 2.2
     returning = command.search.returning
+    if session.view is None and returning is not None and ReturnOption.UPDATE in returning:
+        raise PeerSyntax("No mailbox is selected")  # RFC 7377 2.2
+    require_free(session, tag, returning)
     if command.only_selected:
         return await _selected(session, tag, command)
     if returning is not None and ReturnOption.SAVE in returning:
@@ -58,8 +62,9 @@ async def _selected(session: Session, tag: bytes, command: wire.Multisearch) -> 
     row = await session.store.read(session.account, mailboxes.get, session.actor, shown.shown.mailbox)
     data, modseq = await modseq_of(session, search, shown, found)
     save(session, search, found)
-    response = maybe_response(tag, command, row, shown, found, modseq)
-    return Done(COMPLETED, data=data if response is None else (*data, response))
+    if (response := maybe_response(tag, command, row, shown, found, modseq)) is not None:
+        data += (response,)
+    return Done(COMPLETED, data=data + updating(session, tag, search, found, (row.path, row.uidvalidity)))
 
 
 def maybe_response(
@@ -86,6 +91,8 @@ class _Many:
     async def pieces(self, seen: Picture) -> AsyncGenerator[bytes, None]:
         session, command = self._session, self._command
         key = settled(command.search.key, session.store.clock())
+        returning = command.search.returning
+        updates = returning is not None and ReturnOption.UPDATE in returning
         now = asyncio.get_running_loop().time
         until = now() + SLICE
         with Progress(session, self._tag) as progress:
@@ -100,6 +107,14 @@ class _Many:
                 response = maybe_response(self._tag, command, row, *found, modseq)
                 if response is not None:
                     yield encode(response, session.kind)
+                if updates and found[0] is session.view:
+                    source = (row.path, row.uidvalidity)
+                    for refused in updating(session, self._tag, command.search, found[1], source):
+                        yield encode(refused, session.kind)
+                    updates = False
+            if updates:
+                # RFC 7377 2.2: updates are for the selected mailbox alone, and that was not searched.
+                yield encode(refusal(self._tag), session.kind)
 
     async def _maybe_found(self, row: MailboxRow, key: Key, progress: Progress) -> tuple[View, Mask] | None:
         try:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pillarbox.imap import results, telling, view
+from pillarbox.imap.commands.updating import require_free, updating
 from pillarbox.imap.matching import Matcher
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.progress import Progress
@@ -32,6 +33,7 @@ async def search(session: Session, tag: bytes, command: wire.Search) -> Outcome:
     if returning is None and session.kind.rev2:
         returning = EVERYTHING  # RFC 9051 6.4.4
     completed = f"{'UID ' if command.uid else ''}SEARCH completed"
+    require_free(session, tag, returning)
     found = await look(session, tag, command)
     shown = session.selected
     numbers = _numbers(shown, found, uid=command.uid)
@@ -41,7 +43,7 @@ async def search(session: Session, tag: bytes, command: wire.Search) -> Outcome:
     save(session, command, found)
     if returning.options != {ReturnOption.SAVE}:
         data += (results.told(tag, numbers, returning, uid=command.uid, modseq=modseq),)
-    return Done(completed, data=data)
+    return Done(completed, data=data + updating(session, tag, command, found))
 
 
 async def look(session: Session, tag: bytes, command: wire.Search) -> Mask:

@@ -11,6 +11,7 @@ from functools import partial
 from pillarbox.imap.wire import (
     append,
     authenticate,
+    cancelupdate,
     capability,
     comparator,
     compress,
@@ -66,6 +67,7 @@ Command = (
     | comparator.Compare
     | thread.Thread
     | multisearch.Multisearch
+    | cancelupdate.CancelUpdate
     | fetch.Fetch
     | store.Store
     | copy.Copy
@@ -113,6 +115,7 @@ PARSERS: dict[str, Callable[[Reader], Command]] = {
     "UID SORT": partial(sort.parse_sort, uid=True),
     "THREAD": thread.parse_thread,
     "UID THREAD": partial(thread.parse_thread, uid=True),
+    "CANCELUPDATE": cancelupdate.parse_cancelupdate,
     "FETCH": fetch.parse_fetch,
     "UID FETCH": partial(fetch.parse_fetch, uid=True),
     "STORE": store.parse_store,

@@ -33,6 +33,7 @@ Response = (
     | list_.MailboxStatus
     | search.Found
     | esearch.Esearch
+    | esearch.Updated
     | expunge.Expunged
     | expunge.Vanished
     | uidbatches.Batches
@@ -54,6 +55,7 @@ ENCODERS: dict[type, Callable[[Any, Kind], bytes]] = {
     list_.MailboxStatus: list_.encode_mailbox_status,
     search.Found: search.encode_found,
     esearch.Esearch: esearch.encode_esearch,
+    esearch.Updated: esearch.encode_updated,
     expunge.Expunged: expunge.encode_expunged,
     expunge.Vanished: expunge.encode_vanished,
     uidbatches.Batches: uidbatches.encode_batches,

@@ -7,6 +7,7 @@ order asked for (RFC 5267 3.1), and for searches of several mailboxes (RFC 7377 
 from dataclasses import dataclass
 from enum import Enum
 
+from pillarbox.imap.wire.fetch import FetchItems, parse_items
 from pillarbox.imap.wire.limits import LIST_OPTIONS
 from pillarbox.imap.wire.partial import Range, parse_range
 from pillarbox.imap.wire.reader import Reader
@@ -23,14 +24,18 @@ class ReturnOption(Enum):
     COUNT = "COUNT"
     SAVE = "SAVE"  # RFC 9051 6.4.4.1
     PARTIAL = "PARTIAL"  # RFC 9394 3.1
+    CONTEXT = "CONTEXT"  # RFC 5267 4.2
+    UPDATE = "UPDATE"  # RFC 5267 4.3
 
 
 @dataclass(frozen=True, slots=True)
 class Returning:
-    """RETURN (...). `partial` is there when PARTIAL is among the options."""
+    """RETURN (...). `partial` is there when PARTIAL is among the options. `items`: what UPDATE is to fetch of
+    new messages (RFC 5465 7)."""
 
     options: frozenset[ReturnOption]
     partial: Range | None = None
+    items: FetchItems | None = None
 
     def __contains__(self, option: ReturnOption) -> bool:
         return option in self.options
@@ -59,6 +64,22 @@ class Esearch:
     source: tuple[str, int] | None = None
 
 
+# What is put into a list of results or taken out of it, each with the position where that begins, counted
+# from 1; 0 stands for wherever it belongs in mailbox order (RFC 5267 4.3.3, 4.3.4).
+Moves = tuple[tuple[int, Runs], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """How the results of an earlier command, which asked for UPDATE, have changed (RFC 5267 4.3.2)."""
+
+    tag: bytes
+    uid: bool = False
+    removed: Moves = ()
+    added: Moves = ()
+    source: tuple[str, int] | None = None
+
+
 def maybe_returning(reader: Reader) -> Returning | None:
     """[SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"]"""
     if not reader.maybe_token(b" RETURN "):
@@ -66,15 +87,19 @@ def maybe_returning(reader: Reader) -> Returning | None:
     if reader.maybe(b"()"):
         return EVERYTHING  # RFC 9051 6.4.4
     partial: Range | None = None
+    items: FetchItems | None = None
 
     def option() -> ReturnOption:
-        nonlocal partial
+        nonlocal partial, items
         word = reader.word("A result option")
         if word == "PARTIAL":
             if partial is not None:
                 reader.fail("PARTIAL once")
             reader.space()
             partial = parse_range(reader)
+        elif word == "UPDATE" and reader.rest().startswith(b" ("):
+            reader.space()
+            items = parse_items(reader)
         try:
             return ReturnOption(word)
         except ValueError:
@@ -84,18 +109,12 @@ def maybe_returning(reader: Reader) -> Returning | None:
     options = frozenset(reader.listed(option, LIST_OPTIONS, "result options"))
     if partial is not None and ReturnOption.ALL in options:
         raise PeerSyntax("PARTIAL and ALL exclude each other")  # RFC 9394 3.1
-    return Returning(options, partial)
+    return Returning(options, partial, items)
 
 
 def encode_esearch(response: Esearch, kind: Kind) -> bytes:
     """esearch-response = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)"""
-    line = b"* ESEARCH (TAG %b" % quoted(response.tag)
-    if response.source is not None:
-        name, uidvalidity = response.source
-        line += b" MAILBOX %b UIDVALIDITY %d" % (mailbox(name, kind), uidvalidity)
-    line += b")"
-    if response.uid:
-        line += b" UID"
+    line = _head(response, kind)
     if response.least is not None:
         line += b" MIN %d" % response.least
     if response.greatest is not None:
@@ -113,3 +132,24 @@ def encode_esearch(response: Esearch, kind: Kind) -> bytes:
     if response.modseq is not None:
         line += b" MODSEQ %d" % response.modseq
     return line + b"\r\n"
+
+
+def encode_updated(response: Updated, kind: Kind) -> bytes:
+    """ret-data-addto = "ADDTO" SP "(" context-position SP sequence-set *(SP context-position SP sequence-set)
+    ")", and the same for REMOVEFROM, which comes first"""
+    line = _head(response, kind)
+    for name, moves in ((b"REMOVEFROM", response.removed), (b"ADDTO", response.added)):
+        if moves:
+            line += b" %b (%b)" % (
+                name,
+                " ".join([f"{position} {set_text(runs)}" for position, runs in moves]).encode("ascii"),
+            )
+    return line + b"\r\n"
+
+
+def _head(response: Esearch | Updated, kind: Kind) -> bytes:
+    line = b"* ESEARCH (TAG %b" % quoted(response.tag)
+    if response.source is not None:
+        name, uidvalidity = response.source
+        line += b" MAILBOX %b UIDVALIDITY %d" % (mailbox(name, kind), uidvalidity)
+    return line + (b") UID" if response.uid else b")")

@@ -26,6 +26,7 @@ SEARCH_DEPTH = 100  # parentheses, NOT and OR within each other; evaluation and 
 SEARCH_KEYS = 10_000  # of one command; as many as a line holds in practice, bounded all the same
 SEARCH_SOURCES = 100  # of one ESEARCH; there are seven kinds
 SEARCH_MAILBOXES = 1_000  # named by one ESEARCH
+CANCELLED_TAGS = 1_000  # in one CANCELUPDATE; a session has far fewer contexts
 FETCH_ITEMS = 1_000  # of one command
 SECTION_DEPTH = 100  # part numbers in one section, as deep as messages are looked into
 LIST_PATTERNS = 100  # of one LIST; every one is held against every mailbox

@@ -121,6 +121,13 @@ class MessageLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class NoUpdate:
+    """RFC 5267 4.3.1: there are no updates, or no more, to the results of the command `tag`."""
+
+    tag: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class InProgress:
     """RFC 9585 4: how far the command `tag` is; `goal` None when it is not known, `done` likewise."""
 
@@ -157,6 +164,7 @@ ResponseCode = (
     | CopyUid
     | BadEvent
     | MessageLimit
+    | NoUpdate
     | InProgress
     | BadUrl
     | UrlMech
@@ -256,6 +264,8 @@ def _code(code: ResponseCode) -> str:
             return f"BADEVENT ({' '.join(events)})"
         case MessageLimit(limit, uid):
             return f"MESSAGELIMIT {limit}" if uid is None else f"MESSAGELIMIT {limit} {uid}"
+        case NoUpdate(tag):
+            return f"NOUPDATE {quoted(tag).decode('ascii')}"
         case InProgress(tag, done, goal):
             # RFC 9585 4: NIL for a tag that would end the response code.
             spelled = "NIL" if b"]" in tag else quoted(tag).decode("ascii")

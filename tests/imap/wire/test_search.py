@@ -2,7 +2,8 @@ import pytest
 
 from pillarbox.imap.wire.command import parse
 from pillarbox.imap.wire.encode import encode
-from pillarbox.imap.wire.esearch import EVERYTHING, Esearch, Returning, ReturnOption
+from pillarbox.imap.wire.esearch import EVERYTHING, Esearch, Returning, ReturnOption, Updated
+from pillarbox.imap.wire.fetch import FetchItems, Item
 from pillarbox.imap.wire.partial import Range
 from pillarbox.imap.wire.search import Found, Search
 from pillarbox.imap.wire.strings import REV1, REV2
@@ -162,6 +163,10 @@ REFUSED = [
     b"SEARCH RETURN (ALL)",
     b"SEARCH RETURN (SOME) ALL",
     b"SEARCH RETURN (MIN MAX",
+    b"SEARCH RETURN (UPDATE ()) ALL",
+    b"SEARCH RETURN (UPDATE(UID)) ALL",
+    b"SEARCH RETURN (UPDATE (SOME)) ALL",
+    b"SEARCH RETURN (COUNT (UID)) ALL",
     b"SEARCH CHARSET UTF-8",
     b"SEARCH CHARSET",
     b"SEARCH CHARSET US-ASCII FROM {2}\r\n\xc3\xa4",
@@ -179,6 +184,26 @@ RESPONSES = [
         b'* ESEARCH (TAG "a") UID PARTIAL (-1:-100 7:9)\r\n',
     ),
     (Esearch(b"a", partial=(Range(8, 9), ())), REV1, b'* ESEARCH (TAG "a") PARTIAL (8:9 NIL)\r\n'),
+    (
+        Updated(b"B01", True, added=((0, ((32768, 32769),)),)),
+        REV1,
+        b'* ESEARCH (TAG "B01") UID ADDTO (0 32768:32769)\r\n',
+    ),
+    (
+        Updated(
+            b"C01",
+            True,
+            ((1, ((5, 5),)), (7, ((9, 9), (2, 3)))),
+            ((1, ((2733, 2733),)), (1, ((2731, 2732),))),
+        ),
+        REV1,
+        b'* ESEARCH (TAG "C01") UID REMOVEFROM (1 5 7 9,2:3) ADDTO (1 2733 1 2731:2732)\r\n',
+    ),
+    (
+        Updated(b"a", removed=((0, ((4, 4),)),), source=("a b", 7)),
+        REV2,
+        b'* ESEARCH (TAG "a" MAILBOX "a b" UIDVALIDITY 7) REMOVEFROM (0 4)\r\n',
+    ),
     (Esearch(b"A282"), REV2, b'* ESEARCH (TAG "A282")\r\n'),
     (Esearch(b"A282", least=2, count=3), REV1, b'* ESEARCH (TAG "A282") MIN 2 COUNT 3\r\n'),
     (
@@ -211,11 +236,19 @@ def test_responses(response, kind, spelled):
 
 def test_return_options(reads):
     everything = frozenset(ReturnOption) - {ReturnOption.PARTIAL}
-    reads(b"SEARCH RETURN (MIN MAX ALL COUNT save) ALL", Search(All(), returning=Returning(everything)))
+    reads(
+        b"SEARCH RETURN (MIN MAX ALL COUNT save UPDATE CONTEXT) ALL",
+        Search(All(), returning=Returning(everything)),
+    )
     # RFC 9051 6.4.4: "an empty list of options is treated as ALL"
     reads(b"SEARCH RETURN () ALL", Search(All(), returning=EVERYTHING))
     some = frozenset((ReturnOption.PARTIAL, ReturnOption.SAVE))
     reads(b"SEARCH RETURN (PARTIAL 5:1 SAVE) ALL", Search(All(), returning=Returning(some, Range(5, 1))))
+    some = frozenset((ReturnOption.UPDATE, ReturnOption.COUNT))
+    items = FetchItems((Item("UID", b"UID"), Item("FLAGS", b"FLAGS")))
+    reads(
+        b"SEARCH RETURN (UPDATE (UID FLAGS) COUNT) ALL", Search(All(), returning=Returning(some, items=items))
+    )
     some = frozenset((ReturnOption.PARTIAL,))
     reads(b"UID SEARCH RETURN (partial -1:-9) ALL", Search(All(), True, Returning(some, Range(-1, -9))))
 

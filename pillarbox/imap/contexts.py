@@ -1,0 +1,280 @@
+"""Results of earlier searches of the selected mailbox that are kept up to date (RFC 5267 4.3).
+
+Theory of operation. A context remembers the UIDs that the client has in its list. Whenever the view moves on,
+the messages that are new or have changed, and only those, are looked at as a little view of their own: what
+matches now and is not in the list is added, what is in the list and matches no longer, or has been expunged,
+is taken out. Nothing piles up between two looks, so a client that never reads costs nothing more.
+
+Rules of the place:
+* message numbers and `$` mean what they meant when the command came (RFC 5267 4.3), so they become UIDs;
+* what depends on more than the message itself makes the whole mailbox be looked at again: `*` when the last
+  UID is another one, ages (RFC 5032) from time to time;
+* a context that cannot be kept is given up, and the client is told (RFC 5267 4.3.1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pillarbox.imap import view
+from pillarbox.imap.matching import Matcher
+from pillarbox.imap.progress import Progress
+from pillarbox.imap.view import View
+from pillarbox.imap.wire.encode import Response
+from pillarbox.imap.wire.esearch import Moves, Updated
+from pillarbox.imap.wire.response import NoUpdate, no
+from pillarbox.model import masks, search
+from pillarbox.model.changes import Columns, Delta, Rows
+from pillarbox.model.errors import Refused
+from pillarbox.model.numbers import STAR, Runs, runs_of
+from pillarbox.model.search import Key
+
+if TYPE_CHECKING:
+    from pillarbox.imap.session import Session
+
+# What one session may keep. The first context is always taken (RFC 5267 4.3.1: there is at least one).
+CONTEXTS = 32
+KEYS = 2_000  # of all contexts together: every change is held against each
+RESULTS = 2_000_000  # UIDs of all contexts together, at four octets
+SLICE = 2_000  # messages looked at before others have their turn
+AGEING = 60.0  # seconds after which a search by age is looked at again, when something is told anyway
+
+# The FETCH responses for new messages of a context (RFC 5465 7).
+Describe = Callable[["Session", view.Spans], Awaitable[bytes]]
+
+
+@dataclass(slots=True)
+class Context:
+    """`source`: see `wire.esearch.Esearch`. `uids`, ascending, are the client's list."""
+
+    tag: bytes
+    uid: bool
+    key: Key
+    uids: array[int]
+    source: tuple[str, int] | None
+    describe: Describe | None
+    last: int  # the greatest UID of the mailbox when it was looked at
+    looked: float  # when the whole mailbox was looked at
+    keys: int = field(init=False)
+    star: bool = field(init=False)
+    ages: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        leaves = list(search.leaves(self.key))
+        self.keys = len(leaves)
+        self.star = any(
+            isinstance(one, search.Uid) and any(STAR in pair for pair in one.ranges) for one in leaves
+        )
+        self.ages = any(isinstance(one, search.Within) for one in leaves)
+
+    def due(self, now: float) -> bool:
+        return self.ages and now - self.looked >= AGEING
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is said of contexts, by where it stands: REMOVEFROM of what was expunged comes before the EXPUNGE
+    (RFC 5267 4.3.4), all else after EXISTS and FETCH (RFC 5267 4.3.3, RFC 5465 5.1)."""
+
+    before: tuple[Response, ...] = ()
+    described: bytes = b""
+    after: tuple[Response, ...] = ()
+
+
+NOTHING = Told()
+
+
+class Contexts:
+    """Those of one session and its selected mailbox."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: dict[bytes, Context] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._kept)
+
+    def __contains__(self, tag: bytes) -> bool:
+        return tag in self._kept
+
+    def maybe_add(self, context: Context) -> bool:
+        kept = self._kept
+        if kept and (
+            len(kept) >= CONTEXTS
+            or context.keys + sum(one.keys for one in kept.values()) > KEYS
+            or not self._room(len(context.uids))
+        ):
+            return False
+        kept[context.tag] = context
+        return True
+
+    def cancel(self, tag: bytes) -> bool:
+        return self._kept.pop(tag, None) is not None
+
+    def due(self, now: float) -> bool:
+        return any(context.due(now) for context in self._kept.values())
+
+    async def news(self, session: Session, shown: View, delta: Delta) -> Told:
+        """The session's view has become what it is now from what was `shown`, by way of `delta`."""
+        now = session.store.clock()
+        last = _last(session.selected)
+        touched = _touched(shown, session.selected, delta)
+        told = []
+        for context in list(self._kept.values()):
+            try:
+                whole = context.due(now) or (context.star and context.last != last)
+                rows = _living(session.selected) if whole else touched
+                told.append(await _followed(session, context, shown, delta.gone, rows, now))
+                if whole:
+                    context.looked = now
+                context.last = last
+                if not self._room(0) and len(self._kept) > 1:
+                    raise Refused("The results have become too many")
+            except Exception as error:
+                del self._kept[context.tag]
+                if not isinstance(error, Refused):
+                    session.services.report(error)
+                lost = no(None, "The results are no longer kept up to date", NoUpdate(context.tag))
+                told.append(Told(after=(lost,)))
+        return Told(
+            tuple([one for each in told for one in each.before]),
+            b"".join([each.described for each in told]),
+            tuple([one for each in told for one in each.after]),
+        )
+
+    def _room(self, more: int) -> bool:
+        return more + sum(len(one.uids) for one in self._kept.values()) <= RESULTS
+
+
+def fixed(key: Key, shown: View) -> Key:
+    """RFC 5267 4.3: message numbers, and so `$`, are evaluated when the command is received."""
+
+    def fix(leaf: Key) -> Key:
+        match leaf:
+            case search.Sequence():
+                return search.Uid(view.uid_runs(shown, view.by_number_if_there(shown, leaf.ranges)))
+            case search.Saved():
+                return search.Uid(shown.saved)
+        return leaf
+
+    return search.replaced(key, fix)
+
+
+async def _followed(
+    session: Session, context: Context, shown: View, expunged: Runs, rows: Rows, now: float
+) -> Told:
+    gone, left = _split(context.uids, expunged)
+    added, removed = array("I"), array("I")
+    async for uids, matched in _matched(session, context, rows, now):
+        listed = {uid for uid in uids if _has(left, uid)}
+        added.extend([uid for uid in matched if uid not in listed])
+        removed.extend(sorted(listed.difference(matched)))
+    if removed:
+        _, left = _split(left, runs_of(removed))
+    context.uids = _merged(left, added)
+    described = b""
+    if context.describe is not None and (new := added[bisect_right(added, _last(shown)) :]):
+        described = await context.describe(session, session.selected.shown.uids.slices(runs_of(new)))
+    before = _updated(context, shown, removed=gone)
+    after = _updated(context, session.selected, removed=removed, added=added)
+    return Told(before, described, after)
+
+
+async def _matched(
+    session: Session, context: Context, rows: Rows, now: float
+) -> AsyncIterator[tuple[Sequence[int], list[int]]]:
+    """UIDs of some messages, and which of them match; both ascend."""
+    selected = session.selected
+    key = search.settled(_starless(context.key, _last(selected)) if context.star else context.key, now)
+    progress = Progress(session, context.tag)
+    for start in range(0, len(rows.uids), SLICE):
+        part = rows.part(start, start + SLICE)
+        columns = Columns.joined(selected.shown.mailbox, selected.modseq, [part])
+        little = view.opened(columns, recent_from=selected.recent_from)
+        matcher = Matcher(session, little, session.flag_sets.meanings, progress)
+        found = await matcher.among(key, matcher.living)
+        yield part.uids, masks.selected(part.uids, found)
+        if start + SLICE < len(rows.uids):
+            await asyncio.sleep(0)
+
+
+def _starless(key: Key, last: int) -> Key:
+    """`*` is the last message of the mailbox, not of those that are looked at."""
+
+    def name(leaf: Key) -> Key:
+        if not isinstance(leaf, search.Uid):
+            return leaf
+        return search.Uid(tuple([(low or last, high or last) for low, high in leaf.ranges]))
+
+    return search.replaced(key, name)
+
+
+def _touched(shown: View, selected: View, delta: Delta) -> Rows:
+    """The messages that are new to the client, or have changed."""
+    columns = selected.shown
+    new = columns.rows(columns.uids.place(_last(shown) + 1), len(columns.uids))
+    return Rows(
+        delta.changed_uids + new.uids,
+        delta.changed_flag_sets + new.flag_sets,
+        delta.changed_modseqs + new.modseqs,
+    )
+
+
+def _living(selected: View) -> Rows:
+    columns = selected.shown
+    everything = [(0, len(columns.uids))]
+    uids, flag_sets, modseqs = array("I"), array("H"), array("Q")
+    for start, stop in view.without(everything, view.ghosts(selected, everything)):
+        uids += columns.uids[start:stop]
+        flag_sets += columns.flag_sets[start:stop]
+        modseqs += columns.modseqs[start:stop]
+    return Rows(uids, flag_sets, modseqs)
+
+
+def _last(shown: View) -> int:
+    return shown.shown.uids[-1] if shown.shown.uids else 0
+
+
+def _updated(
+    context: Context, shown: View, *, removed: Sequence[int], added: Sequence[int] = ()
+) -> tuple[Response, ...]:
+    """`shown` is where the message numbers are as the client has them when it hears this."""
+    if not removed and not added:
+        return ()
+
+    def moves(uids: Iterable[int]) -> Moves:
+        runs = runs_of(uids)
+        named = runs if context.uid else view.numbers(shown, runs)
+        return ((0, named),) if named else ()
+
+    return (Updated(context.tag, context.uid, moves(removed), moves(added), context.source),)
+
+
+def _split(uids: array[int], runs: Runs) -> tuple[array[int], array[int]]:
+    """Ascending UIDs: those in the runs, and the others."""
+    inside, outside = array("I"), array("I")
+    at = 0
+    for low, high in runs:
+        start = bisect_left(uids, low, at)
+        stop = bisect_right(uids, high, start)
+        outside += uids[at:start]
+        inside += uids[start:stop]
+        at = stop
+    return inside, outside + uids[at:]
+
+
+def _merged(uids: array[int], more: array[int]) -> array[int]:
+    if not uids or not more or more[0] > uids[-1]:
+        return uids + more
+    return array("I", sorted([*uids, *more]))
+
+
+def _has(uids: array[int], uid: int) -> bool:
+    at = bisect_left(uids, uid)
+    return at < len(uids) and uids[at] == uid
