@@ -27,6 +27,7 @@ from pillarbox.imap.commands.search import refused_unparsed
 from pillarbox.imap.commands.upload import Upload
 from pillarbox.imap.contexts import Contexts
 from pillarbox.imap.flag_sets import FlagSets
+from pillarbox.imap.openings import Openings
 from pillarbox.imap.ordering import Orders
 from pillarbox.imap.outcome import Begun, ClientBug, Done, Outcome, Torn, UidRequired
 from pillarbox.imap.settings import MAX_BAD, MAX_BAD_BEFORE_LOGIN, Settings
@@ -92,6 +93,7 @@ class Services:
     login: Callable[[Credentials], Awaitable[Login]]
     settings: Settings
     report: Callable[[BaseException], str]
+    openings: Openings = field(default_factory=Openings)
     orders: Orders = field(default_factory=Orders)
 
 

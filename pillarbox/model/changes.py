@@ -66,7 +66,7 @@ class Rows:
         return Rows(self.uids[start:stop], self.flag_sets[start:stop], self.modseqs[start:stop])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Columns:
     """A mailbox as of `modseq`: aligned columns, ascending by UID. They never change, and are shared by
     all sessions of a worker; `edited` makes others."""

@@ -70,6 +70,11 @@ class ColumnsCache:
             loading.add_done_callback(lambda _: self._loading.pop(key, None))
         return await asyncio.shield(loading)
 
+    def known(self, account: int, mailbox: int, modseq: int) -> Columns | None:
+        """The mailbox as of `modseq`, where it is at hand."""
+        kept = self._kept.get((account, mailbox))
+        return kept.columns if kept is not None and kept.columns.modseq == modseq else None
+
     def after_store(
         self, account: int, mailbox: int, modseq: int, uids: "array[int]", flag_sets: "array[int]"
     ) -> Columns | None:

@@ -348,6 +348,10 @@ class Store:
                 return found
         return await self._columns.get(account, actor, mailbox)
 
+    def columns_known(self, account: int, mailbox: int, modseq: int) -> Columns | None:
+        """`columns` as of a mod-sequence, where that is what was given out last: nothing is read or asked."""
+        return self._columns.known(account, mailbox, modseq)
+
     def _log_of(self, account: int) -> Path:
         return files.account_folder(self.data, account) / f"{sqlite.FILE}-wal"
 

@@ -14,6 +14,7 @@ import pytest
 
 from pillarbox.identity.authenticate import Login
 from pillarbox.identity.sasl import Credentials
+from pillarbox.imap.openings import Openings
 from pillarbox.imap.session import Services, Session
 from pillarbox.imap.settings import Settings
 from pillarbox.model.errors import Code, Refused
@@ -100,6 +101,7 @@ class World:
     store: Store
     settings: Settings
     clock: list[float]
+    openings: Openings = field(default_factory=Openings)
     bugs: list[BaseException] = field(default_factory=list)
     expected_bugs: int = 0
 
@@ -113,7 +115,7 @@ class World:
         await self.store.write(ACCOUNT, buried.erase)
 
     def connect(self, *, tls: bool = False, peer: Peer | None = None) -> Imap:
-        session = Session(Services(self.store, login, self.settings, self.report))
+        session = Session(Services(self.store, login, self.settings, self.report, self.openings))
         return Imap(memory.connect(session, tls=tls, peer=peer or Peer("127.0.0.1", 4, is_loopback=True)))
 
     async def user(self, *enable: bytes, select: bytes = b"") -> Imap:

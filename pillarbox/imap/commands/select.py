@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pillarbox.imap import objectid, resync, view
 from pillarbox.imap.commands.expunge import expunge_all
 from pillarbox.imap.commands.fetch import Answer
+from pillarbox.imap.openings import Opening
 from pillarbox.imap.outcome import Done, Outcome, UidRequired
 from pillarbox.imap.view import NEVER_RECENT
 from pillarbox.imap.wire import select as wire
-from pillarbox.imap.wire.encode import Response
+from pillarbox.imap.wire.encode import Response, encode
 from pillarbox.imap.wire.expunge import Vanished
 from pillarbox.imap.wire.fetch import FetchItems, Item
 from pillarbox.imap.wire.list import Listed
@@ -33,6 +35,7 @@ from pillarbox.store import flags, mailboxes
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
     from pillarbox.model.actors import Actor
+    from pillarbox.model.changes import Columns
     from pillarbox.store.mailboxes import Selected
     from pillarbox.store.tx import Tx
 
@@ -57,34 +60,64 @@ async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
         # divides what is said about the one mailbox from what is said about the other.
         session.leave()
         session.first.append(ok(None, "The previous mailbox is closed", Mark.CLOSED))
-    known = session.store.modseq(session.account)
-    found, meanings = await session.store.read(session.account, _look, session.actor, command.mailbox, wanted)
-    if found.status.recent and not command.read_only and not session.kind.rev2:
-        # RFC 3501 2.3.2: the next session is not told that these are recent.
-        found = await session.store.write(
-            session.account, mailboxes.select, session.actor, found.row.id, True, durable=False
-        )
-    columns = await session.store.columns(session.account, session.actor, found.row.id)
-    if columns.modseq != known:
-        meanings = await session.store.read(session.account, flags.flag_sets)
-    session.flag_sets.learn(meanings)  # no number in the columns is unknown
-    keywords = [flag for flag in found.flags if flag not in SYSTEM]
-    rev2 = session.kind.rev2
+    opening, columns = await _found(session, command, wanted)
+    found = opening.found
+    session.flag_sets.learn(opening.meanings)  # no number in the columns is unknown
     session.enter(
         view.opened(
             columns,
-            recent_from=NEVER_RECENT if rev2 else found.first_recent_uid,
+            recent_from=NEVER_RECENT if session.kind.rev2 else found.first_recent_uid,
             read_only=command.read_only,
         ),
-        {*SYSTEM, *keywords},
+        {*SYSTEM, *found.flags},
     )
-    defined = (*SYSTEM, *keywords)
+    kind = session.kind, command.read_only, objectid.NAME in session.enabled
+    told = opening.lines.get(kind) if command.old_name is None else None
+    if told is None:
+        data = _data(session, command, opening, wanted)
+        told = b"".join([encode(one, session.kind) for one in data])
+        if command.old_name is None:
+            opening.lines[kind] = told
+    text = "EXAMINE completed" if command.read_only else "SELECT completed"
+    code = Mark.READ_ONLY if command.read_only else Mark.READ_WRITE
+    if asked is None or asked.uidvalidity != found.row.uidvalidity:
+        return Done(text, code, told=told)  # RFC 7162 3.2.5: of another UIDVALIDITY nothing is known
+    return await _resynchronised(session, asked, found.row.uidnext, Done(text, code, told=told))
+
+
+async def _found(session: Session, command: wire.Select, wanted: int | None) -> tuple[Opening, Columns]:
+    """The mailbox, as it was when it was opened last if nothing has changed since."""
+    store, account, actor = session.store, session.account, session.actor
+    openings, key = session.services.openings, (account, command.mailbox, wanted)
+    known = store.modseq(account)
+    kept = openings.get(key) if actor.owner else None
+    if kept is not None:
+        at_hand = store.columns_known(account, kept.found.row.id, known)
+        if at_hand is not None and kept.columns() is at_hand:
+            return kept, at_hand
+    found, meanings = await store.read(account, _look, actor, command.mailbox, wanted)
+    recent = found.status.recent
+    if recent and not command.read_only and not session.kind.rev2:
+        # RFC 3501 2.3.2: the next session is not told that these are recent.
+        found = await store.write(account, mailboxes.select, actor, found.row.id, True, durable=False)
+    columns = await store.columns(account, actor, found.row.id)
+    if columns.modseq != known:
+        meanings = await store.read(account, flags.flag_sets)
+    # The counters are as of before the columns: only where nothing has come in between do they agree.
+    unseen = found.status.unseen if columns.modseq == known else len(columns.uids)
+    opening = Opening(found, meanings, unseen, weakref.ref(columns))
+    if actor.owner and not recent and columns.modseq == known:
+        openings.keep(key, opening)
+    return opening, columns
+
+
+def _data(session: Session, command: wire.Select, opening: Opening, wanted: int | None) -> list[Response]:
+    found, columns, rev2 = opening.found, session.selected.shown, session.kind.rev2
+    defined = (*SYSTEM, *(flag for flag in found.flags if flag not in SYSTEM))
     data: list[Response] = [wire.Flags(defined), wire.Exists(len(columns.uids))]
     if not rev2:
         data.append(wire.Recent(session.selected.recent))
-        # The counters are as of before the columns: only where nothing has come in between do they agree.
-        unseen = found.status.unseen if columns.modseq == known else len(columns.uids)
-        number = 0 if session.kind.uid_only else _first_unseen(session, unseen)
+        number = 0 if session.kind.uid_only else _first_unseen(session, opening.unseen)
         if number:
             data.append(ok(None, f"Message {number} is the first unseen", Unseen(number)))
     last = columns.uids[-1] if columns.uids else 0
@@ -103,12 +136,7 @@ async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
         if found.row.id == wanted and found.row.path != command.mailbox:
             old_name = command.mailbox  # draft-ietf-mailmaint-imap-objectid-bis 7.1: the name it had
         data.append(Listed(found.row.path, old_name=old_name))  # RFC 9051 6.3.2
-    word = "EXAMINE" if command.read_only else "SELECT"
-    code = Mark.READ_ONLY if command.read_only else Mark.READ_WRITE
-    done = Done(f"{word} completed", code, tuple(data))
-    if asked is None or asked.uidvalidity != found.row.uidvalidity:
-        return done  # RFC 7162 3.2.5: of another UIDVALIDITY nothing is known
-    return await _resynchronised(session, asked, found.row.uidnext, done)
+    return data
 
 
 async def _resynchronised(session: Session, asked: wire.Qresync, uidnext: int, done: Done) -> Done:
@@ -122,7 +150,8 @@ async def _resynchronised(session: Session, asked: wire.Qresync, uidnext: int, d
     gone = await resync.vanished(session, to_match, asked.modseq, where)
     chosen = await resync.changed(shown, shown.shown.uids.slices(known), asked.modseq, where)
     answer = Answer(session, _FLAGS, chosen, uid=True, modseq=True)
-    return replace(done, data=(*done.data, Vanished(gone, earlier=True)), stream=answer.pieces())
+    told = done.told + encode(Vanished(gone, earlier=True), session.kind)
+    return replace(done, told=told, stream=answer.pieces())
 
 
 def _look(tx: Tx, actor: Actor, path: str, wanted: int | None) -> tuple[Selected, dict[int, FlagSet]]:
