@@ -140,7 +140,7 @@ class Figures:
         for _ in range(times):
             if before is not None:
                 await before()
-            with _watching() as longest:
+            with watching() as longest:
                 await command()
             held.append(longest[0])
         self.taken[f"{name} held"] = statistics.median(held) * 1000
@@ -155,7 +155,7 @@ async def _timed(command: Command, before: Command | None = None) -> float:
 
 
 @contextmanager
-def _watching() -> Iterator[list[float]]:
+def watching() -> Iterator[list[float]]:
     """A list with the longest that a turn of the loop has taken meanwhile."""
     longest = [0.0]
     loop = asyncio.get_running_loop()

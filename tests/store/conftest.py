@@ -14,6 +14,7 @@ from pillarbox.store.engine import sqlite
 from pillarbox.store.store import Store
 from pillarbox.store.tx import Tx
 from pillarbox.testing.verbs import Verbs, account
+from tests.store.archive import Archive
 
 ACCOUNT = 7
 NOW = 1_700_000_000
@@ -63,3 +64,9 @@ def verbs(tmp_path: Path) -> Iterator[Verbs]:
     """An account as a user gets it, to run verbs on; checked at the end of the test."""
     with account(tmp_path, number=ACCOUNT, now=NOW) as opened:
         yield opened
+
+
+@pytest.fixture
+def archive(tmp_path: Path, verbs: Verbs) -> Archive:
+    """An account to be searched; its INBOX is empty."""
+    return Archive(tmp_path, verbs, ACCOUNT)

@@ -1,0 +1,163 @@
+"""Searches find exactly what brute force finds, whatever of it is indexed, and in however many segments."""
+
+from __future__ import annotations
+
+import random
+from itertools import islice
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pillarbox.model import search
+from pillarbox.store.index import catching_up, writer
+from pillarbox.testing.verbs import account
+from tests import corpus
+from tests.places import LONG
+from tests.store.archive import Archive
+from tests.store.needles import TextKey, keys
+
+REAL, TORTURE = (3000, 2200) if LONG else (250, 150)
+QUERIES = 2000 if LONG else 250
+
+
+def assert_exact(archive: Archive, asked: list[TextKey]) -> None:
+    for key, (found, plan) in zip(asked, archive.find(asked)):
+        assert found == archive.truth(key), (key, plan)
+
+
+def mail(count: int, tortured: int, chance: random.Random) -> list[bytes]:
+    some = chance.sample(corpus.real(), min(count, len(corpus.real())))
+    files = [corpus.as_delivered(mail.raw) for mail in corpus.mails("torture") if len(mail.raw) < 1 << 20]
+    return [*some, *chance.sample(files, min(tortured, len(files)))]
+
+
+@pytest.fixture
+def batch(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Segments as small as they may be, so that there are many and they are joined."""
+    monkeypatch.setattr(catching_up, "BATCH", 40)
+    monkeypatch.setattr(catching_up, "READ", 8)
+    monkeypatch.setattr(writer, "FAN", 3)
+    return 40
+
+
+def test_real_and_tortured_mail(archive: Archive, batch: int) -> None:
+    chance = random.Random(1)
+    letters = mail(REAL, TORTURE, chance)
+    chance.shuffle(letters)
+    tail = len(letters) // 20
+    archive.add(letters[:-tail])
+    caught = archive.index()
+    assert caught.joined > 2
+    archive.add(letters[-tail:])  # not in the index
+    asked = keys(archive.texts, QUERIES, chance)
+    assert_exact(archive, asked)
+    archive.index()
+    assert_exact(archive, asked[:50])
+
+
+def test_one_segment_and_none(archive: Archive) -> None:
+    chance = random.Random(2)
+    archive.add(mail(120, 60, chance))
+    asked = keys(archive.texts, 60, chance)
+    assert_exact(archive, asked)
+    archive.index()
+    assert_exact(archive, asked)
+
+
+SCRIPTS = (
+    "abcdefgh ijklmnop,.-@<>!? 0123456789\n\t",
+    "ÄÖÜßéèçñøłž ſﬁ Ⅷ",
+    "приветмир ΑΒΓαβγς",
+    "会議の議事録漢字東京都電子郵件　、。",
+    "ｆｕｌｌ ｗｉｄｔｈ ﾊﾝｶｸ",
+    "สวัสดีครับ",
+    "안녕하세요",
+    "שלום مرحبا",
+    "😀🎉👩‍👩‍👧e\u0301o\u0302",
+)
+letters_of_all = st.sampled_from("".join(SCRIPTS))
+texts = st.one_of(
+    *(st.text(alphabet=script, max_size=90) for script in SCRIPTS), st.text(letters_of_all, max_size=90)
+)
+
+
+@st.composite
+def letters(draw: st.DrawFn) -> bytes:
+    subject = draw(texts).replace("\n", " ")
+    sender = draw(texts).replace("\n", " ")
+    return (
+        f"Subject: {subject}\r\nFrom: {sender} <a@b.example>\r\nX-Other: {draw(texts)!r}\r\n"
+        f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+        f"{draw(texts)}\r\n{draw(texts)}{draw(texts)}"
+    ).encode("utf-8", "surrogatepass")
+
+
+@settings(
+    max_examples=200 if LONG else 25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.lists(letters(), min_size=1, max_size=12), st.integers(0, 3), st.randoms(use_true_random=False))
+def test_generated_mail(
+    tmp_path_factory: pytest.TempPathFactory, some: list[bytes], unindexed: int, chance: random.Random
+) -> None:
+
+    folder = tmp_path_factory.mktemp("generated")
+    with account(folder) as verbs:
+        archive = Archive(folder, verbs)
+        archive.add(some[: max(1, len(some) - unindexed)])
+        archive.index()
+        archive.add(some[max(1, len(some) - unindexed) :])
+        assert_exact(archive, list(islice(keys(archive.texts, 30, chance), 30)))
+
+
+LONG_RUN = "".join(chr(0x4E00 + 7 * at % 3000) for at in range(400))
+JUNK = "".join(random.Random(3).choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", k=5000))
+LINES = "-=" * 70 + "|" * 100
+
+
+@pytest.mark.parametrize("text", [LONG_RUN, JUNK, LINES, LONG_RUN + JUNK, "é" * 500 + "x" + "é" * 300])
+def test_long_runs(archive: Archive, text: str) -> None:
+    chance = random.Random(4)
+    head = "Subject: s\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+    archive.add(
+        (head + "".join(part)).encode()
+        for part in ([text], [text[:200]], ["a ", text[5:90], " b"], ["nothing"], [text[::-1]])
+    )
+    archive.index()
+    asked: list[TextKey] = []
+    for _ in range(60):
+        start, size = chance.randrange(len(text)), chance.choice((1, 2, 3, 4, 5, 8, 30, 63, 64, 65, 200))
+        asked.append(search.Body(text[start : start + size]))
+    asked += [search.Text(text), search.Body(text + "y"), search.Body("a " + text[5:8])]
+    assert_exact(archive, asked)
+
+
+def test_a_needle_of_a_mebibyte(archive: Archive) -> None:
+    text = " ".join(f"word{number}" for number in range(120_000))
+    assert len(text) > 1 << 20
+    archive.add([b"Subject: s\r\n\r\n" + text.encode(), b"Subject: t\r\n\r\nword1 word2"])
+    archive.index()
+    asked: list[TextKey] = [search.Body(text), search.Body(text[:-1] + "!"), search.Text("x" * (1 << 20))]
+    assert_exact(archive, asked)
+    assert archive.truth(asked[0]) == {0}
+
+
+def test_fields_whose_names_are_no_names(archive: Archive) -> None:
+    archive.add(
+        [
+            b"From: ada\r\n\r\nx",
+            b"Fr\xadom: ada\r\n\r\nx",  # a soft hyphen is not seen in texts, but this is another name
+            b"FR OM: ada\r\n\r\nx",
+            b"\xe4: ada\r\n\r\nx",
+        ]
+    )
+    archive.index()
+    asked: list[TextKey] = [
+        search.Header(name, needle)
+        for name in ("from", "fr om", "fr\xadom", "\xe4", "\xc4", "fr")
+        for needle in ("", "ada", "A", "from")
+    ]
+    asked += [search.Text(needle) for needle in ("from: ada", "om: ada", "Ä: a", "\0", "from:ada")]
+    assert_exact(archive, asked * 3)
