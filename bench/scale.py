@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import itertools
 import json
+import secrets
 import shutil
 import statistics
 import subprocess
@@ -96,6 +97,10 @@ async def _login(credentials: Credentials) -> Login:
     return Login(ACCOUNT, 1, credentials.name)
 
 
+def _services(store: Store) -> Services:
+    return Services(store, _login, Settings("scale"), _report, lambda name: None, secrets.token_bytes)
+
+
 def _report(error: BaseException) -> str:
     raise error
 
@@ -104,7 +109,7 @@ class Imap:
     """One client."""
 
     def __init__(self, store: Store) -> None:
-        self.client: Client = memory.connect(Session(Services(store, _login, Settings("scale"), _report)))
+        self.client: Client = memory.connect(Session(_services(store)))
 
     async def begin(self, *commands: str) -> Imap:
         await self.client.read_line()

@@ -70,10 +70,12 @@ class Tls(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Auth(Struct, frozen=True, forbid_unknown_fields=True):
     """`cleartext`: who may send a password without TLS; "loopback" looks at the client's real address.
-    `unauthenticate`: whether a connection may log in as somebody else after UNAUTHENTICATE."""
+    `unauthenticate`: whether a connection may log in as somebody else after UNAUTHENTICATE. `submitters`: the
+    accounts of submission servers, which may fetch what an IMAP URL authorizes for submission."""
 
     cleartext: Cleartext = "loopback"
     unauthenticate: bool = True
+    submitters: tuple[str, ...] = ()
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):

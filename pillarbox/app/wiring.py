@@ -121,9 +121,13 @@ class Sessions:
             config.hostname,
             config.auth.cleartext,
             unauthenticate=config.auth.unauthenticate,
+            submitters=config.auth.submitters,
             save_limit=config.limits.save,
         )
-        imap_services = imap.Services(parts.store, self._authenticator.login, settings, report)
+        users = self._authenticator
+        imap_services = imap.Services(
+            parts.store, users.login, settings, report, users.user, secrets.token_bytes
+        )
         inbound = delivery(config, parts, report)
         lmtp_service = lmtp.Service(LMTP, config.hostname, inbound, report, trace_id, starttls=True)
         self._make = {

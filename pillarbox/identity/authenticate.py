@@ -58,6 +58,13 @@ class Authenticator:
             self._remember(proof)
         return self._authorized(credential, credentials.authorize_as)
 
+    def user(self, name: str) -> Login | None:
+        """Who logs in under this name; None where nobody can."""
+        credential = self._directory.credential(name)
+        if credential is None or not credential.enabled:
+            return None
+        return Login(credential.account, credential.user, credential.address)
+
     def _authorized(self, credential: Credential, authorize_as: str) -> Login:
         # RFC 4616 2: who may act as whom is ours to decide; here everybody acts only as himself.
         if authorize_as:

@@ -59,7 +59,9 @@ ADVERTISED = (
     Capability("BINARY", "RFC 3516", ("FETCH", "APPEND")),
     Capability("MULTIAPPEND", "RFC 3502", ("APPEND",)),
     Capability("CATENATE", "RFC 4469", ("APPEND", "REPLACE", "UID REPLACE")),
-    Capability("URL-PARTIAL", "RFC 5550 5.7.1", ("APPEND",)),
+    Capability("URLAUTH", "RFC 4467", ("GENURLAUTH", "URLFETCH", "RESETKEY")),
+    Capability("URLAUTH=BINARY", "RFC 5524", ("URLFETCH",)),
+    Capability("URL-PARTIAL", "RFC 5550 5.7.1", ("APPEND", "URLFETCH")),
     Capability("OBJECTID", "RFC 8474", ("FETCH", "SEARCH", "STATUS")),
     Capability(
         "OBJECTID+",

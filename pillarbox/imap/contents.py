@@ -20,6 +20,7 @@ from pillarbox.store.blobs import Blob
 
 WHOLE = 128 * 1024  # octets held and sent as one
 PIECE = 64 * 1024
+IDENTITY = frozenset(("", "7bit", "8bit", "binary"))  # transfer encodings that encode nothing
 
 
 async def contents(items: Sequence[Item], row: Mapping[str, Any], blob: Blob) -> list[Content]:
@@ -81,7 +82,7 @@ async def _binary(item: Item, row: Mapping[str, Any], table: PartTable | None, b
 
 
 def _is_identity(part: Part) -> bool:
-    return part.encoding in ("", "7bit", "8bit", "binary")
+    return part.encoding in IDENTITY
 
 
 async def _decoded(part: Part, blob: Blob) -> bytes:

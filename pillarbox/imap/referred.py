@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pillarbox.imap.contents import contents
+from pillarbox.imap.contents import IDENTITY, contents
 from pillarbox.imap.wire.fetch import Item, Partial, What, parse_section
 from pillarbox.imap.wire.fetch_plan import Content
 from pillarbox.imap.wire.limits import NUMBER64
+from pillarbox.message import parts
 from pillarbox.message.section import Section
+from pillarbox.message.walk import Kind
 from pillarbox.model.errors import Code, Refused
 from pillarbox.store import blobs, emails, mailboxes
 
@@ -38,6 +40,21 @@ class Referred:
         item = Item(what, b"", self.section, self.partial)
         [content] = await contents((item,), self.row, self.blob)
         return content
+
+    def encoded(self) -> Section | None:
+        """What of the message has a transfer encoding to be undone; None where there is none, as in composite
+        parts (RFC 2045 6.4) and headers."""
+        table = parts.unpack(self.row["offsets"])
+        part = parts.find(table, self.section.path)
+        if part is not None and self.section.what == "TEXT":
+            # The body of a message, whose only part is that body, or which is a multipart.
+            if part.kind is Kind.MESSAGE:
+                part = table.parts[part.children[0]]
+        elif self.section.what or not self.section.path:
+            return None
+        if part is None or part.children or part.encoding in IDENTITY:
+            return None
+        return Section(part.path)
 
 
 async def refer(store: Store, account: int, actor: Actor, url: Url) -> Referred | None:

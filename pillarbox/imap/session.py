@@ -87,12 +87,15 @@ class Dialogue(Protocol):
 @dataclass(frozen=True, slots=True)
 class Services:
     """What all sessions of a listener share. `login` raises `Refused`; `report` takes an error of ours and
-    returns the trace id under which it was logged."""
+    returns the trace id under which it was logged; `user` finds who would log in under a name, and may;
+    `random` gives so many octets that nobody can guess."""
 
     store: Store
     login: Callable[[Credentials], Awaitable[Login]]
     settings: Settings
     report: Callable[[BaseException], str]
+    user: Callable[[str], Login | None]
+    random: Callable[[int], bytes]
     openings: Openings = field(default_factory=Openings)
     orders: Orders = field(default_factory=Orders)
 

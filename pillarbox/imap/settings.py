@@ -25,5 +25,6 @@ class Settings:
     login_timeout: float = 60.0  # seconds of silence before login
     upload_timeout: float = 300.0  # within a command that has begun
     idle_timeout: float = 1860.0  # RFC 9051 5.4: at least 30 minutes
+    submitters: tuple[str, ...] = ()  # who may use URLs that are authorized for submission (RFC 4467 3)
     save_limit: int | None = None  # messages that one COPY or APPEND may save (RFC 9738); None: any number
     progress_every: float = 12.0  # seconds between two words from a long command; RFC 9585 4: 10 to 15

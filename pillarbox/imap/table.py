@@ -71,6 +71,9 @@ _ROWS = (
     # RFC 7377 2.2: with SELECTED among its sources it needs a selected mailbox; that is for its handler.
     Row("ESEARCH", "multisearch", LOGGED_IN, "RFC 7377 2", sync=True),
     Row("COMPARATOR", "comparator", LOGGED_IN, "RFC 5255 4.7"),
+    Row("GENURLAUTH", "urlauth", LOGGED_IN, "RFC 4467 7"),
+    Row("RESETKEY", "urlauth", LOGGED_IN, "RFC 4467 7"),
+    Row("URLFETCH", "urlauth", LOGGED_IN, "RFC 4467 7"),
     Row("CHECK", "select", SELECTED, "RFC 3501 6.4.1"),
     Row("CLOSE", "select", SELECTED, "RFC 9051 6.4.1"),
     Row("UNSELECT", "select", SELECTED, "RFC 9051 6.4.2"),

@@ -18,7 +18,7 @@ from pillarbox.imap.wire.encode import Response, encode
 from pillarbox.imap.wire.expunge import Expunged, Vanished
 from pillarbox.imap.wire.fetch import FetchItems, Item
 from pillarbox.imap.wire.fetch_plan import plan, render
-from pillarbox.imap.wire.response import HighestModseq, PermanentFlags, bye, ok
+from pillarbox.imap.wire.response import HighestModseq, PermanentFlags, UrlMech, bye, ok
 from pillarbox.imap.wire.select import Exists, Flags, Recent
 from pillarbox.model.changes import Columns, Delta
 from pillarbox.model.errors import Code, NoAccount, Refused
@@ -78,6 +78,9 @@ async def _news(session: Session, *, expunge: bool, own: Stored | None, looked: 
     if told.flagged is not None and notified is not None and not notified.hears_flags:
         told = replace(told, flagged=None)
     keywords = await _keywords(session, moved)
+    if delta.keyed:
+        # RFC 4467 BASE.6.3.RESETKEY: all sessions of the user that have the mailbox selected are told.
+        keywords += encode(ok(None, "The key for URLs is another one", UrlMech()), session.kind)
     followed = await kept.news(session, view, delta) if kept else contexts.NOTHING
     if told is updates.NOTHING and followed == contexts.NOTHING:
         return keywords, False

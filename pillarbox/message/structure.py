@@ -82,13 +82,13 @@ def _parameters(pairs: Parameters) -> bytes:
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|\{(\d+)\}\r\n|[()]|[^"{() ]++', re.DOTALL)
 
 # A string, number, NIL or list of a stored spelling: its start and end, and the items of a list.
-_Item = tuple[int, int, "list[_Item] | None"]
+Item = tuple[int, int, "list[Item] | None"]
 
 
-def _items(stored: bytes) -> list[_Item]:
+def items_of(stored: bytes) -> list[Item]:
     """The items of the body that `stored` spells."""
-    items: list[_Item] = []
-    outer: list[tuple[int, list[_Item]]] = []
+    items: list[Item] = []
+    outer: list[tuple[int, list[Item]]] = []
     at, size = 0, len(stored)
     while at < size:
         match = _TOKEN.match(stored, at)
@@ -113,7 +113,7 @@ def _items(stored: bytes) -> list[_Item]:
 
 def body_from_structure(stored: bytes, *, rev1: bool = False) -> bytes:
     """BODY: the same without extension data; `rev1`: and as `without_global` would have it."""
-    return _reduced(stored, _items(stored), extensible=False, rev1=rev1)
+    return reduced(stored, items_of(stored), extensible=False, rev1=rev1)
 
 
 def without_global(stored: bytes) -> bytes:
@@ -121,19 +121,19 @@ def without_global(stored: bytes) -> bytes:
     envelope, body and lines are left out (RFC 3501 9: media-message is MESSAGE/RFC822 alone)."""
     if b'"global"' not in stored.lower():
         return stored
-    return _reduced(stored, _items(stored), extensible=True, rev1=True)
+    return reduced(stored, items_of(stored), extensible=True, rev1=True)
 
 
-def _reduced(stored: bytes, items: list[_Item], *, extensible: bool, rev1: bool) -> bytes:
+def reduced(stored: bytes, items: list[Item], *, extensible: bool, rev1: bool) -> bytes:
     """A body of these items, without what `extensible` and `rev1` forbid."""
-    bodies: list[list[_Item]] = []
+    bodies: list[list[Item]] = []
     for _, _, inner in items:
         if not inner:
             break
         bodies.append(inner)
     rest = [stored[start:end] for start, end, _ in items[len(bodies) :]]
     if bodies:
-        children = b"".join([_reduced(stored, inner, extensible=extensible, rev1=rev1) for inner in bodies])
+        children = b"".join([reduced(stored, inner, extensible=extensible, rev1=rev1) for inner in bodies])
         return b"(%b %b)" % (children, b" ".join(rest if extensible else rest[:1]))
     kind, subkind = rest[0].lower(), rest[1].lower()
     keep = 7
@@ -142,7 +142,7 @@ def _reduced(stored: bytes, items: list[_Item], *, extensible: bool, rev1: bool)
             del rest[7:10]
         else:
             keep = 10
-            rest[8] = _reduced(stored, items[8][2] or [], extensible=extensible, rev1=rev1)
+            rest[8] = reduced(stored, items[8][2] or [], extensible=extensible, rev1=rev1)
     elif kind == b'"text"':
         keep = 8
     return b"(" + b" ".join(rest if extensible else rest[:keep]) + b")"

@@ -22,6 +22,7 @@ class ChangeKind(IntEnum):
     GONE = 3
     SEEN = 4
     ANNOTATION = 5
+    KEY = 6  # of no message: a user's key for URLs of the mailbox (RFC 4467 2.2)
 
 
 class BurialCause(IntEnum):
@@ -40,7 +41,8 @@ class Delta:
     `new_uids`/`new_flag_sets`/`new_modseqs` are aligned and ascending by UID; so are the `changed_*`
     (messages that existed before and whose flags moved). `gone` holds the UIDs expunged meanwhile; it
     never names a UID that came and went in between. `complete` is False when the way is too old to be
-    known: then the caller starts again from a whole `Columns`.
+    known: then the caller starts again from a whole `Columns`. `keyed`: the reader's key for URLs of the
+    mailbox is another one, or gone.
     """
 
     modseq: int
@@ -52,6 +54,7 @@ class Delta:
     changed_modseqs: array[int]
     gone: Runs
     complete: bool = True
+    keyed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,14 @@ def record(tx: Tx, modseq: int, mailbox: int, kind: ChangeKind, runs: Runs, read
     )
 
 
+def note(tx: Tx, modseq: int, mailbox: int, kind: ChangeKind, reader: int) -> None:
+    """Say to `reader` that something of this kind happened under `modseq`, to the mailbox but to no message:
+    its HIGHESTMODSEQ stays."""
+    tx.run(
+        "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)", tx.account, modseq, mailbox, int(kind), reader, b""
+    )
+
+
 def coarse(runs: Runs, limit: int = MAX_RUNS) -> Runs:
     """At most `limit` runs that cover `runs`: the widest gaps stay open."""
     if len(runs) <= limit:
@@ -130,7 +138,7 @@ def since(tx: Tx, actor: Actor, mailbox: int, modseq: int, *, most: int = ANY_NU
         return Delta(current, *new, *moved, gone=())
     if modseq < floor:
         return Delta(current, *new, *moved, gone=(), complete=False)
-    living, dead = _told(tx, actor, mailbox, modseq)
+    living, dead, keyed = _told(tx, actor, mailbox, modseq)
     named = numbers.count(living) + numbers.count(dead)
     if named + SEEK * (len(living) + len(dead)) > most:
         return Delta(current, *new, *moved, gone=(), complete=False)
@@ -170,13 +178,15 @@ def since(tx: Tx, actor: Actor, mailbox: int, modseq: int, *, most: int = ANY_NU
                 modseq,
             )
         )
-    return Delta(current, *new, *moved, gone=numbers.runs_of(gone))
+    return Delta(current, *new, *moved, gone=numbers.runs_of(gone), keyed=keyed)
 
 
-def _told(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> tuple[Runs, Runs]:
-    """The UIDs that change rows after `modseq` name: of the living and of the expunged."""
+def _told(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> tuple[Runs, Runs, bool]:
+    """The UIDs that change rows after `modseq` name: of the living and of the expunged. Whether there is
+    another key."""
     living: list[Runs] = []
     dead: list[Runs] = []
+    keyed = False
     for kind, uids in tx.rows(
         "SELECT kind, uids FROM change WHERE account = ? AND modseq > ? AND mailbox = ? AND reader IN (0, ?)",
         tx.account,
@@ -184,8 +194,11 @@ def _told(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> tuple[Runs, Runs]:
         mailbox,
         actor.reader,
     ):
-        (dead if kind == ChangeKind.GONE else living).append(numbers.unpack(uids))
-    return united(living), united(dead)
+        if kind == ChangeKind.KEY:
+            keyed = True
+        else:
+            (dead if kind == ChangeKind.GONE else living).append(numbers.unpack(uids))
+    return united(living), united(dead), keyed
 
 
 def touched(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> tuple[int, Runs | None]:
@@ -195,7 +208,7 @@ def touched(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> tuple[int, Runs 
     (floor,) = tx.rows("SELECT floor FROM account WHERE account = ?", tx.account)[0]
     if not floor <= modseq <= current:
         return current, None
-    return current, united(_told(tx, actor, mailbox, modseq))
+    return current, united(_told(tx, actor, mailbox, modseq)[:2])
 
 
 def columns(tx: Tx, actor: Actor, mailbox: int) -> Columns:

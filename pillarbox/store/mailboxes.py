@@ -354,6 +354,7 @@ def delete(tx: Tx, actor: Actor, path: str) -> None:
         *(modseq, tx.now, modseq, *key),
     )
     tx.run("DELETE FROM mailbox_flags WHERE account = ? AND mailbox = ?", *key)
+    tx.run("DELETE FROM urlauth_key WHERE account = ? AND mailbox = ?", *key)
     # RFC 4314 4: the access control list goes with the mailbox.
     tx.run("UPDATE acl SET rights = '', modseq = ? WHERE account = ? AND mailbox = ?", modseq, *key)
     if row.has_children:

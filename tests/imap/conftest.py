@@ -36,6 +36,14 @@ async def login(credentials: Credentials) -> Login:
     return Login(ACCOUNT, 3, "ada@example.org")
 
 
+def user(name: str) -> Login | None:
+    return Login(ACCOUNT, 3, "ada@example.org") if name == "ada" else None
+
+
+def random_octets(count: int) -> bytes:
+    return bytes(range(count))
+
+
 class Imap:
     """One client: it sends commands with tags of its own and reads whole answers."""
 
@@ -115,7 +123,8 @@ class World:
         await self.store.write(ACCOUNT, buried.erase)
 
     def connect(self, *, tls: bool = False, peer: Peer | None = None) -> Imap:
-        session = Session(Services(self.store, login, self.settings, self.report, self.openings))
+        services = Services(self.store, login, self.settings, self.report, user, random_octets, self.openings)
+        session = Session(services)
         return Imap(memory.connect(session, tls=tls, peer=peer or Peer("127.0.0.1", 4, is_loopback=True)))
 
     async def user(self, *enable: bytes, select: bytes = b"") -> Imap:

@@ -17,6 +17,7 @@ ARGUMENTS = (
     b"INBOX 1 1:* *:4 2:1 $ 1,3:5 () (FLAGS) FLAGS +FLAGS -FLAGS.SILENT (\\Seen) \\Seen Work ALL FULL BODY[]"
     b" BODY.PEEK[1.2.MIME]<0.5> BINARY[1] (UID BODY.PEEK[HEADER.FIELDS (To)]) RETURN (SAVE) (MIN MAX) NOT OR"
     b' SUBJECT x TEXT {1} {1+} {0+} ~{1+} "" "a b" % * NIL (MESSAGES) CHARSET UTF-8 PLAIN = Sent Sent/x'
+    b" CATENATE (URL /INBOX/;UID=1) imap://ada@x/INBOX/;UID=1;URLAUTH=anonymous INTERNAL BODYPARTSTRUCTURE"
     b" AGFkYQBzZWNyZXQ= IMAP4rev2 UTF8=ACCEPT (SUBSCRIBED) (CHILDREN) 1-Jan-2020 SINCE UID DONE ada secret"
 ).split(b" ")
 words = st.one_of(st.sampled_from(ARGUMENTS), st.binary(max_size=6))

@@ -33,9 +33,9 @@ Lines
     [$a < $b]      of two numbers that were bound
 `{=}` at the end of a line, also as `{=+}` and `~{=}`, stands for the size of the `L` lines that follow;
 the rest of the command or response is the next line of the same side. `\xHH` is that octet. `$name`
-(lower case) is a variable: bound where it is first matched, equal afterwards; `$user`, `$password` and
-`$plain` (the SASL PLAIN response) are known from the start. `$_` matches anything once. A status may be
-one of several: `a1 NO|BAD`.
+(lower case) is a variable: bound where it is first matched, equal afterwards; `$user`, `$password`,
+`$plain` (the SASL PLAIN response) and `$urluser` (the name as in a URL) are known from the start. `$_`
+matches anything once. A status may be one of several: `a1 NO|BAD`.
 
 Consecutive S lines of one connection are a block. Untagged data may come in any order, except that
 EXPUNGE keeps its place among everything that counts messages (see `match.now`). Data the block does

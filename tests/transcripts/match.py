@@ -392,8 +392,9 @@ def _kind(response: Response) -> bytes:
 
 
 def may_always_come(response: Response) -> bool:
-    """RFC 3501 7.3.2 has RECENT and RFC 9051 has not, and a server may tell FLAGS whenever it learns a
-    keyword (RFC 9051 7.3.5): a scene that does not name them does not mind them."""
+    """RFC 3501 7.3.2 has RECENT and RFC 9051 has not, a server may tell FLAGS whenever it learns a keyword
+    (RFC 9051 7.3.5), and one with URLAUTH says URLMECH at every SELECT: a scene that does not name them does
+    not mind them."""
     if response.status:
-        return bool(response.code) and _word(response.code[0]) == b"PERMANENTFLAGS"
+        return bool(response.code) and _word(response.code[0]) in (b"PERMANENTFLAGS", b"URLMECH")
     return _kind(response) == b"RECENT" or _word(response.tokens[0]) == b"FLAGS"

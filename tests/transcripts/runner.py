@@ -8,6 +8,7 @@ import re
 import zlib
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import quote
 
 from tests.transcripts import match
 from tests.transcripts.language import Directive, Expect, Message, Order, Pattern, Scene, Send, message
@@ -124,6 +125,7 @@ async def play(scene: Scene, target: Target) -> None:
     user, password = await target.account()
     plain = base64.b64encode(f"\0{user}\0{password}".encode())
     bound: match.Bindings = {b"user": user.encode(), b"password": password.encode(), b"plain": plain}
+    bound[b"urluser"] = quote(user, safe="").encode()
     opened: list[Connection] = []
     try:
         await _prepare(scene, target, bound, opened)

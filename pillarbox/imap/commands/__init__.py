@@ -33,6 +33,7 @@ from pillarbox.imap.commands import (
     store,
     thread,
     uidbatches,
+    urlauth,
 )
 from pillarbox.imap.commands import list as list_
 from pillarbox.imap.commands.upload import Upload
@@ -70,6 +71,9 @@ HANDLERS: dict[str, Handler] = {
     "IDLE": idle.idle,
     "NOTIFY": notify.notify,
     "UIDBATCHES": uidbatches.uidbatches,
+    "GENURLAUTH": urlauth.genurlauth,
+    "RESETKEY": urlauth.resetkey,
+    "URLFETCH": urlauth.urlfetch,
     "CHECK": select.check,
     "CLOSE": select.close,
     "UNSELECT": select.unselect,

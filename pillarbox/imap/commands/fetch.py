@@ -310,11 +310,11 @@ async def _line(plan: Plan, head: bytes, row: tuple[Any, ...]) -> bytes | Iterat
     parts = await contents(plan.bodies, dict(zip(plan.columns, row)), row[-1])
     for part in parts:
         if isinstance(part, Stream):
-            return _untorn(fetch_plan.pieces(plan, head, parts))
+            return untorn(fetch_plan.pieces(plan, head, parts))
     return fetch_plan.message(plan, head, parts)  # type: ignore[arg-type]
 
 
-def _untorn(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def untorn(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """A failure between the first and the last octet of a literal cannot be answered any more."""
     try:
         yield from pieces

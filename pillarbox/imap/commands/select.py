@@ -24,6 +24,7 @@ from pillarbox.imap.wire.response import (
     UidNext,
     UidValidity,
     Unseen,
+    UrlMech,
     ok,
 )
 from pillarbox.model import masks
@@ -128,6 +129,9 @@ def _data(session: Session, command: wire.Select, opening: Opening, wanted: int 
         ok(None, "The highest mod-sequence", HighestModseq(found.row.highest)),
         ok(None, "The mailbox", objectid.code(session, found.row.id)),
     )
+    # RFC 4467 BASE.7.1.URLMECH. It says no more than that there is INTERNAL, and RFC 4467 10 is obeyed by
+    # `auth.cleartext`: where that is "never", nobody selects anything without TLS.
+    data.append(ok(None, "URLs can be authorized", UrlMech()))
     # RFC 9051 7.1: an empty list where nothing can be changed.
     permanent = () if command.read_only else (*defined, "\\*")
     data.append(ok(None, "Flags are kept", PermanentFlags(permanent)))

@@ -29,6 +29,7 @@ from pillarbox.imap.wire import (
     store,
     thread,
     uidbatches,
+    urlauth,
 )
 from pillarbox.imap.wire import list as list_
 from pillarbox.imap.wire.reader import Reader
@@ -74,6 +75,9 @@ Command = (
     | copy.Move
     | expunge.Expunge
     | uidbatches.UidBatches
+    | urlauth.GenUrlAuth
+    | urlauth.ResetKey
+    | urlauth.UrlFetch
 )
 
 PARSERS: dict[str, Callable[[Reader], Command]] = {
@@ -107,6 +111,9 @@ PARSERS: dict[str, Callable[[Reader], Command]] = {
     "UID REPLACE": partial(replace.parse_replace, uid=True),
     "IDLE": idle.parse_idle,
     "NOTIFY": notify.parse_notify,
+    "GENURLAUTH": urlauth.parse_genurlauth,
+    "RESETKEY": urlauth.parse_resetkey,
+    "URLFETCH": urlauth.parse_urlfetch,
     "SEARCH": search.parse_search,
     "UID SEARCH": partial(search.parse_search, uid=True),
     "ESEARCH": multisearch.parse_multisearch,

@@ -13,6 +13,7 @@ from pillarbox.imap.wire import (
     search,
     select,
     uidbatches,
+    urlauth,
 )
 from pillarbox.imap.wire import list as list_
 from pillarbox.imap.wire.strings import Kind
@@ -37,6 +38,7 @@ Response = (
     | expunge.Expunged
     | expunge.Vanished
     | uidbatches.Batches
+    | urlauth.Authorized
 )
 
 ENCODERS: dict[type, Callable[[Any, Kind], bytes]] = {
@@ -59,6 +61,7 @@ ENCODERS: dict[type, Callable[[Any, Kind], bytes]] = {
     expunge.Expunged: expunge.encode_expunged,
     expunge.Vanished: expunge.encode_vanished,
     uidbatches.Batches: uidbatches.encode_batches,
+    urlauth.Authorized: urlauth.encode_authorized,
 }
 
 
