@@ -20,12 +20,14 @@ PROMISED = frozenset(
         *("UIDBATCHES", "OBJECTID+"),
         *("PREVIEW", "REPLACE", "MULTIAPPEND", "UNAUTHENTICATE", "COMPRESS=DEFLATE", "APPENDLIMIT"),
         *("UTF8=ACCEPT", "STATUS=SIZE", "CATENATE", "URLAUTH", "URLAUTH=BINARY", "URL-PARTIAL", "IDLE"),
+        *("SORT", "SORT=DISPLAY", "SORT=MODSEQ", "SORT=UID"),
+        *("THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES", "THREAD=REFS", "I18NLEVEL=2"),
         *("WITHIN", "MULTISEARCH", "CONTEXT=SEARCH"),
     )
 )
 # What of it is not there yet, and what scenes are about that nobody has promised. A scene that needs one
 # of these is passed over; one that needs anything else we do not announce fails.
-AWAITED = frozenset(("ESORT",))
+AWAITED = frozenset(("I18NLEVEL=2", "ESORT"))
 each_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
 
 
