@@ -47,6 +47,8 @@ ADVERTISED = (
     Capability("SEARCHRES", "RFC 5182", ("SEARCH", "FETCH")),
     Capability("MULTISEARCH", "RFC 7377", ("ESEARCH",)),
     Capability("CONTEXT=SEARCH", "RFC 5267", ("SEARCH", "UID SEARCH", "CANCELUPDATE")),
+    Capability("ESORT", "RFC 5267", ("SORT", "UID SORT")),
+    Capability("CONTEXT=SORT", "RFC 5267", ("SORT", "UID SORT", "CANCELUPDATE")),
     Capability("WITHIN", "RFC 5032", ("SEARCH", "UID SEARCH")),
     Capability("SORT", "RFC 5256", ("SORT", "UID SORT")),
     Capability("SORT=DISPLAY", "RFC 5957", ("SORT",)),

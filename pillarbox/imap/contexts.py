@@ -21,18 +21,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import view
+from pillarbox.imap import positions, view
 from pillarbox.imap.matching import Matcher
 from pillarbox.imap.progress import Progress
 from pillarbox.imap.view import View
 from pillarbox.imap.wire.encode import Response
 from pillarbox.imap.wire.esearch import Moves, Updated
 from pillarbox.imap.wire.response import NoUpdate, no
+from pillarbox.message.collation import Comparator
 from pillarbox.model import masks, search
 from pillarbox.model.changes import Columns, Delta, Rows
 from pillarbox.model.errors import Refused
 from pillarbox.model.numbers import STAR, Runs, runs_of
 from pillarbox.model.search import Key
+from pillarbox.model.sorting import Criterion, SortKey
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
@@ -49,8 +51,23 @@ Describe = Callable[["Session", view.Spans], Awaitable[bytes]]
 
 
 @dataclass(slots=True)
+class Order:
+    """How SORT has put results in order; `listed` are their UIDs in it."""
+
+    criteria: tuple[Criterion, ...]
+    comparator: Comparator
+    listed: array[int]
+
+    @property
+    def moves(self) -> bool:
+        """A message may take another place although it stays among the results."""
+        return any(one.key is SortKey.MODSEQ for one in self.criteria)
+
+
+@dataclass(slots=True)
 class Context:
-    """`source`: see `wire.esearch.Esearch`. `uids`, ascending, are the client's list."""
+    """`source`: see `wire.esearch.Esearch`. `uids`, ascending, are what is in the client's list; its `order`
+    is that of the mailbox where there is none."""
 
     tag: bytes
     uid: bool
@@ -60,6 +77,7 @@ class Context:
     describe: Describe | None
     last: int  # the greatest UID of the mailbox when it was looked at
     looked: float  # when the whole mailbox was looked at
+    order: Order | None = None
     keys: int = field(init=False)
     star: bool = field(init=False)
     ages: bool = field(init=False)
@@ -173,17 +191,56 @@ async def _followed(
     added, removed = array("I"), array("I")
     async for uids, matched in _matched(session, context, rows, now):
         listed = {uid for uid in uids if _has(left, uid)}
-        added.extend([uid for uid in matched if uid not in listed])
-        removed.extend(sorted(listed.difference(matched)))
+        if context.order is not None and context.order.moves:
+            added.extend(matched)  # also where it was before: it may belong elsewhere now
+            removed.extend(sorted(listed))
+        else:
+            added.extend([uid for uid in matched if uid not in listed])
+            removed.extend(sorted(listed.difference(matched)))
     if removed:
         _, left = _split(left, runs_of(removed))
     context.uids = _merged(left, added)
     described = b""
     if context.describe is not None and (new := added[bisect_right(added, _last(shown)) :]):
         described = await context.describe(session, session.selected.shown.uids.slices(runs_of(new)))
+    if context.order is not None:
+        before, after = await _reordered(session, context, context.order, shown, (gone, removed, added))
+        return Told(before, described, after)
     before = _updated(context, shown, removed=gone)
     after = _updated(context, session.selected, removed=removed, added=added)
     return Told(before, described, after)
+
+
+async def _reordered(
+    session: Session,
+    context: Context,
+    order: Order,
+    shown: View,
+    changes: tuple[array[int], array[int], array[int]],
+) -> tuple[tuple[Response, ...], tuple[Response, ...]]:
+    """`_updated` for results that SORT has put in order, before and after the expunges."""
+    if session.comparator != order.comparator:
+        raise Refused("Text is compared in another way now")
+    expunged, removed, added = changes
+    listed = order.listed
+    before = await positions.places_of(listed, set(expunged)) if expunged else []
+    listed = positions.without(listed, before)
+    then = await positions.places_of(listed, set(removed)) if removed else []
+    listed = positions.without(listed, then)
+    order.listed, put = await positions.inserted(session, order.criteria, listed, added)
+    tag, uid, source = context.tag, context.uid, context.source
+    old, new = _naming(context, shown), _naming(context, session.selected)
+    first = Updated(tag, uid, positions.removals(before, old), (), source)
+    last = Updated(tag, uid, positions.removals(then, new), positions.additions(put, new), source)
+    return (first,) if before else (), (last,) if then or put else ()
+
+
+def _naming(context: Context, shown: View) -> Callable[[int], int]:
+    """What the client knows a UID by."""
+    if context.uid:
+        return lambda uid: uid
+    uids = shown.shown.uids
+    return lambda uid: uids.place(uid) + 1
 
 
 async def _matched(

@@ -121,6 +121,14 @@ async def order(session: Session, shown: View, criteria: Sequence[Criterion], fo
     return chosen
 
 
+async def order_of_few(session: Session, shown: View, criteria: Sequence[Criterion]) -> Sequence[int]:
+    """The same for all messages of a view of some tens, of which nothing is kept."""
+    turns = Turns()
+    everything = array("I", range(shown.exists))
+    criteria = _decisive(criteria, session.comparator)
+    return await _sorted(session, shown, criteria, everything, turns) if criteria else everything
+
+
 def _decisive(criteria: Sequence[Criterion], comparator: Comparator) -> tuple[Criterion, ...]:
     """Without those that can decide nothing any more, and with the comparator's direction."""
     out: dict[SortKey, Criterion] = {}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pillarbox.imap import contexts
+from pillarbox.imap import contexts, positions
 from pillarbox.imap.settings import Settings
 from tests.imap.conftest import Imap, Play, World, world
 from tests.imap.test_convergence import uids_of
@@ -32,16 +32,43 @@ KEYS = (
     b"YOUNGER 50 UNSEEN",
     b"2:4",
 )
+CRITERIA = (b"", b"", b"(REVERSE ARRIVAL)", b"(SUBJECT REVERSE SIZE)", b"(MODSEQ)", b"(REVERSE UID)")
 _ESEARCH = re.compile(rb'\* ESEARCH \(TAG "(\w+)"\)( UID)?(.*)')
-_ITEM = re.compile(rb" (ALL|REMOVEFROM|ADDTO) (?:\(0 )?([\d:,]+)")
+_ITEM = re.compile(rb" (ALL|REMOVEFROM|ADDTO) (?:([\d:,]+)|\(([\d:, ]+)\))")
+_ALL = re.compile(rb" ALL ([\d:,]+)")
 _UNTAGGED = re.compile(rb"\* (?:(\d+) (EXISTS|EXPUNGE)|(VANISHED) ([\d:,]+))")
 
 
 @dataclass
 class Results:
+    """`criteria` of SORT, or none for the order of the mailbox."""
+
     key: bytes
     by_number: bool
-    numbers: set[int] = field(default_factory=set)
+    criteria: bytes = b""
+    listed: list[int] = field(default_factory=list)
+
+    def command(self, returning: bytes) -> bytes:
+        uid = b"" if self.by_number else b"UID "
+        if self.criteria:
+            return uid + b"SORT RETURN " + returning + b" " + self.criteria + b" UTF-8 " + self.key
+        return uid + b"SEARCH RETURN " + returning + b" " + self.key
+
+    def add(self, position: int, numbers: list[int]) -> None:
+        assert not set(numbers) & set(self.listed)
+        assert bool(position) is bool(self.criteria)
+        if position:
+            assert position <= len(self.listed) + 1
+            self.listed[position - 1 : position - 1] = numbers
+        else:
+            self.listed = sorted([*self.listed, *numbers])
+
+    def remove(self, position: int, numbers: list[int]) -> None:
+        assert bool(position) is bool(self.criteria)
+        if position:
+            assert self.listed[position - 1 : position - 1 + len(numbers)] == numbers
+        assert set(numbers) <= set(self.listed)
+        self.listed = [number for number in self.listed if number not in numbers]
 
 
 class Listener:
@@ -54,6 +81,9 @@ class Listener:
         self.exists = 0
         self.lists: dict[bytes, Results] = {}
 
+    async def begin(self, results: Results) -> None:
+        await self.do(results.command(b"(UPDATE ALL)"), results)
+
     async def do(self, command: bytes, results: Results | None = None) -> list[bytes]:
         """`results` is the list that the command begins."""
         tag = await self.user.send(command)
@@ -65,25 +95,25 @@ class Listener:
             self.hear(line)
         return lines
 
-    async def watch(self, key: bytes) -> None:
+    async def watch(self, key: bytes, criteria: bytes) -> None:
         if key != b"2:4":
-            await self.do(b"UID SEARCH RETURN (UPDATE ALL) " + key, Results(key, by_number=False))
+            await self.begin(Results(key, False, criteria))
             if not self.only_uids:
-                await self.do(b"SEARCH RETURN (UPDATE ALL) " + key, Results(key, by_number=True))
+                await self.begin(Results(key, True, criteria))
         elif not self.only_uids and not self.pushed:
             # RFC 5267 4.3: these are the messages that have the numbers now.
-            found = re.search(rb" ALL ([\d:,]+)", b"".join(await self.do(b"UID SEARCH RETURN (ALL) 2:4")))
+            found = _ALL.search(b"".join(await self.do(b"UID SEARCH RETURN (ALL) 2:4")))
             fixed = b"UID " + found[1] if found else b"NOT ALL"
             await self.do(b"SEARCH RETURN (UPDATE ALL) 2:4", Results(fixed, by_number=True))
 
     def hear(self, line: bytes) -> None:
         if found := _ESEARCH.fullmatch(line):
             results = self.lists.get(found[1])
-            for item, numbers in _ITEM.findall(found[3]):
+            for item, numbers, moves in _ITEM.findall(found[3]):
                 if results is None:  # no list, or cancelled
                     continue
                 assert results.by_number is not bool(found[2])
-                self.change(results, item, set(uids_of(numbers)))
+                self.change(results, item, moves.split() if moves else [b"-", numbers])
         elif found := _UNTAGGED.match(line):
             if found[2] == b"EXISTS":
                 assert int(found[1]) >= self.exists
@@ -95,34 +125,34 @@ class Listener:
                 gone = set(uids_of(found[4]))
                 self.exists -= len(gone)
                 # By message number it cannot be seen here: VANISHED does not say which numbers went.
-                assert not any(each.numbers & gone for each in self.lists.values() if not each.by_number)
+                assert not any(gone & {*each.listed} for each in self.lists.values() if not each.by_number)
 
-    def change(self, results: Results, item: bytes, numbers: set[int]) -> None:
-        if results.by_number:
-            assert max(numbers) <= self.exists, "a number that no message has"
-        if item == b"REMOVEFROM":
-            assert numbers <= results.numbers
-            results.numbers -= numbers
-        else:
-            assert not numbers & results.numbers
-            results.numbers |= numbers
+    def change(self, results: Results, item: bytes, moves: list[bytes]) -> None:
+        for position, some in zip(moves[::2], moves[1::2]):
+            numbers = uids_of(some)
+            if results.by_number:
+                assert max(numbers) <= self.exists, "a number that no message has"
+            if item == b"ALL":
+                results.listed = numbers
+            elif item == b"REMOVEFROM":
+                results.remove(int(position), numbers)
+            else:
+                results.add(int(position), numbers)
 
     def renumber(self, expunged: int) -> None:
         for results in self.lists.values():
             if results.by_number:
-                assert expunged not in results.numbers, "expunged, and still in the list"
-                results.numbers = {number - (number > expunged) for number in results.numbers}
+                assert expunged not in results.listed, "expunged, and still in the list"
+                results.listed = [number - (number > expunged) for number in results.listed]
 
     async def settle(self) -> None:
         await self.do(b"NOOP")
         for results in list(self.lists.values()):
-            tag = await self.user.send(
-                (b"" if results.by_number else b"UID ") + b"SEARCH RETURN (ALL) " + results.key
-            )
+            tag = await self.user.send(results.command(b"(ALL)"))
             answer = (await self.user.answer(tag)).splitlines()
             (fresh,) = [line for line in answer if line.startswith(b'* ESEARCH (TAG "%b")' % tag)]
-            found = _ITEM.search(fresh)
-            assert results.numbers == (set(uids_of(found[2])) if found else set()), results.key
+            found = _ALL.search(fresh)
+            assert results.listed == (uids_of(found[1]) if found else []), results
 
 
 ACTIONS = st.lists(
@@ -138,16 +168,22 @@ ACTIONS = st.lists(
         st.integers(0, 3),
         st.sampled_from(FLAGS),
         st.sampled_from(KEYS),
+        st.sampled_from(CRITERIA),
     ),
     max_size=30,
 )
-Action = tuple[int, str, int, int, bytes, bytes]
+Action = tuple[int, str, int, int, bytes, bytes, bytes]
 
 
-@pytest.mark.parametrize("enable", [b"", b"IMAP4rev2", b"UIDONLY"])
+@pytest.mark.parametrize(("enable", "few"), [(b"", 0), (b"", 2), (b"IMAP4rev2", 0), (b"UIDONLY", 2)])
 def test_every_list_is_what_a_fresh_search_finds(
-    tmp_path_factory: pytest.TempPathFactory, enable: bytes
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, enable: bytes, few: int
 ) -> None:
+    """`few`: everything is done in portions of so many."""
+    for room, name in ((contexts, "SLICE"), (positions, "SLICE"), (positions, "PROBES"), (positions, "FEW")):
+        if few:
+            monkeypatch.setattr(room, name, few)
+
     @given(ACTIONS)
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     def agrees(actions: list[Action]) -> None:
@@ -177,7 +213,9 @@ async def follow(folder: Path, enable: bytes, actions: list[Action]) -> None:
             await listener.settle()
 
 
-async def act(made: World, who: Listener, action: str, at: int, more: int, flag: bytes, key: bytes) -> None:
+async def act(
+    made: World, who: Listener, action: str, at: int, more: int, flag: bytes, key: bytes, criteria: bytes
+) -> None:
     """One command. Sets are of UIDs, so they may name what is not there."""
     some = b"%d:%d" % (at, at + more)
     if action == "append":
@@ -195,7 +233,7 @@ async def act(made: World, who: Listener, action: str, at: int, more: int, flag:
         if who.exists and not who.only_uids:
             await who.do(b"FETCH %d FLAGS" % min(at, who.exists))
     elif action == "watch":
-        await who.watch(key)
+        await who.watch(key, criteria)
     elif action == "cancel":
         for tag in list(who.lists)[:1]:
             del who.lists[tag]
@@ -213,7 +251,7 @@ async def watched(world: World, *keys: bytes) -> Listener:
         await listener.user.append(mail)
     await listener.do(b"SELECT INBOX")
     for key in keys:
-        await listener.do(b"UID SEARCH RETURN (UPDATE ALL) " + key, Results(key, by_number=False))
+        await listener.begin(Results(key, by_number=False))
     return listener
 
 
@@ -258,6 +296,18 @@ def test_a_context_that_fails_is_given_up_and_said_to_be(play: Play, monkeypatch
         # The tags are free again, and nothing more comes.
         assert await listener.user.ok(b"STORE 2 -FLAGS.SILENT (\\Flagged)") == []
         assert (await listener.user.status(b'CANCELUPDATE "%b"' % tags[0])).startswith(b"NO [NONEXISTENT]")
+
+    play(script)
+
+
+def test_comparing_text_in_another_way_ends_updates_of_what_it_sorts(play: Play) -> None:
+    async def script(world: World) -> None:
+        user = (await watched(world, b"UNSEEN")).user
+        tag = await user.send(b"SORT RETURN (UPDATE) (SUBJECT) UTF-8 UNSEEN")
+        await user.answer(tag)
+        await user.ok(b'COMPARATOR "i;octet"')
+        lines = await user.ok(b"STORE 2 +FLAGS.SILENT (\\Seen)")
+        assert [b'* NO [NOUPDATE "%b"]' % tag in line for line in lines] == [False, True]
 
     play(script)
 

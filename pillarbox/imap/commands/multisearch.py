@@ -64,7 +64,9 @@ async def _selected(session: Session, tag: bytes, command: wire.Multisearch) -> 
     save(session, search, found)
     if (response := maybe_response(tag, command, row, shown, found, modseq)) is not None:
         data += (response,)
-    return Done(COMPLETED, data=data + updating(session, tag, search, found, (row.path, row.uidvalidity)))
+    return Done(
+        COMPLETED, data=data + updating(session, tag, search, found, source=(row.path, row.uidvalidity))
+    )
 
 
 def maybe_response(
@@ -109,7 +111,7 @@ class _Many:
                     yield encode(response, session.kind)
                 if updates and found[0] is session.view:
                     source = (row.path, row.uidvalidity)
-                    for refused in updating(session, self._tag, command.search, found[1], source):
+                    for refused in updating(session, self._tag, command.search, found[1], source=source):
                         yield encode(refused, session.kind)
                     updates = False
             if updates:

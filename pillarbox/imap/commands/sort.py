@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pillarbox.imap import results, telling, view
 from pillarbox.imap.commands.search import look, modseq_of
+from pillarbox.imap.commands.updating import require_free, updating
+from pillarbox.imap.contexts import Order
 from pillarbox.imap.ordering import order
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.view import View
 from pillarbox.imap.wire import sort as wire
+from pillarbox.imap.wire.encode import Response
+from pillarbox.imap.wire.esearch import Returning, ReturnOption
 from pillarbox.imap.wire.search import Search
 from pillarbox.model.errors import PeerSyntax
+from pillarbox.model.masks import Mask
+from pillarbox.model.numbers import runs_of
+from pillarbox.model.search import Modseq
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
@@ -20,13 +29,43 @@ if TYPE_CHECKING:
 
 async def sort(session: Session, tag: bytes, command: wire.Sort) -> Outcome:
     search = freed_of_charset(session, command.search)
+    require_free(session, tag, search.returning)
     found = await look(session, tag, search)
     shown = session.selected
     places = await order(session, shown, command.criteria, found)
+    completed = f"{'UID ' if search.uid else ''}SORT completed"
+    if search.returning is not None:
+        return Done(completed, data=await _returned(session, tag, command, search.returning, found, places))
     data, modseq = await modseq_of(session, search, shown, found)
     pieces = wire.encode_sorted(numbers(shown, places, uid=search.uid), modseq)
-    completed = f"{'UID ' if search.uid else ''}SORT completed"
     return Done(completed, data=data, stream=in_turn(pieces))
+
+
+async def _returned(
+    session: Session, tag: bytes, command: wire.Sort, returning: Returning, found: Mask, places: Sequence[int]
+) -> tuple[Response, ...]:
+    """RFC 5267 3: the answer is an ESEARCH response, whose results are in the order asked for."""
+    search, shown = command.search, session.selected
+    data: tuple[Response, ...] = ()
+    modseq = None
+    spans = results.returned(len(places), returning)
+    if command.mentions(Modseq):
+        data = await telling.aware(session)
+        modseqs = shown.shown.modseqs[0 : shown.exists]  # RFC 7162 3.1.10
+        modseq = max([modseqs[place] for place in results.of(places, spans)], default=None)
+    if ReturnOption.SAVE in returning:
+        uids = shown.shown.uids[0 : shown.exists]
+        saved = sorted([uids[place] for place in results.of(places, spans)])
+        session.view = view.saving(session.selected, runs_of(saved))
+    if returning.options != {ReturnOption.SAVE}:
+        known_by = list(numbers(shown, places, uid=search.uid))
+        data += (results.told(tag, known_by, returning, uid=search.uid, modseq=modseq),)
+    if ReturnOption.UPDATE in returning:
+        listed = array("I", numbers(shown, places, uid=True))
+        data += updating(
+            session, tag, search, found, order=Order(command.criteria, session.comparator, listed)
+        )
+    return data
 
 
 def freed_of_charset(session: Session, search: Search) -> Search:

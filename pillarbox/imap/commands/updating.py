@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pillarbox.imap import contexts, view
 from pillarbox.imap.commands.fetch import Answer
-from pillarbox.imap.contexts import Context
+from pillarbox.imap.contexts import Context, Order
 from pillarbox.imap.wire.encode import Response
 from pillarbox.imap.wire.esearch import Returning, ReturnOption
 from pillarbox.imap.wire.fetch import FetchItems
@@ -33,7 +33,13 @@ def require_free(session: Session, tag: bytes, returning: Returning | None) -> N
 
 
 def updating(
-    session: Session, tag: bytes, command: Search, found: Mask, source: tuple[str, int] | None = None
+    session: Session,
+    tag: bytes,
+    command: Search,
+    found: Mask,
+    *,
+    source: tuple[str, int] | None = None,
+    order: Order | None = None,
 ) -> tuple[Response, ...]:
     """From here on what is `found` in the selected mailbox is kept up to date, if RETURN says so; what is to
     be said if it cannot be."""
@@ -51,6 +57,7 @@ def updating(
         None if returning.items is None else partial(_described, _unseen(returning.items)),
         last=shown.shown.uids[-1] if shown.shown.uids else 0,
         looked=session.store.clock(),
+        order=order,
     )
     return () if session.contexts.maybe_add(context) else (refusal(tag),)
 

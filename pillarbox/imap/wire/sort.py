@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from pillarbox.imap.wire.charset import codec_of
+from pillarbox.imap.wire.esearch import Returning, maybe_returning
 from pillarbox.imap.wire.limits import SORT_CRITERIA
 from pillarbox.imap.wire.reader import Reader
 from pillarbox.imap.wire.search import Search
@@ -18,7 +19,7 @@ PIECE = 2048  # numbers spelled at once: half a millisecond
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """`search` has the charset that must be named."""
+    """`search` has the charset that must be named, and what RETURN asks for (RFC 5267 3)."""
 
     criteria: tuple[Criterion, ...]
     search: Search
@@ -28,10 +29,12 @@ class Sort:
 
 
 def parse_sort(reader: Reader, *, uid: bool = False) -> Sort:
-    """sort = ["UID" SP] "SORT" SP sort-criteria SP search-criteria"""
+    """extended-sort = ["UID" SP] "SORT" [search-return-opts] SP sort-criteria SP search-criteria
+    (RFC 5267 5)"""
+    returning = maybe_returning(reader)
     reader.space()
     criteria = reader.listed(lambda: _criterion(reader), SORT_CRITERIA, "sort criteria")
-    return Sort(tuple(criteria), parse_search_criteria(reader, uid=uid))
+    return Sort(tuple(criteria), parse_search_criteria(reader, uid=uid, returning=returning))
 
 
 def _criterion(reader: Reader) -> Criterion:
@@ -47,12 +50,12 @@ def _criterion(reader: Reader) -> Criterion:
         raise PeerSyntax(f"SORT knows {', '.join(key.value for key in SortKey)} and REVERSE") from None
 
 
-def parse_search_criteria(reader: Reader, *, uid: bool) -> Search:
+def parse_search_criteria(reader: Reader, *, uid: bool, returning: Returning | None = None) -> Search:
     """search-criteria = charset 1*(SP search-key), of SORT and THREAD"""
     reader.space()
     charset = reader.text(reader.astring("A charset name"), "The charset name").upper()
     reader.space()
-    return Search(parse_program(reader, codec_of(charset)), uid, None, charset)
+    return Search(parse_program(reader, codec_of(charset)), uid, returning, charset)
 
 
 def encode_sorted(numbers: Iterable[int], modseq: int | None = None) -> Iterator[bytes]:
