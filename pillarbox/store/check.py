@@ -24,6 +24,7 @@ from pillarbox.model.changes import ChangeKind, Columns
 from pillarbox.model.errors import Refused
 from pillarbox.store import blobs, changes, mailboxes, objects, snapshots
 from pillarbox.store.engine import sqlite
+from pillarbox.store.index import sound
 from pillarbox.store.staged import Place
 from pillarbox.store.tx import Tx
 
@@ -76,7 +77,7 @@ def _problems(tx: Tx, folder: Path) -> Iterator[Problem]:
             yield Problem(invariant.__name__, text)
         if not sound and invariant in FOUNDATIONS:
             return
-    for of_files in (files_have_blobs, snapshots_tell_the_truth):
+    for of_files in (files_have_blobs, snapshots_tell_the_truth, search_index_is_sound):
         for text in of_files(tx, folder):
             yield Problem(of_files.__name__, text)
 
@@ -476,6 +477,12 @@ def snapshots_tell_the_truth(tx: Tx, folder: Path) -> Found:
             changes.columns(tx, SERVER, mailbox), touched
         ):
             yield f"mailbox {mailbox}: its snapshot is wrong; {snapshots.FOLDER} can be deleted"
+
+
+def search_index_is_sound(tx: Tx, folder: Path) -> Found:
+    """It holds all emails up to where it says, and nothing that belongs to nothing. It can always be made
+    anew: `pillarbox reindex`."""
+    yield from sound.problems(folder)
 
 
 def _untouched(columns: Columns, touched: numbers.Runs) -> list[Row]:

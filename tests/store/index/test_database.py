@@ -1,0 +1,222 @@
+"""The index is made anew whenever it is of no use, and what it was read as stays right meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+import pytest
+
+from pillarbox.model import search
+from pillarbox.model.actors import SERVER
+from pillarbox.store import messages
+from pillarbox.store.index import catching_up, database, sound, writer
+from pillarbox.store.index.catching_up import behind
+from pillarbox.store.index.database import BAD, FILE
+from pillarbox.store.index.writer import Overtaken, Row, Writer, due
+from pillarbox.store.store import Store
+from tests.store.archive import Archive
+
+ASKED = [search.Body("needle"), search.Header("subject", "letter 1"), search.Text("ordinary words in")]
+
+
+def letters(count: int, first: int = 0) -> list[bytes]:
+    return [
+        b"Subject: letter %d\r\nFrom: ada\r\n\r\nordinary words in it, %s\r\n"
+        % (number, b"a needle" if number % 5 == 0 else b"hay")
+        for number in range(first, first + count)
+    ]
+
+
+def assert_right(archive: Archive, *, indexed: bool) -> None:
+    for key, (found, plan) in zip(ASKED, archive.find(ASKED)):
+        assert found == archive.truth(key), (key, plan)
+        assert (plan.indexed is not None) == indexed, plan
+    assert list(sound.problems(archive.folder)) == []
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catching_up, "BATCH", 8)
+    monkeypatch.setattr(catching_up, "READ", 4)
+    monkeypatch.setattr(writer, "FAN", 2)
+
+
+def sql(archive: Archive, statement: str) -> None:
+    connection = apsw.Connection(str(archive.folder / FILE))
+    connection.execute(statement).fetchall()
+    connection.close()
+
+
+def another_format(archive: Archive) -> None:
+    sql(archive, "UPDATE search_cursor SET format = 'older'")
+
+
+def another_lineage(archive: Archive) -> None:
+    archive.verbs.run("UPDATE account SET lineage = 'restored'")
+
+
+def not_a_database(archive: Archive) -> None:
+    database.remove(archive.folder)
+    (archive.folder / FILE).write_bytes(b"a shopping list" * 1000)
+
+
+def missing(archive: Archive) -> None:
+    database.remove(archive.folder)
+
+
+def found_damaged(archive: Archive) -> None:
+    (archive.folder / BAD).touch()
+
+
+@pytest.mark.parametrize("harm", [another_format, another_lineage, not_a_database, missing, found_damaged])
+def test_made_anew(archive: Archive, harm: Callable[[Archive], None]) -> None:
+    archive.add(letters(40))
+    archive.index()
+    assert_right(archive, indexed=True)
+    harm(archive)
+    assert behind(archive.folder)
+    if harm is not found_damaged:
+        for key, (found, plan) in zip(ASKED, archive.find(ASKED)):
+            assert found == archive.truth(key) and plan.indexed is None
+    archive.index()
+    assert not behind(archive.folder)
+    assert_right(archive, indexed=True)
+
+
+@pytest.mark.parametrize("table", ["vocabulary", "posting", "text"])
+def test_damage_that_only_reading_finds(archive: Archive, table: str) -> None:
+    archive.add(letters(300))
+    archive.index()
+    column = {"vocabulary": "words", "posting": "numbers", "text": "body"}[table]
+    cut = f"substr({column}, 1, length({column}) - 3) || x'abcdef'"
+    sql(archive, f"UPDATE {table} SET {column} = CAST({cut} AS BLOB)")
+    for key, (found, plan) in zip(ASKED, archive.find(ASKED)):
+        assert found == archive.truth(key), (key, plan)
+    assert (archive.folder / BAD).exists()
+    assert behind(archive.folder)
+    archive.index()
+    assert_right(archive, indexed=True)
+
+
+def test_it_is_replaced_while_it_is_read(archive: Archive) -> None:
+    archive.add(letters(40))
+    archive.index()
+
+    async def story(store: Store) -> None:
+        assert (await archive.search(store, ASKED[0]))[0] == archive.truth(search.Body("needle"))
+        archive.index(anew=True)
+        found, plan = await archive.search(store, ASKED[0])
+        assert found == archive.truth(search.Body("needle")) and plan.indexed == 1
+        database.remove(archive.folder)
+        found, plan = await archive.search(store, ASKED[0])
+        assert found == archive.truth(search.Body("needle")) and plan.indexed is None
+
+    archive.play(story)
+
+
+def test_segments_are_joined_while_they_are_read(archive: Archive, small: None) -> None:
+    archive.add(letters(60))
+    archive.index()
+
+    async def story(store: Store) -> None:
+        snapshot = store.index.snapshot(archive.number, lineage(archive))
+        assert snapshot is not None
+        archive.add(letters(30, first=60))
+        archive.index()
+        for key in ASKED:
+            found, _ = await archive.search(store, key)
+            assert found == archive.truth(key)
+
+    archive.play(story)
+    assert_right(archive, indexed=True)
+
+
+def lineage(archive: Archive) -> str:
+    return str(archive.verbs.rows("SELECT lineage FROM account")[0][0])
+
+
+def test_there_are_few_segments(archive: Archive, small: None) -> None:
+    for first in range(0, 200, 5):
+        archive.add(letters(5, first))
+        archive.index()
+    made = Writer(archive.folder, lineage(archive))
+    rows = made.segments()
+    made.close()
+    assert sum(row.messages for row in rows) == 200
+    assert len(rows) <= 9
+    assert_right(archive, indexed=True)
+
+
+def test_which_segments_are_joined() -> None:
+    def rows(*sizes: int) -> list[Row]:
+        return [Row(number, number, number, size) for number, size in enumerate(sizes)]
+
+    def joined(*sizes: int) -> list[int]:
+        return [row.messages for row in due(rows(*sizes))]
+
+    assert joined(1, 1, 1, 1, 1, 1, 1) == []
+    assert joined(*[1] * 8) == [1] * 8
+    assert joined(4096, *[1] * 8) == [1] * 8
+    assert joined(*[4096] * 8) == [4096] * 8
+    assert joined(32768, *[4096] * 7) == []
+    assert joined(*[30000] * 20) == []
+
+
+def test_two_writers(archive: Archive) -> None:
+    archive.add(letters(10))
+    one = Writer(archive.folder, lineage(archive))
+    other = Writer(archive.folder, lineage(archive))
+    builder = catching_up.Builder()
+    one.add(0, 5, 1, builder.finish(), ())
+    with pytest.raises(Overtaken):
+        other.add(0, 7, 1, builder.finish(), ())
+    assert other.email == 5
+    one.close()
+    other.close()
+
+
+def test_texts_of_erased_mail_go(archive: Archive) -> None:
+    archive.add(letters(20))
+    archive.index()
+    emails = [email for (email,) in archive.verbs.rows("SELECT id FROM email ORDER BY id")]
+    made = Writer(archive.folder, lineage(archive))
+    made.forget(emails[:3])
+    made.close()
+    connection = apsw.Connection(str(archive.folder / FILE))
+    kept = connection.execute("SELECT id FROM text").fetchall()
+    connection.close()
+    assert kept == [(emails[3],)]
+    for key, (found, plan) in zip(ASKED, archive.find(ASKED)):
+        assert found == archive.truth(key), (key, plan)  # they are read from the messages
+    archive.index(anew=True)
+
+
+def test_nothing_is_indexed_twice_or_left_out(archive: Archive, small: None) -> None:
+    archive.add(letters(30))
+    assert archive.index().messages == 30
+    assert archive.index().messages == 0
+    archive.add(letters(3, first=30))
+    assert archive.index().messages == 3
+    archive.verbs.write(messages.expunge, archive.verbs.inbox, actor=SERVER)
+    assert_right(archive, indexed=True)
+
+
+def test_check_finds_what_is_wrong(archive: Archive, small: None) -> None:
+    archive.add(letters(20))
+    archive.index()
+    assert list(sound.problems(archive.folder)) == []
+    sql(archive, "DELETE FROM segment WHERE id = (SELECT min(id) FROM segment)")
+    assert any("belongs to no segment" in text for text in sound.problems(archive.folder))
+    archive.index(anew=True)
+    sql(archive, "DELETE FROM text")
+    assert any("is not in search.db" in text for text in sound.problems(archive.folder))
+    archive.index(anew=True)
+    sql(archive, "UPDATE search_cursor SET email = email + 1000")
+    assert any("has not given out" in text for text in sound.problems(archive.folder))
+    archive.index(anew=True)
+
+
+def test_an_account_that_is_gone(tmp_path: Path) -> None:
+    assert list(sound.problems(tmp_path)) == []
