@@ -20,27 +20,14 @@ PROMISED = frozenset(
         *("UIDBATCHES", "OBJECTID+"),
         *("PREVIEW", "REPLACE", "MULTIAPPEND", "UNAUTHENTICATE", "COMPRESS=DEFLATE", "APPENDLIMIT"),
         *("UTF8=ACCEPT", "STATUS=SIZE", "CATENATE", "URLAUTH", "URLAUTH=BINARY", "URL-PARTIAL", "IDLE"),
-<<<<<<< ours
         *("SORT", "SORT=DISPLAY", "SORT=MODSEQ", "SORT=UID"),
         *("THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES", "THREAD=REFS", "I18NLEVEL=2"),
-        *("WITHIN", "MULTISEARCH", "CONTEXT=SEARCH"),
-=======
         *("WITHIN", "MULTISEARCH", "CONTEXT=SEARCH", "ESORT", "CONTEXT=SORT"),
->>>>>>> theirs
     )
 )
 # What of it is not there yet, and what scenes are about that nobody has promised. A scene that needs one
 # of these is passed over; one that needs anything else we do not announce fails.
-<<<<<<< ours
-AWAITED = frozenset(("I18NLEVEL=2", "ESORT"))
-=======
-AWAITED = frozenset(
-    (
-        "URLAUTH",
-        "URLAUTH=BINARY",
-    )
-)
->>>>>>> theirs
+AWAITED = frozenset(("I18NLEVEL=2",))
 each_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
 
 
