@@ -6,6 +6,7 @@ little memory, opens no file and writes none, and is killed when a document take
 has no text, and the next one is read by a new process.
 """
 
+import os
 import resource
 import signal
 import struct
@@ -17,11 +18,13 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import BinaryIO
 
+from pillarbox.app.spawn import command, environment
 from pillarbox.message.documents.kinds import kind_of
 from pillarbox.message.limits import MAX_DOCUMENT
 
 MEMORY = 1 << 30  # octets of address space; a PDF of 30 MiB takes a tenth of it
-CPU = 10  # seconds for one document, then its text is what has been read so far
+CPU = 5  # seconds for one document, then its text is what has been read so far
+NICE = 5
 WALL = 60.0  # seconds until the process is killed
 MANY = 200  # documents until another process takes over, so that what libraries leak is given back
 
@@ -36,6 +39,7 @@ class Reader:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._read = 0
+        self._closed = False
 
     def text_of(self, content_type: str, name: str, data: bytes) -> str:
         """The text of a document, "" when there is none to be had. For `searchable`."""
@@ -43,6 +47,8 @@ class Reader:
         if kind is None or len(data) > MAX_DOCUMENT:
             return ""
         with self._lock:
+            if self._closed:
+                return ""
             if self._process is None:
                 self._process = _begin()
                 self._read = 0
@@ -53,6 +59,9 @@ class Reader:
             return text or ""
 
     def close(self) -> None:
+        self._closed = True
+        if (process := self._process) is not None:
+            process.kill()  # who still waits for it has the lock
         with self._lock:
             self._end()
 
@@ -74,11 +83,11 @@ def reading() -> Iterator[Reader]:
 
 def _begin() -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        # -P: what lies in the current folder is no module of ours.
-        [sys.executable, "-P", "-m", "pillarbox.app.documents"],
+        command("documents"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        env=environment(),
         start_new_session=True,  # a Ctrl-C in the terminal is for the server
     )
 
@@ -129,7 +138,8 @@ def main() -> None:
 
 
 def _forgo() -> None:
-    """What the process will never need, it cannot have any more."""
+    """What the process will never need, it cannot have any more; and others come first."""
+    os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from pillarbox.app import documents
 from pillarbox.model.errors import Refused
 from pillarbox.store.index.catching_up import catch_up
 
@@ -40,19 +41,20 @@ def main() -> None:
     os.nice(NICE)
     gc.set_threshold(KEPT_WARM, 50, 1000)
     parent = os.getppid()
-    for line in sys.stdin.buffer:
-        order = msgspec.json.decode(line, type=Order)
-        sys.stdout.buffer.write(msgspec.json.encode(_obey(order, parent)) + b"\n")
-        sys.stdout.buffer.flush()
+    with documents.reading() as reader:
+        for line in sys.stdin.buffer:
+            order = msgspec.json.decode(line, type=Order)
+            sys.stdout.buffer.write(msgspec.json.encode(_obey(order, parent, reader)) + b"\n")
+            sys.stdout.buffer.flush()
 
 
-def _obey(order: Order, parent: int) -> Done:
+def _obey(order: Order, parent: int, reader: documents.Reader) -> Done:
     def told(octets: int) -> None:
         if os.getppid() != parent:
             os._exit(0)  # nobody waits for this any more; what is committed stays
 
     try:
-        caught = catch_up(Path(order.folder), told=told)
+        caught = catch_up(Path(order.folder), documents=reader.text_of, told=told)
     except (Refused, OSError) as error:
         return Done(failed=error.text if isinstance(error, Refused) else str(error))
     return Done(caught.messages, caught.octets)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol as TypingProtocol
 
-from pillarbox.app import folder
+from pillarbox.app import documents, folder
 from pillarbox.app.config import Config
 from pillarbox.app.log import trace_id
 from pillarbox.delivery.deliver import Delivery
@@ -79,8 +79,9 @@ async def core(config: Config, *, make: bool = True) -> AsyncIterator[Core]:
         folder.make(config.data_folder)
     else:
         folder.require(config.data_folder)
-    with _directory(config.data_folder) as directory:
+    with _directory(config.data_folder) as directory, documents.reading() as reader:
         store = Store(config.data_folder, clock=time.time)
+        store.index.documents = reader.text_of
         await store.open()
         try:
             yield Core(directory, store)

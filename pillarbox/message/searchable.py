@@ -7,9 +7,9 @@ documents. A needle is found within one of these texts, never across two. Preamb
 no text are not searched, and uuencoded data in the midst of plain text is the text it is. Nor is what lies
 beyond the limits.
 
-The text of an attached document is what `documents` says it is. Who keeps an index keeps what that said
-with it and passes what was kept; so index and brute force see the same text, also when the program that
-reads documents has changed since, or is gone. Without `documents` no document is searched.
+The text of an attached document is what `documents` says it is: a function of its octets and of the program
+that reads them. Index and brute force are given the same one, and `documents.version` is part of the format
+of an index; so another program means another index. Without `documents` no document is searched.
 """
 
 from collections.abc import Callable, Iterator
@@ -72,6 +72,8 @@ def searchable_parts(
     buffer: Buffer, documents: Documents | None = None, limit: int = MAX_SEARCHED
 ) -> Iterator[str]:
     """The `parts` alone, as they are found. `limit`: octets of text, decoded, of all parts together."""
+    # Deviates: RFC 9051 6.4.4 knows no limit. SEARCH looks at the first 16 MiB of a message's text, decoded,
+    # and, as HTML is searched as it is shown and parts as they are decoded, at no markup and no MIME headers.
     raw = raw_of(buffer)
     left = limit
     read = 0  # documents

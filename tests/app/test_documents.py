@@ -1,11 +1,15 @@
 """Documents are read in a process that may die of them."""
 
+import base64
 import signal
 
 import pytest
+from imapclient import IMAPClient
 
 from pillarbox.app import documents
 from pillarbox.message.searchable import fold_text, in_body, searchable
+from pillarbox.store.index.catching_up import catch_up
+from pillarbox.testing.server import MailServer
 from tests.message.documents import made
 
 TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -57,12 +61,40 @@ def test_processes_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_search_finds_what_documents_say() -> None:
-    import base64
-
-    mail = (
-        b"Content-Type: " + TYPE.encode() + b"; name=x.docx\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-    ) + base64.encodebytes(made.DOCX)
+    raw = mail("a.docx", made.DOCX)
     needle = fold_text("international grüße")
     with documents.reading() as reader:
-        assert in_body(searchable(mail, reader.text_of), needle)
-    assert not in_body(searchable(mail), needle)
+        assert in_body(searchable(raw, reader.text_of), needle)
+    assert not in_body(searchable(raw), needle)
+
+
+def mail(name: str, data: bytes) -> bytes:
+    return (
+        b"Subject: with a document\r\nContent-Type: application/octet-stream; name=%b\r\n"
+        b"Content-Transfer-Encoding: base64\r\n\r\n" % name.encode()
+    ) + base64.encodebytes(data)
+
+
+def test_searches_find_documents_before_and_after_they_are_indexed() -> None:
+    with MailServer() as server:
+        server.add_account("a@example.test", "secret")
+        with IMAPClient(server.host, server.imap_port, ssl=False, timeout=60) as client:
+            client.login("a@example.test", "secret")
+            client.append("INBOX", mail("a.docx", made.DOCX))
+            client.append("INBOX", mail("b.pdf", made.pdf("Invoice 4711")))
+            client.append("INBOX", b"Subject: none\r\n\r\ninvoice")
+            client.select_folder("INBOX")
+
+            def found() -> list[list[int]]:
+                return [
+                    list(client.search(["BODY", needle]))
+                    for needle in ("international", "e 4711", "invoice", "b.pdf", "gone")
+                ]
+
+            expected = [[1], [2], [2, 3], [2], []]
+            assert found() == expected
+            (folder,) = (server.data / "accounts").glob("??/*")
+            with documents.reading() as reader:
+                assert catch_up(folder, documents=reader.text_of, anew=True).messages == 3
+            assert found() == expected
+        server.check()

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from pillarbox.app import documents
 from pillarbox.app.config import load
 from pillarbox.app.output import Json, progress, show
 from pillarbox.app.wiring import existing
@@ -22,8 +23,8 @@ def reindex(
     with existing(config) as directory:
         account = directory.require(address)
     folder = account_folder(config.data_folder, account.prefix)
-    with progress("Indexing", octets(folder)) as advance:
-        caught = catch_up(folder, anew=True, told=advance)
+    with progress("Indexing", octets(folder)) as advance, documents.reading() as reader:
+        caught = catch_up(folder, documents=reader.text_of, anew=True, told=advance)
     show(
         {"messages": caught.messages, "octets": caught.octets},
         json,

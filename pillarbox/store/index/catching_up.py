@@ -12,7 +12,7 @@ from pathlib import Path
 
 import apsw
 
-from pillarbox.message.searchable import Searchable, searchable
+from pillarbox.message.searchable import Documents, Searchable, searchable
 from pillarbox.model.errors import Refused
 from pillarbox.store import blobs
 from pillarbox.store.commit import to_disk
@@ -49,12 +49,13 @@ class Caught:
 def catch_up(
     folder: Path,
     *,
+    documents: Documents | None = None,
     anew: bool = False,
     told: Callable[[int], None] = lambda octets: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Caught:
     """Index all that is not yet; with `anew`, all. `told` hears of each step how many octets of mail it
-    added.
+    added. Who searches has to read `documents` alike.
 
     Refused where the account cannot be read. Damage of the index itself is no failure: it is made anew.
     """
@@ -64,9 +65,9 @@ def catch_up(
             horizon = horizon_of(tx)
         _settle(folder)
         try:
-            return _catch_up(mail, Writer(folder, horizon.lineage), horizon, anew, told, clock)
+            return _catch_up(mail, Writer(folder, horizon.lineage), horizon, documents, anew, told, clock)
         except (apsw.CorruptError, apsw.NotADBError, Damaged):
-            return _catch_up(mail, Writer(folder, horizon.lineage), horizon, True, told, clock)
+            return _catch_up(mail, Writer(folder, horizon.lineage), horizon, documents, True, told, clock)
     finally:
         mail.close()
 
@@ -75,6 +76,7 @@ def _catch_up(
     mail: sqlite.Database,
     writer: Writer,
     horizon: Horizon,
+    documents: Documents | None,
     anew: bool,
     told: Callable[[int], None],
     clock: Callable[[], float],
@@ -84,7 +86,7 @@ def _catch_up(
         if anew:
             writer.begin_anew()
         while (after := writer.email) < horizon.email:
-            count, size = _step(mail, writer, after, horizon, clock)
+            count, size = _step(mail, writer, after, horizon, documents, clock)
             messages += count
             octets += size
             told(size)
@@ -98,30 +100,35 @@ def _catch_up(
 
 
 def _step(
-    mail: sqlite.Database, writer: Writer, after: int, horizon: Horizon, clock: Callable[[], float]
+    mail: sqlite.Database,
+    writer: Writer,
+    after: int,
+    horizon: Horizon,
+    documents: Documents | None,
+    clock: Callable[[], float],
 ) -> tuple[int, int]:
     """A batch of emails; how many messages, and octets of mail."""
     builder = Builder()
-    documents: list[tuple[int, Document]] = []
+    added: list[tuple[int, Document]] = []
     until = clock() + BATCH_SECONDS
     last, octets = after, 0
     while (
         last < horizon.email
-        and len(documents) < BATCH
+        and len(added) < BATCH
         and builder.octets < BATCH_OCTETS
-        and (clock() < until or not documents)
+        and (clock() < until or not added)
     ):
         with mail.transaction(write=False) as tx:
             rows = emails_above(tx, last, horizon.email, READ)
             opened = [(email, _open(tx, blob)) for email, blob in rows]
         for email, blob in opened:
-            made = document(_searchable(blob))
+            made = document(_searchable(blob, documents))
             builder.add(email, made)
-            documents.append((email, made))
+            added.append((email, made))
             octets += blob.size if blob is not None else 0
         last = rows[-1][0] if len(rows) == READ else horizon.email
-    writer.add(after, last, horizon.modseq, builder.finish(), groups(documents))
-    return len(documents), octets
+    writer.add(after, last, horizon.modseq, builder.finish(), groups(added))
+    return len(added), octets
 
 
 def horizon_of(tx: Tx) -> Horizon:
@@ -145,10 +152,10 @@ def _open(tx: Tx, blob: int) -> blobs.Blob | None:
         return None  # erased just now
 
 
-def _searchable(blob: blobs.Blob | None) -> Searchable:
+def _searchable(blob: blobs.Blob | None, documents: Documents | None) -> Searchable:
     if blob is not None:
         with suppress(Refused):  # damaged on disk: nothing is found in it
-            return searchable(blob.read(0, blob.size))
+            return searchable(blob.read(0, blob.size), documents)
     return Searchable((), ())
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import apsw
 
 from pillarbox.message import searchable
+from pillarbox.message.documents.version import version
 from pillarbox.store.index.document import Field
 from pillarbox.store.index.runs import Kind
 from pillarbox.store.schema import statements
@@ -29,7 +30,7 @@ APPLICATION_ID = 0x50424F53  # "PBOS"
 LAYOUT = 1
 
 # Arrays are kept as this machine has them in memory.
-FORMAT = f"{LAYOUT}.{searchable.VERSION}.{sys.byteorder}"
+FORMAT = f"{LAYOUT}.{searchable.VERSION}.{version()}.{sys.byteorder}"
 
 PAGE = 8192
 CHUNK = 1 << 15  # postings in one row

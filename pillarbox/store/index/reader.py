@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import apsw
 
+from pillarbox.message.searchable import Documents
 from pillarbox.store.index.database import (
     ACCOUNT,
     BAD,
@@ -219,7 +220,7 @@ class Reader:
     def _rows(self, sql: str, *args: Any) -> list[Any]:
         try:
             return self._database.rows(sql, *args)
-        except (apsw.CorruptError, apsw.NotADBError) as error:
+        except (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError) as error:
             raise Damaged from error
         except apsw.Error as error:
             raise Moved from error  # just begun, closed by another search, or locked: to be looked at again
@@ -229,9 +230,11 @@ class Reader:
 
 
 class Readers:
-    """The indexes this process reads. Used from one thread."""
+    """The indexes this process reads. Used from one thread. `documents`: what reads attached documents in
+    messages that are not indexed, as those were read that are; any thread may call it."""
 
     def __init__(self, folder_of: Callable[[int], Path], memory: int = MEMORY) -> None:
+        self.documents: Documents | None = None
         self._folder_of = folder_of
         self._memory = Memory(memory)
         self._open: OrderedDict[int, Reader] = OrderedDict()

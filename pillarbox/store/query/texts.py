@@ -10,10 +10,11 @@ import asyncio
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pillarbox.message.searchable import fold_text, line, searchable_headers, searchable_parts
+from pillarbox.message.searchable import Documents, fold_text, line, searchable_headers, searchable_parts
 from pillarbox.model import masks, search
 from pillarbox.model.errors import Refused
 from pillarbox.model.masks import Mask
@@ -41,6 +42,15 @@ TRIES = 4  # with an index whose segments are just being joined
 
 # Microseconds: to look for a needle in the words of one message, and to look into one message.
 LOOK_UP, LOOK_INTO = 0.06, 70.0
+
+
+class _HasDocuments(Exception):
+    """A message cannot be looked into on the loop."""
+
+
+def _on_thread(content_type: str, name: str, data: bytes) -> str:
+    raise _HasDocuments
+
 
 TextKey = search.Header | search.Body | search.Text
 
@@ -72,7 +82,7 @@ class Question:
             return lookup.in_fields(segment, [OWN[self.name]], self.needle)
         return lookup.in_named(segment, self.name, self.needle)
 
-    def of_message(self, blob: Blob, header_size: int) -> bool:
+    def of_message(self, documents: Documents | None, blob: Blob, header_size: int) -> bool:
         """The truth."""
         needle = self.needle
         if self.header:
@@ -81,7 +91,9 @@ class Question:
                 return any(name == self.name and needle in text for name, text in fields)
             if any(needle in line(name, text) for name, text in fields):
                 return True
-        return self.body and any(needle in text for text in searchable_parts(blob.read(0, blob.size)))
+        if not self.body:
+            return False
+        return any(needle in text for text in searchable_parts(blob.read(0, blob.size), documents))
 
 
 def question(key: TextKey) -> Question | None:
@@ -251,11 +263,13 @@ class Texts:
         return found
 
     async def _of_message(self, asked: Question, blob: Blob, header_size: int) -> bool:
+        documents = self._store.index.documents
         try:
             if blob.size <= ON_LOOP:
-                return asked.of_message(blob, header_size)
+                with suppress(_HasDocuments):
+                    return asked.of_message(documents and _on_thread, blob, header_size)
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(None, asked.of_message, blob, header_size)
+            return await loop.run_in_executor(None, asked.of_message, documents, blob, header_size)
         except Refused:
             return False  # damaged on disk
 
