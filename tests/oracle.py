@@ -240,10 +240,19 @@ def _group_of_me() -> str:
     return grp.getgrgid(os.getegid()).gr_name
 
 
+URLAUTH = """
+imap_urlauth_host = *
+mail_attribute_dict = file:%h/attributes
+service imap-urlauth-login {
+  chroot =
+}
+"""
+
+
 @pytest.fixture(scope="session")
 def dovecot() -> Iterator[Dovecot]:
     """One Dovecot for the whole run; tests take fresh user names instead of fresh servers."""
     if BINARY is None:
         pytest.skip("Dovecot is not installed")
-    with Dovecot() as server:
+    with Dovecot(extra=URLAUTH) as server:
         yield server

@@ -81,6 +81,8 @@ async def _own_mailbox(session: Session, rump: bytes) -> MailboxRow:
     # Who else there is, is not told: only the user's own table of keys is at hand.
     if owner is None or owner.user != session.actor.reader:
         raise PeerSyntax("The owner in the URL must be the user who is logged in")
+    if _is_over(session, url):
+        raise PeerSyntax("The URL has expired already")
     parse_section(url.section)
     row = None
     if url.mailbox is not None:
@@ -167,7 +169,7 @@ async def _validated(session: Session, written: bytes) -> Referred | None:
         return None
     if owner is None or secret is None or url.mechanism != INTERNAL or url.access is None:
         return None
-    if url.expires is not None and session.store.clock() > url.expires:
+    if _is_over(session, url):
         return None
     if not _may_use(session, url.access):
         return None
@@ -189,6 +191,10 @@ async def _secret(session: Session, account: int, actor: Actor, url: Url) -> byt
 def _key(tx: Tx, actor: Actor, path: str) -> bytes | None:
     row = mailboxes.find(tx, actor, path)
     return urlauth.key(tx, actor, row.id if row is not None else 0)
+
+
+def _is_over(session: Session, url: Url) -> bool:
+    return url.expires is not None and session.store.clock() > url.expires
 
 
 def _may_use(session: Session, access: Access) -> bool:

@@ -67,6 +67,7 @@ URLS = [
         b"/x/;UID=1/;SECTION=HEADER.FIELDS%20(From%20To)",
         Url(None, "x", uid=1, section=b"HEADER.FIELDS (From To)"),
     ),
+    (b"/x/;UID=1/;SECTION=a/./b", Url(None, "x", uid=1, section=b"a/b")),
     (b"/x/;UID=1/;SECTION=a/b/;PARTIAL=7", Url(None, "x", uid=1, section=b"a/b", partial=(7, None))),
     (
         b"/x/;UID=1/;PARTIAL=0.1;EXPIRE=2026-11-23T05:00:00.5+01:00;URLAUTH=authuser",
@@ -195,7 +196,8 @@ def spelled(url: Url) -> bytes:
     if url.search is not None:
         out += "?" + quote(url.search, safe="/:@")
     if url.uid is not None:
-        out += f"/;UID={url.uid}" + (f"/;SECTION={quote(url.section, safe='/:@')}" if url.section else "")
+        section = quote(url.section, safe="/:@").replace("/.", "/%2E")
+        out += f"/;UID={url.uid}" + (f"/;SECTION={section}" if section else "")
         if url.partial is not None:
             first, count = url.partial
             out += f"/;PARTIAL={first}" + ("" if count is None else f".{count}")
@@ -208,7 +210,7 @@ def spelled(url: Url) -> bytes:
 
 words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 numbers = st.integers(1, 2**32 - 1)
-mailboxes = words.map(names.normalise).filter(bool)
+mailboxes = words.filter(lambda name: names.normalise(name) == name)
 servers = st.builds(
     Server,
     st.from_regex(r"[a-z0-9][a-z0-9.-]{0,20}", fullmatch=True),
