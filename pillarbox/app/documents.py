@@ -26,6 +26,7 @@ MEMORY = 1 << 30  # octets of address space; a PDF of 30 MiB takes a tenth of it
 CPU = 5  # seconds for one document, then its text is what has been read so far
 NICE = 5
 WALL = 60.0  # seconds until the process is killed
+IDLE = 30.0  # seconds without a document until the process ends
 MANY = 200  # documents until another process takes over, so that what libraries leak is given back
 
 _ASKED = struct.Struct(">BQ")
@@ -33,12 +34,14 @@ _TOLD = struct.Struct(">I")
 
 
 class Reader:
-    """Asks one process about documents, one at a time; it begins with the first. Any thread may ask."""
+    """Asks one process about documents, one at a time. It begins when there is one, and ends when there has
+    been none for a while. Any thread may ask."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._read = 0
+        self._idle: threading.Timer | None = None
         self._closed = False
 
     def text_of(self, content_type: str, name: str, data: bytes) -> str:
@@ -56,6 +59,8 @@ class Reader:
             self._read += 1
             if text is None or self._read == MANY:
                 self._end()
+            else:
+                self._end_later()
             return text or ""
 
     def close(self) -> None:
@@ -65,7 +70,24 @@ class Reader:
         with self._lock:
             self._end()
 
+    def _end_later(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        asked = self._read, self._process
+
+        def end() -> None:
+            with self._lock:
+                if (self._read, self._process) == asked:
+                    self._end()
+
+        self._idle = threading.Timer(IDLE, end)
+        self._idle.daemon = True
+        self._idle.start()
+
     def _end(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
         if self._process is not None:
             self._process.kill()
             self._process.communicate()

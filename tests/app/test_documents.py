@@ -60,6 +60,25 @@ def test_processes_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "International" in reader.text_of(TYPE, "", made.DOCX)
 
 
+def test_a_process_that_is_not_needed_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "IDLE", 0.01)
+    with documents.reading() as reader:
+        assert "International" in reader.text_of(TYPE, "", made.DOCX)
+        timer = reader._idle
+        if timer is not None:
+            timer.join()
+        assert reader._process is None
+        assert "International" in reader.text_of(TYPE, "", made.DOCX)
+
+
+def test_nothing_is_read_after_the_end() -> None:
+    with documents.reading() as reader:
+        reader.text_of(TYPE, "", made.DOCX)
+        process = reader._process
+    assert process is not None and process.returncode is not None
+    assert reader.text_of(TYPE, "", made.DOCX) == ""
+
+
 def test_a_search_finds_what_documents_say() -> None:
     raw = mail("a.docx", made.DOCX)
     needle = fold_text("international grüße")

@@ -2,13 +2,15 @@
 
 import time
 import zipfile
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pillarbox.message.documents import text
 from pillarbox.message.documents.kinds import is_document, kind_of
-from pillarbox.message.documents.text import text_of
+from pillarbox.message.documents.text import OutOfTime, text_of
 from pillarbox.message.limits import MAX_DOCUMENT_TEXT, MAX_UNPACKED
 from tests.message.documents import made
 
@@ -29,8 +31,8 @@ def words(kind: str, data: bytes) -> str:
 
 @pytest.mark.parametrize("kind", MADE)
 def test_the_text_of_each_kind(kind: str) -> None:
-    data, text = MADE[kind]
-    assert words(kind, data) == text
+    data, expected = MADE[kind]
+    assert words(kind, data) == expected
 
 
 @pytest.mark.parametrize("kind", MADE)
@@ -75,6 +77,15 @@ def test_what_was_read_before_the_damage_counts() -> None:
     assert words("docx", broken) == "seen"
 
 
+def test_what_was_read_before_time_was_out_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pieces(data: bytes) -> Iterator[str]:
+        yield "seen"
+        raise OutOfTime
+
+    monkeypatch.setitem(text._READERS, "pdf", pieces)
+    assert text_of("pdf", b"") == "seen"
+
+
 def test_documents_that_declare_entities_are_not_read() -> None:
     bomb = (
         '<!DOCTYPE d [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>'
@@ -86,9 +97,9 @@ def test_documents_that_declare_entities_are_not_read() -> None:
 def test_an_archive_that_unpacks_without_end_is_read_up_to_the_limit() -> None:
     body = b"<w:document xmlns:w='w'><w:t>first" + b" " * (MAX_UNPACKED + 1_000_000) + b"last</w:t>"
     started = time.process_time()
-    text = text_of("docx", made.zipped({"word/document.xml": body}))
-    assert text.startswith("first") and "last" not in text
-    assert len(text) <= MAX_DOCUMENT_TEXT
+    found = text_of("docx", made.zipped({"word/document.xml": body}))
+    assert found.startswith("first") and "last" not in found
+    assert len(found) <= MAX_DOCUMENT_TEXT
     assert time.process_time() - started < 5
 
 
