@@ -139,7 +139,10 @@ def test_the_rule_sees_a_skip_without_a_reason() -> None:
 
 def test_what_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.split(r"[\[<>=]", each)[0] for each in project["dependencies"]}
+    extras = [
+        each for name, extra in project["optional-dependencies"].items() if name != "dev" for each in extra
+    ]
+    declared = {re.split(r"[\[<>=]", each)[0] for each in (*project["dependencies"], *extras)}
     modules = {name.lower().replace("-", "_").removesuffix("_cffi") for name in declared} | {
         "pytest",
         "pillarbox",
