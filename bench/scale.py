@@ -192,6 +192,7 @@ async def _measure(data: Path) -> dict[str, float]:
     figures.taken["memory for its first session"] = (_memory() - before) / 2**20
     nine = [await Imap(store).begin("SELECT INBOX") for _ in range(9)]
     figures.taken["memory with nine more"] = (_memory() - before) / 2**20
+    await _sorting(figures, store)
     await _commands(figures, store, first)
     del nine
     await store.close()
@@ -298,6 +299,22 @@ async def _commands(figures: Figures, store: Store, imap: Imap) -> None:
     await measure(
         "EXPUNGE of one in the middle", lambda: mover.do("EXPUNGE"), before=lambda: _delete(mover, count)
     )
+
+
+async def _sorting(figures: Figures, store: Store) -> None:
+    """What a mailbox's order is when nobody has asked for it yet, and when it is known."""
+    asking: list[Imap] = []
+
+    async def nothing_kept() -> None:
+        asking[:] = [await Imap(store).begin("SELECT INBOX")]  # with services of its own
+
+    for command in ("SORT (REVERSE DATE)", "SORT (SUBJECT)", "THREAD REFERENCES", "THREAD REFS"):
+
+        async def ask(command: str = command) -> None:
+            await asking[0].do(f"{command} UTF-8 ALL")
+
+        await figures.measure(f"{command}, first", ask, before=nothing_kept, times=STARTS)
+        await figures.measure(f"{command}, again", ask, times=STARTS)
 
 
 async def _delete(mover: Imap, count: int) -> None:

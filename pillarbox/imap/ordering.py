@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -99,15 +99,15 @@ async def order(session: Session, shown: View, criteria: Sequence[Criterion], fo
     if not wanted:
         return ()
     if not criteria:
-        return await _all(masks.spans(found, shown.exists), turns)
+        return await places_of(found, shown.exists, turns)
     uids = shown.shown.uids
     key = (session.account, shown.shown.mailbox, criteria, comparator.name)
     kept: array[int] | None = session.services.orders.get(key, uids)
     if kept is None:
         if wanted < shown.exists // FEW or any(one.key is SortKey.MODSEQ for one in criteria):
-            some = await _all(masks.spans(found, shown.exists), turns)
+            some = await places_of(found, shown.exists, turns)
             return await _sorted(session, shown, criteria, some, turns)
-        everything = await _all(iter([(0, shown.exists)]), turns)
+        everything = await places_of(masks.full(shown.exists), shown.exists, turns)
         kept = await _sorted(session, shown, criteria, everything, turns)
         session.services.orders.keep(key, uids, kept, len(kept))
     if wanted == shown.exists:
@@ -142,11 +142,15 @@ def _decisive(criteria: Sequence[Criterion], comparator: Comparator) -> tuple[Cr
     return tuple(out.values())
 
 
-async def _all(spans: Iterator[tuple[int, int]], turns: Turns) -> array[int]:
+async def places_of(found: Mask, count: int, turns: Turns) -> array[int]:
+    """The places of a mask over so many messages."""
     out = array("I")
-    for start, stop in spans:
-        out.extend(range(start, stop))
-        await turns.take()
+    for start, stop in masks.spans(found, count):
+        while start < stop:
+            end = min(stop, start + PIECE)
+            out.extend(range(start, end))
+            start = end
+            await turns.take()
     return out
 
 
@@ -188,39 +192,68 @@ async def _digits(
 ) -> tuple[list[int], int]:
     """One number for each message, greater for those that come later; and one more than the greatest."""
     key = criterion.key
+    digits: list[int] = []
     if key in _TEXT:
-        digits = await _ranks([text or b"" for text in columns[_TEXT[key]]], session.comparator, turns)
+        digits = await _ranks(columns[_TEXT[key]], session.comparator, turns)
+    elif key is SortKey.DATE:
+        sent, arrived = columns["sent_at"], columns["internal_at"]
+        for start in range(0, len(sent), PIECE):
+            stop = start + PIECE
+            # RFC 5256 2.2: without a Date that can be read, INTERNALDATE is the sent date.
+            digits += [
+                other if one is None else one for one, other in zip(sent[start:stop], arrived[start:stop])
+            ]
+            await turns.take()
     elif key in _SHOWN:
         column = shown.shown.uids if key is SortKey.UID else shown.shown.modseqs
         flat = column[0 : len(column)]
-        digits = [flat[place] for place in places]
-    elif key is SortKey.DATE:
-        # RFC 5256 2.2: without a Date that can be read, INTERNALDATE is the sent date.
-        both = zip(columns["sent_at"], columns["internal_at"])
-        digits = [arrived if sent is None else sent for sent, arrived in both]
+        for start in range(0, len(places), PIECE):
+            digits += [flat[place] for place in places[start : start + PIECE]]
+            await turns.take()
     else:
         digits = columns[_COLUMNS[key][0]]
-    await turns.take()
-    least, most = min(digits), max(digits)
-    if criterion.reverse:
-        return [most - digit for digit in digits], most - least + 1
-    return [digit - least for digit in digits], most - least + 1
+    least = most = digits[0]
+    for start in range(0, len(digits), PIECE):
+        some = digits[start : start + PIECE]
+        least, most = min(least, *some), max(most, *some)
+        await turns.take()
+    for start in range(0, len(digits), PIECE):
+        some = digits[start : start + PIECE]
+        digits[start : start + PIECE] = (
+            [most - digit for digit in some] if criterion.reverse else [digit - least for digit in some]
+        )
+        await turns.take()
+    return digits, most - least + 1
 
 
-async def _ranks(texts: list[bytes], comparator: Comparator, turns: Turns) -> list[int]:
+async def _ranks(texts: list[bytes | None], comparator: Comparator, turns: Turns) -> list[int]:
     """Equal texts, to the comparator, have the same rank."""
-    keys: dict[bytes, str] = {}
+    keys = await prepared(texts, comparator, turns)
+    rank = dict.fromkeys(keys.values(), 0)
+    await turns.take()
+    ascending = await _ascending(list(rank), turns)
+    for start in range(0, len(ascending), PIECE):
+        for number, key in enumerate(ascending[start : start + PIECE], start):
+            rank[key] = number
+        await turns.take()
+    out: list[int] = []
+    for start in range(0, len(texts), PIECE):
+        out += [rank[keys[text]] for text in texts[start : start + PIECE]]
+        await turns.take()
+    return out
+
+
+async def prepared(
+    texts: list[bytes | None], comparator: Comparator, turns: Turns
+) -> dict[bytes | None, str]:
+    """What is compared of each text; None is one that has not been derived yet."""
+    keys: dict[bytes | None, str] = {None: ""}
     for start in range(0, len(texts), TEXTS):
         for text in texts[start : start + TEXTS]:
-            if text not in keys:
+            if text is not None and text not in keys:
                 keys[text] = collation.key(text, comparator.prepare)
         await turns.take()
-    ascending = await _ascending(list(set(keys.values())), turns)
-    rank = {key: number for number, key in enumerate(ascending)}
-    await turns.take()
-    number = {text: rank[key] for text, key in keys.items()}
-    await turns.take()
-    return [number[text] for text in texts]
+    return keys
 
 
 async def _ascending(items: list[T], turns: Turns) -> list[T]:

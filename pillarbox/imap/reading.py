@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pillarbox.imap import view
@@ -15,7 +15,7 @@ from pillarbox.store.turns import Turns
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
 
-ROWS = 512  # read at once: a millisecond
+ROWS = 256  # read at once: a millisecond
 SPANS = 100  # separate stretches of messages in one read
 # What stands for a row that is not there any more, and empty octets for all others.
 _ERASED: dict[str, int | None] = {"internal_at": 0, "is_reply": 0, "sent_at": None, "size": 0}
@@ -26,6 +26,16 @@ async def read(
 ) -> list[list[Any]]:
     """For each of the columns named its values, aligned with `places`."""
     out: list[list[Any]] = [[] for _ in names]
+    async for columns in pieces(session, shown, places, names, turns):
+        for column, some in zip(out, columns):
+            column += some
+    return out
+
+
+async def pieces(
+    session: Session, shown: View, places: array[int], names: tuple[str, ...], turns: Turns
+) -> AsyncIterator[list[tuple[Any, ...]]]:
+    """The same for some places after the other."""
     uids = shown.shown.uids
     for spans in _batches(places):
         runs = view.uid_runs(shown, spans)
@@ -36,11 +46,9 @@ async def read(
             known = {row[0]: row for row in rows}
             missing = [_ERASED.get(name, b"") for name in names]
             rows = [known.get(uid, (uid, *missing)) for start, stop in spans for uid in uids[start:stop]]
-        _, *values = zip(*rows)
-        for column, some in zip(out, values):
-            column += some
+        _, *columns = zip(*rows)
+        yield columns
         await turns.take()
-    return out
 
 
 async def _rows(

@@ -11,34 +11,67 @@ sent dates, so every list of children comes about in it.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TypeVar
 
 T = TypeVar("T")
 Work = Generator[None, None, T]
-Children = dict[int, list[int]]
 
 OFTEN = 63  # messages between two pauses, less 1: each may have a hundred references
 SELDOM = 1023
 
 MOST_DUMMIES = 1_000_000  # ids of messages that are not here: some 200 octets each
+SHORT = 64  # octets of an id that is kept as it is; of longer ones a digest is
 # Steps that looking for loops may take: so many a message, which is more than honest mail ever takes.
 STEPS = 300
 
 DUMMY = -1
 
 
+class Ids:
+    """What messages say of themselves and others, as numbers: of a hundred references to the same few
+    messages little is left. Messages are added in mailbox order."""
+
+    __slots__ = ("_number_of", "ends", "own", "references")
+
+    def __init__(self) -> None:
+        self._number_of: dict[bytes, int] = {}
+        self.own = array("i")  # -1 = none
+        self.references = array("I")  # of all messages
+        self.ends = array("I")  # where those of each message end
+
+    def __len__(self) -> int:
+        """How many different ones there are."""
+        return len(self._number_of)
+
+    def add(self, message_id: bytes, references: bytes) -> None:
+        """References have a space between them."""
+        known = self._number_of
+        self.own.append(known.setdefault(_short(message_id), len(known)) if message_id else -1)
+        if references:
+            for reference in references.split(b" "):
+                name = _short(reference)
+                # Deviates: RFC 5256 3 (REFERENCES, 1.A) makes a dummy of every id that is nowhere. After a
+                # million of them others are passed over.
+                if len(known) - len(self.own) < MOST_DUMMIES or name in known:
+                    self.references.append(known.setdefault(name, len(known)))
+        self.ends.append(len(self.references))
+
+
+def _short(message_id: bytes) -> bytes:
+    return message_id if len(message_id) <= SHORT else blake2b(message_id, digest_size=SHORT // 2).digest()
+
+
 @dataclass(frozen=True, slots=True)
 class Mail:
     """Aligned columns of the messages in mailbox order. `by_date`: their indexes by sent date;
-    `by_arrival`: by INTERNALDATE. `refs` are ids with a space between them; `subjects` compare as the
-    comparator in use says."""
+    `by_arrival`: by INTERNALDATE. `subjects` compare as the comparator in use says."""
 
     by_date: Sequence[int]
     by_arrival: Sequence[int]
-    ids: Sequence[bytes]
-    refs: Sequence[bytes]
+    ids: Ids
     subjects: Sequence[str]
     replies: Sequence[int]
 
@@ -52,28 +85,87 @@ class Forest:
     children: array[int]
 
 
+class _Children:
+    """The children of each node, as numbers in a row: a hundred thousand lists would keep the garbage
+    collector busy for a tenth of a second."""
+
+    __slots__ = ("count", "first", "last", "next")
+
+    def __init__(self, nodes: int) -> None:
+        self.first = array("i", (-1,)) * nodes
+        self.last = array("i", (-1,)) * nodes
+        self.next = array("i", (-1,)) * nodes  # sibling
+        self.count = array("I", (0,)) * nodes
+
+    def add(self, parent: int, child: int) -> None:
+        if self.first[parent] < 0:
+            self.first[parent] = child
+        else:
+            self.next[self.last[parent]] = child
+        self.last[parent] = child
+        self.count[parent] += 1
+
+    def move(self, source: int, target: int) -> None:
+        """All of one node to the end of another's; both have some."""
+        self.next[self.last[target]] = self.first[source]
+        self.last[target] = self.last[source]
+        self.count[target] += self.count[source]
+
+    def of(self, node: int) -> list[int]:
+        out: list[int] = []
+        child = self.first[node]
+        while child >= 0:
+            out.append(child)
+            child = self.next[child]
+        return out
+
+    def sort(self, node: int, key: Callable[[int], int]) -> None:
+        ordered = sorted(self.of(node), key=key)
+        self.first[node], self.last[node] = ordered[0], ordered[-1]
+        for child, sibling in zip(ordered, (*ordered[1:], -1)):
+            self.next[child] = sibling
+
+    def below(self, root: int) -> Iterator[int]:
+        """The node and all its descendants, each before its children."""
+        after: list[int] = []  # siblings to go on with
+        node = root
+        while True:
+            yield node
+            if node != root and self.next[node] >= 0:
+                after.append(self.next[node])
+            if self.first[node] >= 0:
+                node = self.first[node]
+            elif after:
+                node = after.pop()
+            else:
+                return
+
+    def grow(self) -> int:
+        """A new node."""
+        for column in (self.first, self.last, self.next):
+            column.append(-1)
+        self.count.append(0)
+        return len(self.first) - 1
+
+
 def ordered_subject(mail: Mail) -> Work[Forest]:
-    threads: dict[str, list[int]] = {}  # in the order of their first messages
     subjects = mail.subjects
+    children = _Children(len(subjects))
+    threads: dict[str, int] = {}  # the first message of each, in their order
     for done, index in enumerate(mail.by_date):
         if not done & SELDOM:
             yield
-        threads.setdefault(subjects[index], []).append(index)
-    children: Children = {}
-    roots: list[int] = []
-    for done, (first, *others) in enumerate(threads.values()):
-        if not done & SELDOM:
-            yield
-        roots.append(first)
-        children[first] = others
-    return (yield from _forest(roots, children, len(subjects)))
+        first = threads.setdefault(subjects[index], index)
+        if first != index:
+            children.add(first, index)
+    return (yield from _forest(list(threads.values()), children, len(subjects)))
 
 
 def references(mail: Mail) -> Work[Forest]:
     parents = yield from _linked(mail)
     roots, children = yield from _pruned(mail, parents)
-    roots = yield from _gathered(mail, roots, children, len(parents))
-    return (yield from _forest(roots, children, len(mail.ids)))
+    roots = yield from _gathered(mail, roots, children)
+    return (yield from _forest(roots, children, len(mail.subjects)))
 
 
 def refs(mail: Mail) -> Work[Forest]:
@@ -81,35 +173,33 @@ def refs(mail: Mail) -> Work[Forest]:
     Subjects play no part, and instead of step 4 the thread into which a message came last is the last."""
     parents = yield from _linked(mail)
     roots, children = yield from _pruned(mail, parents)
-    root_of = array("i", (0,)) * len(mail.ids)
-    waiting: list[int] = []
+    count = len(mail.subjects)
+    root_of = array("i", (0,)) * count
     done = 0
     for root in roots:
-        waiting.append(root)
-        while waiting:
+        for node in children.below(root):
             if not (done := done + 1) & SELDOM:
                 yield
-            node = waiting.pop()
-            if node < len(root_of):
+            if node < count:
                 root_of[node] = root
-            waiting += children.get(node, ())
     latest: dict[int, None] = {}
     for done, index in enumerate(reversed(mail.by_arrival)):
         if not done & SELDOM:
             yield
         latest.setdefault(root_of[index])
-    return (yield from _forest(list(reversed(latest)), children, len(mail.ids)))
+    return (yield from _forest(list(reversed(latest)), children, count))
 
 
 def _linked(mail: Mail) -> Work[list[int]]:
     """Step 1: the parent of each node, -1 = none."""
-    count = len(mail.ids)
-    nodes: dict[bytes, int] = {}
-    for index, message_id in enumerate(mail.ids):
+    ids = mail.ids
+    count = len(ids.own)
+    nodes = array("i", (-1,)) * len(ids)
+    for index, name in enumerate(ids.own):
         if not index & SELDOM:
             yield
-        if message_id:  # of several with one id the first has it
-            nodes.setdefault(message_id, index)
+        if name >= 0 and nodes[name] < 0:  # of several with one id the first has it
+            nodes[name] = index
     parents = [-1] * count
     fertile = bytearray(count)  # may have children: only then a loop can be closed by giving it a parent
     steps = STEPS * (count + 1000)
@@ -124,25 +214,22 @@ def _linked(mail: Mail) -> Work[list[int]]:
             node = parents[node]
         return node >= 0
 
-    for index in range(count):
+    start = 0
+    for index, end in enumerate(ids.ends):
         if not index & OFTEN:
             yield
         last = -1
-        if mail.refs[index]:
-            for reference in mail.refs[index].split(b" "):
-                node = nodes.get(reference, -1)
-                if node < 0:
-                    # Deviates: RFC 5256 3 (REFERENCES, 1.A) makes a dummy of every id that is nowhere. After
-                    # a million of them others are passed over.
-                    if len(parents) - count >= MOST_DUMMIES:
-                        continue
-                    node = nodes[reference] = len(parents)
-                    parents.append(-1)
-                    fertile.append(0)
-                if -1 < last != node and parents[node] < 0 and not (fertile[node] and descends(last, node)):
-                    parents[node] = last
-                    fertile[last] = 1
-                last = node
+        for reference in ids.references[start:end]:
+            node = nodes[reference]
+            if node < 0:
+                node = nodes[reference] = len(parents)
+                parents.append(-1)
+                fertile.append(0)
+            if -1 < last != node and parents[node] < 0 and not (fertile[node] and descends(last, node)):
+                parents[node] = last
+                fertile[last] = 1
+            last = node
+        start = end
         parents[index] = -1  # what others say of its parent gives way to what it says itself
         if -1 < last != index and not (fertile[index] and descends(last, index)):
             parents[index] = last
@@ -150,14 +237,14 @@ def _linked(mail: Mail) -> Work[list[int]]:
     return parents
 
 
-def _pruned(mail: Mail, parents: list[int]) -> Work[tuple[list[int], Children]]:
+def _pruned(mail: Mail, parents: list[int]) -> Work[tuple[list[int], _Children]]:
     """Steps 2 to 4: roots and children without needless dummies, in the order of their dates.
 
     A message's parent is its nearest ancestor that is no dummy, or else the uppermost dummy, which stays if
     there are others below it.
     """
-    count = len(mail.ids)
-    children: Children = {}
+    count = len(mail.subjects)
+    children = _Children(len(parents))
     roots: list[int] = []
     above: dict[int, int] = {}  # what climbing from a dummy leads to
     for done, index in enumerate(mail.by_date):
@@ -176,27 +263,24 @@ def _pruned(mail: Mail, parents: list[int]) -> Work[tuple[list[int], Children]]:
             node = parents[node]
         for dummy in passed:
             above[dummy] = node
-        if node in children:
-            children[node].append(index)
-        else:
-            children[node] = [index]
-            if node >= count:
-                roots.append(node)  # here, because a dummy is sorted by its first child
+        if node >= count and children.first[node] < 0:
+            roots.append(node)  # here, because a dummy is sorted by its first child
+        children.add(node, index)
     for at, root in enumerate(roots):
         if not at & SELDOM:
             yield
-        if root >= count and len(children[root]) == 1:
-            [roots[at]] = children.pop(root)
+        if root >= count and children.count[root] == 1:
+            roots[at] = children.first[root]
     return roots, children
 
 
-def _gathered(mail: Mail, roots: list[int], children: Children, unused: int) -> Work[list[int]]:
-    """Steps 5 and 6: threads of one subject put together; the roots. Dummies from `unused` on are new."""
-    count = len(mail.ids)
+def _gathered(mail: Mail, roots: list[int], children: _Children) -> Work[list[int]]:
+    """Steps 5 and 6: threads of one subject put together; the roots."""
+    count = len(mail.subjects)
     subjects, replies = mail.subjects, mail.replies
 
     def first(node: int) -> int:
-        return node if node < count else children[node][0]
+        return node if node < count else children.first[node]
 
     table: dict[str, int] = {}
     for done, root in enumerate(roots):
@@ -218,14 +302,15 @@ def _gathered(mail: Mail, roots: list[int], children: Children, unused: int) -> 
             continue
         merged.add(root)
         if root >= count:
-            children[known] += children.pop(root)  # both are dummies: one was preferred for the table
+            children.move(root, known)  # which is a dummy too: one was preferred for the table
         elif known >= count or (replies[root] and not replies[known]):
-            children.setdefault(known, []).append(root)
+            children.add(known, root)
         else:
             merged.add(known)
-            table[subject] = dummy = unused + len(added)
+            table[subject] = dummy = children.grow()
             added.append(dummy)
-            children[dummy] = [known, root]
+            children.add(dummy, known)
+            children.add(dummy, root)
             known = dummy
         grown.add(known)
     if not merged:
@@ -236,7 +321,7 @@ def _gathered(mail: Mail, roots: list[int], children: Children, unused: int) -> 
             yield
         rank[index] = done
     for node in grown:
-        children[node].sort(key=rank.__getitem__)
+        children.sort(node, rank.__getitem__)
         yield
     placed = array("i", (-1,)) * count
     for done, root in enumerate((*roots, *added)):
@@ -244,21 +329,20 @@ def _gathered(mail: Mail, roots: list[int], children: Children, unused: int) -> 
             yield
         if root not in merged:
             placed[rank[first(root)]] = root
-    return [root for root in placed if root >= 0]
+    out: list[int] = []
+    for start in range(0, count, SELDOM):
+        yield
+        out += [root for root in placed[start : start + SELDOM] if root >= 0]
+    return out
 
 
-def _forest(roots: list[int], children: Children, count: int) -> Work[Forest]:
+def _forest(roots: list[int], children: _Children, count: int) -> Work[Forest]:
     forest = Forest(array("i"), array("I"))
     done = 0
-    waiting: list[int] = []
     for root in roots:
-        waiting.append(root)
-        while waiting:
+        for node in children.below(root):
             if not (done := done + 1) & SELDOM:
                 yield
-            node = waiting.pop()
-            below = children.get(node, ())
             forest.nodes.append(node if node < count else DUMMY)
-            forest.children.append(len(below))
-            waiting += reversed(below)
+            forest.children.append(children.count[node])
     return forest

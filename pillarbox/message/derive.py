@@ -16,7 +16,7 @@ from pillarbox.message.structure import structure
 from pillarbox.message.subject import base_subject
 from pillarbox.message.walk import Node, walk
 
-DERIVED_VERSION = 4  # grows with any change to what `derive` answers; stored beside the answer
+DERIVED_VERSION = 5  # grows with any change to what `derive` answers; stored beside the answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ MAX_DOCUMENTS = 20  # of one message
 MAX_DOCUMENT_TEXT = 1 << 22  # characters of one document
 MAX_UNPACKED = 1 << 26  # octets that the members of one archive unpack to
 MAX_PAGES = 2_000  # of a PDF
+MAX_SORT_TEXT = 500  # characters of a text that SORT and THREAD compare: they hold those of a whole mailbox
 MAX_REFERENCES = 100  # kept ids of a References field
 
 # Values that come again and again (the same correspondents, types, threads) are parsed once. Their memory

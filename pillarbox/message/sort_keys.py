@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pillarbox.message.addresses import first_address
 from pillarbox.message.collation import UNREADABLE
 from pillarbox.message.decode import guess, header_octets, header_text, known_charset
-from pillarbox.message.limits import MAX_FIELD, MEMO_ENTRIES, MEMO_KEY
+from pillarbox.message.limits import MAX_FIELD, MAX_SORT_TEXT, MEMO_ENTRIES, MEMO_KEY
 from pillarbox.message.subject import base_subject
 
 
@@ -37,7 +37,7 @@ def _subject(raw: bytes, base: str) -> bytes:
     octets = _maybe_unreadable(raw)
     if octets is None:
         return _utf8(base)
-    return UNREADABLE + base_subject(octets.decode("latin-1"))[0].encode("latin-1")
+    return UNREADABLE + base_subject(octets.decode("latin-1"))[0].encode("latin-1")[:MAX_SORT_TEXT]
 
 
 def _maybe_unreadable(raw: bytes) -> bytes | None:
@@ -65,11 +65,12 @@ def _is_valid(octets: bytes, charset: str) -> bool:
 
 def _text(raw: bytes) -> bytes:
     octets = _maybe_unreadable(raw)
-    return _utf8(header_text(raw)) if octets is None else UNREADABLE + octets
+    return _utf8(header_text(raw)) if octets is None else UNREADABLE + octets[:MAX_SORT_TEXT]
 
 
 def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+    # Deviates: RFC 5256 3 (SORT) compares whole texts, here the first 500 characters decide.
+    return text[:MAX_SORT_TEXT].encode("utf-8", "surrogatepass")
 
 
 def _find(value: bytes) -> tuple[bytes, bytes]:

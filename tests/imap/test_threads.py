@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pillarbox.imap import threads
-from pillarbox.imap.threads import Forest, Mail, Work
+from pillarbox.imap.threads import Forest, Ids, Mail, Work
 from pillarbox.imap.wire.thread import encode_threads
 
 
@@ -161,11 +161,13 @@ def naive_ordered_subject(letters: list[Letter]) -> Any:
 
 def mail_of(letters: list[Letter]) -> Mail:
     indexes = range(len(letters))
+    ids = Ids()
+    for letter in letters:
+        ids.add(letter.id.encode(), " ".join(letter.refs).encode())
     return Mail(
         sorted(indexes, key=lambda index: letters[index].date),
         sorted(indexes, key=lambda index: letters[index].arrived),
-        [letter.id.encode() for letter in letters],
-        [" ".join(letter.refs).encode() for letter in letters],
+        ids,
         [letter.subject for letter in letters],
         [letter.reply for letter in letters],
     )
@@ -257,6 +259,6 @@ def test_messages_made_to_tangle_cost_a_bounded_time(monkeypatch: Any) -> None:
 
 def test_ids_that_are_nowhere_cost_a_bounded_memory(monkeypatch: Any) -> None:
     monkeypatch.setattr(threads, "MOST_DUMMIES", 3)
-    letters = [Letter("", [f"nowhere{one}"], one, "", False, one) for one in range(6)] * 2
+    letters = [Letter(f"own{one}", [f"nowhere{one % 6}"], one % 6, "", False, one) for one in range(12)]
     wanted = "* THREAD ((1)(7))((2)(8))((3)(9))(4)(10)(5)(11)(6)(12)"
     assert told(finished(threads.references(mail_of(letters)))) == wanted

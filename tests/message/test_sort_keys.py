@@ -3,6 +3,7 @@
 import pytest
 
 from pillarbox.message.derive import derive
+from pillarbox.message.limits import MAX_SORT_TEXT
 from pillarbox.message.sort_keys import SortKeys
 
 
@@ -33,6 +34,16 @@ def test_the_first_address(value: bytes, mailbox: bytes, display: bytes) -> None
         found = keys(name + b": " + value)
         assert (found[mine], found[shown]) == (mailbox, display)
     assert keys(b"Cc: " + value).cc_mailbox == mailbox
+
+
+def test_what_is_compared_is_bounded() -> None:
+    for subject, kept in (
+        (b"\xc3\xa9" * 5000, b"\xc3\xa9" * MAX_SORT_TEXT),
+        (b"=?utf-8?q?=C3?=" + b"x" * 5000, b"\xff\xc3" + b"x" * (MAX_SORT_TEXT - 1)),
+    ):
+        assert keys(b"Subject: " + subject).base_subject == kept
+        found = keys(b"From: " + subject + b" <" + b"a" * 5000 + b"@example.org>")
+        assert (found.from_mailbox, found.from_display) == (b"a" * MAX_SORT_TEXT, kept)
 
 
 @pytest.mark.parametrize(

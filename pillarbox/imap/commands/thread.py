@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from pillarbox.imap import reading, threads
 from pillarbox.imap.commands.search import look
 from pillarbox.imap.commands.sort import freed_of_charset, in_turn
-from pillarbox.imap.ordering import order
+from pillarbox.imap.ordering import PIECE, order, places_of, prepared
 from pillarbox.imap.outcome import Done, Outcome
-from pillarbox.imap.threads import Forest, Mail, Work
+from pillarbox.imap.threads import Forest, Ids, Mail, Work
 from pillarbox.imap.view import View
 from pillarbox.imap.wire import thread as wire
 from pillarbox.imap.wire.thread import Algorithm
-from pillarbox.message import collation
 from pillarbox.model import masks
 from pillarbox.model.masks import Mask
 from pillarbox.model.sorting import Criterion, SortKey
@@ -29,7 +28,6 @@ ALGORITHMS: dict[Algorithm, Callable[[Mail], Work[Forest]]] = {
     Algorithm.REFERENCES: threads.references,
     Algorithm.REFS: threads.refs,
 }
-TEXTS = 512  # handled at once
 
 
 async def thread(session: Session, tag: bytes, command: wire.Thread) -> Outcome:
@@ -37,11 +35,24 @@ async def thread(session: Session, tag: bytes, command: wire.Thread) -> Outcome:
     found = await look(session, tag, search)
     shown = session.selected
     forest = await threaded(session, shown, command.algorithm, found)
-    known_by = shown.shown.uids if search.uid else range(1, shown.exists + 1)
-    numbers = masks.selected(known_by, found)
+    numbers = await _numbers(shown, found, uid=search.uid)
     # RFC 7162 3.1.9: mod-sequences are asked for here too, and not told.
     pieces = wire.encode_threads(forest.nodes, forest.children, numbers)
     return Done(f"{'UID ' if search.uid else ''}THREAD completed", stream=in_turn(pieces))
+
+
+async def _numbers(shown: View, found: Mask, *, uid: bool) -> Sequence[int]:
+    """What the client knows the messages found by."""
+    known_by: Sequence[int] = shown.shown.uids[0 : shown.exists] if uid else range(1, shown.exists + 1)
+    if masks.size(found) == shown.exists:
+        return known_by
+    turns = Turns()
+    out = array("I")
+    places = await places_of(found, shown.exists, turns)
+    for start in range(0, len(places), PIECE):
+        out.extend([known_by[place] for place in places[start : start + PIECE]])
+        await turns.take()
+    return out
 
 
 async def threaded(session: Session, shown: View, algorithm: Algorithm, found: Mask) -> Forest:
@@ -59,26 +70,37 @@ async def threaded(session: Session, shown: View, algorithm: Algorithm, found: M
 
 
 async def _mail(session: Session, shown: View, algorithm: Algorithm, found: Mask, turns: Turns) -> Mail:
-    places = array("I", masks.selected(range(shown.exists), found))
+    places = await places_of(found, shown.exists, turns)
     index_of = array("I", (0,)) * shown.exists
-    for start in range(0, len(places), TEXTS):
-        for index, place in enumerate(places[start : start + TEXTS], start):
+    for start in range(0, len(places), PIECE):
+        for index, place in enumerate(places[start : start + PIECE], start):
             index_of[place] = index
         await turns.take()
 
     async def sorted_by(key: SortKey) -> Sequence[int]:
         ordered = await order(session, shown, (Criterion(key),), found)
-        return ordered if len(places) == shown.exists else array("I", map(index_of.__getitem__, ordered))
+        if len(places) == shown.exists:
+            return ordered
+        out = array("I")
+        for start in range(0, len(ordered), PIECE):
+            out.extend([index_of[place] for place in ordered[start : start + PIECE]])
+            await turns.take()
+        return out
 
     by_date = await sorted_by(SortKey.DATE)
     by_arrival = await sorted_by(SortKey.ARRIVAL) if algorithm is Algorithm.REFS else ()
-    columns = ("message_id", "refs", "base_subject", "is_reply")
-    ids, refs, texts, replies = await reading.read(session, shown, places, columns, turns)
-    prepare = session.comparator.prepare
-    keys: dict[bytes, str] = {}
-    for start in range(0, len(texts), TEXTS):
-        for text in texts[start : start + TEXTS]:
-            if text not in keys:
-                keys[text] = collation.key(text, prepare)
+    ids = Ids()
+    texts: list[bytes | None] = []
+    replies = bytearray()
+    names = ("message_id", "refs", "base_subject", "is_reply")
+    async for message_ids, refs, subjects, marks in reading.pieces(session, shown, places, names, turns):
+        for message_id, references in zip(message_ids, refs):
+            ids.add(message_id, references)
+        texts += subjects
+        replies += bytes(marks)
+    keys = await prepared(texts, session.comparator, turns)
+    compared: list[str] = []
+    for start in range(0, len(texts), PIECE):
+        compared += [keys[text] for text in texts[start : start + PIECE]]
         await turns.take()
-    return Mail(by_date, by_arrival, ids, refs, [keys[text] for text in texts], replies)
+    return Mail(by_date, by_arrival, ids, compared, replies)
