@@ -7,4 +7,4 @@ import pytest
 
 if __name__ == "__main__":
     os.environ["PILLARBOX_LONG"] = "1"
-    sys.exit(pytest.main(["-v", "-s", "tests/crash", "tests/store", "-k", "crash or kill or power"]))
+    sys.exit(pytest.main(["-v", "-s", "tests/crash", "tests/store", "-k", "crash or kill or power or lost"]))

@@ -9,8 +9,6 @@ from pillarbox.model.errors import Code, Refused
 from pillarbox.model.numbers import MAX_NUMBER
 from pillarbox.store.tx import Tx
 
-LEAP = 10_000  # more than can have been given out in what an account has lost
-
 
 def objects(tx: Tx, count: int) -> range:
     """`count` new object ids, ascending: a later object has a greater id, also across kinds."""
@@ -40,11 +38,6 @@ def uidvalidity(tx: Tx) -> int:
     return int(value)
 
 
-def leap(tx: Tx) -> None:
-    """Give out nothing again that may have been given out."""
-    tx.run(
-        "UPDATE account SET next_id = next_id + ?, uidvalidity = uidvalidity + ? WHERE account = ?",
-        LEAP,
-        LEAP,
-        tx.account,
-    )
+def leap(tx: Tx, ids: int) -> None:
+    """Give out none of the next `ids` object ids. (UIDVALIDITY follows the clock in any case.)"""
+    tx.run("UPDATE account SET next_id = next_id + ? WHERE account = ?", ids, tx.account)

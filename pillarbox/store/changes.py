@@ -36,7 +36,7 @@ MERGE_EVERY = 1024  # mod-sequences; the latest 1024 to 2047 keep rows of their 
 MAX_RUNS = 512  # a change row names at most that many runs: 4 KiB, a page
 MERGED_RUNS = MERGE_EVERY  # and a merged one so many: changes of single messages all stay apart
 SEEK = 10  # rows that cost as much as asking for a run
-LEAP = 2**20  # more mod-sequences than can have been lost in a power cut, or given out since a copy was made
+LEAP = 2**20  # more mod-sequences than an account gives out in a second
 ANY_NUMBER = 2**63 - 1
 PAGE = 512  # rows fetched at once; fewer than wake the garbage collector, which would cost half as much again
 
@@ -72,10 +72,11 @@ def _take(states: tuple[State, ...]) -> str:
 
 
 def leap(tx: Tx, least: int) -> int:
-    """A mod-sequence beyond `least` and all that anybody may have been told. No way leads there from before,
-    and all that can be asked the state of is as of it."""
+    """A mod-sequence beyond `least` and all that anybody may have been told, whatever has been lost: it
+    follows the clock, so it is also beyond earlier leaps that are not remembered here. No way leads there
+    from before, and all that can be asked the state of is as of it."""
     (before,) = tx.rows("SELECT modseq FROM account WHERE account = ?", tx.account)[0]
-    modseq = max(int(before), least) + LEAP
+    modseq = max(int(before) + LEAP, least + LEAP, tx.now * LEAP)
     tx.run(
         "UPDATE account SET modseq = ?, floor = ?"
         + "".join(f", {state.value} = ?" for state in State)
@@ -85,6 +86,12 @@ def leap(tx: Tx, least: int) -> int:
     )
     tx.run("DELETE FROM change WHERE account = ?", tx.account)
     return modseq
+
+
+def quiet(tx: Tx) -> int:
+    """Seconds since something was changed, to the minute; as far as is remembered here."""
+    found = tx.row("SELECT at FROM clock WHERE account = ? ORDER BY modseq DESC LIMIT 1", tx.account)
+    return max(0, tx.now - found[0]) if found else 0
 
 
 def record(tx: Tx, modseq: int, mailbox: int, kind: ChangeKind, runs: Runs, reader: int = 0) -> None:

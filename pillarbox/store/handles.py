@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -41,7 +42,6 @@ class Handle:
         "checkpointing",
         "database",
         "heavy",
-        "lineage",
         "log",
         "met",
         "noted",
@@ -64,7 +64,6 @@ class Handle:
         self.heavy: asyncio.Future[heavy.Outcome] | None = None  # a verb that runs on a thread
         self.birth = incarnation.birth(database.folder / sqlite.FILE)
         self.met = False  # whether it is known that the account has lost nothing
-        self.lineage = ""  # known when `met`
         self.writer = incarnation.writer()
         self.noted = 0.0  # when it was last noted how far the account had come
         self.rooted = False  # whether it is on disk that this writer may have written
@@ -171,12 +170,15 @@ class Handles:
     def _moved(self, handle: Handle, modseq: int) -> None:
         """A mod-sequence is on disk."""
         if time.monotonic() - handle.noted > NOTE:
-            self.note(handle, modseq)
+            self.note(handle)
         self._ring(handle.account, modseq)
 
-    def note(self, handle: Handle, modseq: int) -> None:
+    def note(self, handle: Handle, more: int = 0) -> None:
+        """`more` mod-sequences are just about to be given out."""
         handle.noted = time.monotonic()
-        known.note(self._data, handle.account, known.Known(handle.lineage, modseq))
+        with suppress(Busy, Refused), handle.database.transaction(write=False) as tx:
+            reached = incarnation.reached(tx)
+            known.note(self._data, handle.account, replace(reached, modseq=reached.modseq + more))
 
     def _leave(self, handle: Handle) -> None:
         """What it has written is in one log, and will be there if this is (`store.incarnation`). Where the
@@ -184,10 +186,9 @@ class Handles:
         ask for more."""
         if handle.rooted and not handle.log.failed:
             handle.rooted = False
-            with suppress(Busy, Refused):
-                with handle.database.transaction(write=True) as tx:
-                    incarnation.leave(tx, handle.writer)
-                self.note(handle, handle.database.modseq_known)
+            with suppress(Busy, Refused), handle.database.transaction(write=True) as tx:
+                incarnation.leave(tx, handle.writer)
+            self.note(handle)
 
     def _close(self, handle: Handle) -> None:
         self._leave(handle)

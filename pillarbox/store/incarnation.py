@@ -33,6 +33,13 @@ from pillarbox.store.tx import Tx
 
 UNKNOWN = "-"
 
+# UIDs and object ids that may have been given out in what is lost. These cannot follow the clock: they have
+# 32 bits. What was lost may have leapt, too, as when the same copy is put back twice.
+AT_ONCE = 10_000  # in the moment before a power cut
+SINCE_COPIED = 100_000
+A_SECOND = 16  # more, for each that has passed
+LONGEST = 30 * 86_400  # seconds, that nothing costs more than a hundredth of all there are
+
 
 class Past(Enum):
     WHOLE = "whole"
@@ -70,8 +77,8 @@ def past(tx: Tx, birth: str, known: Known) -> Past:
     mark = read(tx)
     if UNKNOWN not in (mark.birth, birth) and mark.birth != birth:
         return Past.COPIED
-    own, modseq = tx.rows("SELECT lineage, modseq FROM account WHERE account = ?", tx.account)[0]
-    if known.lineage == own and known.modseq > modseq:
+    here = reached(tx)
+    if known.lineage and (known.lineage != here.lineage or known.modseq > here.modseq):
         return Past.COPIED
     return Past.CUT if mark.writers and mark.boot != boot_id() else Past.WHOLE
 
@@ -85,13 +92,30 @@ def meet(tx: Tx, birth: str, known: Known, lineage: str) -> Past:
     return found
 
 
+def reached(tx: Tx) -> Known:
+    """How far the account has come."""
+    (found,) = tx.rows(
+        "SELECT lineage, modseq, (SELECT coalesce(max(uidnext), 1) FROM mailbox WHERE account = ?)"
+        " FROM account WHERE account = ?",
+        tx.account,
+        tx.account,
+    )
+    return Known(found[0], found[1], found[2], tx.now)
+
+
 def leap(tx: Tx, known: Known, new_lineage: str | None) -> None:
     """Let nothing be given out again, and have everybody ask again for everything."""
-    modseq = changes.leap(tx, known.modseq if known.lineage == lineage(tx) else 0)
-    messages.leap(tx, modseq)
-    allocate.leap(tx)
+    numbers = (AT_ONCE if new_lineage is None else SINCE_COPIED) + _in(changes.quiet(tx))
+    modseq = changes.leap(tx, known.modseq)
+    least = known.uidnext + AT_ONCE + _in(tx.now - known.at) if known.lineage else 0
+    messages.leap(tx, modseq, numbers, least)
+    allocate.leap(tx, numbers)
     if new_lineage is not None:
         tx.run("UPDATE account SET lineage = ? WHERE account = ?", new_lineage, tx.account)
+
+
+def _in(seconds: int) -> int:
+    return A_SECOND * max(0, min(seconds, LONGEST))
 
 
 # Writers

@@ -15,16 +15,19 @@ from pathlib import Path
 
 FOLDER = "known"
 
-_RECORD = struct.Struct("=32sQ")
+_RECORD = struct.Struct("=32sQIQ")
 _CHECKSUM = struct.Struct("=I")
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """`lineage` names the history of the account in which `modseq` was given out."""
+    """`lineage` names the history of the account in which `modseq` was given out; no mailbox had come further
+    than to `uidnext`, `at` that time."""
 
     lineage: str = ""
     modseq: int = 0
+    uidnext: int = 1
+    at: int = 0
 
 
 def _path(data: Path, account: int) -> Path:
@@ -32,7 +35,7 @@ def _path(data: Path, account: int) -> Path:
 
 
 def note(data: Path, account: int, known: Known) -> None:
-    record = _RECORD.pack(known.lineage.encode("ascii"), known.modseq)
+    record = _RECORD.pack(known.lineage.encode("ascii"), known.modseq, known.uidnext, known.at)
     try:
         fd = os.open(_path(data, account), os.O_WRONLY | os.O_CREAT, 0o600)
     except OSError:
@@ -53,8 +56,8 @@ def find(data: Path, account: int) -> Known:
     record, checksum = written[: _RECORD.size], written[_RECORD.size :]
     if len(record) < _RECORD.size or checksum != _CHECKSUM.pack(zlib.crc32(record)):
         return Known()
-    lineage, modseq = _RECORD.unpack(record)
-    return Known(lineage.decode("ascii", "replace"), modseq)
+    lineage, modseq, uidnext, at = _RECORD.unpack(record)
+    return Known(lineage.decode("ascii", "replace"), modseq, uidnext, at)
 
 
 def forget(data: Path, account: int) -> None:

@@ -29,8 +29,6 @@ EVERYTHING: Runs = ((1, MAX_NUMBER),)
 # Rows that a message costs, those of indexes included (`Tx.expect`).
 APPENDED, COPIED = 12, 2
 
-LEAP = 10_000  # more UIDs than a mailbox can have given out since a copy of it was made, or in a lost moment
-
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -148,13 +146,18 @@ def _delivery(actor: Actor) -> tuple[State, ...]:
     return (State.DELIVERY,) if actor.override else ()
 
 
-def leap(tx: Tx, modseq: int) -> None:
-    """No mailbox gives out a UID again that it may have given out, and every message is as of `modseq`."""
+def leap(tx: Tx, modseq: int, uids: int, least: int) -> None:
+    """No mailbox gives out any of the next `uids` UIDs, nor one below `least`, where there are so many; and
+    every message is as of `modseq`."""
     tx.run(
-        "UPDATE mailbox SET uidnext = CASE WHEN uidnext < ? THEN uidnext + ? ELSE uidnext END, highest = ?,"
-        " counts_modseq = ? WHERE account = ?",
-        MAX_NUMBER - LEAP,
-        LEAP,
+        "UPDATE mailbox SET uidnext = CASE WHEN uidnext + ? > ? THEN uidnext WHEN uidnext + ? < ? THEN ?"
+        " ELSE uidnext + ? END, highest = ?, counts_modseq = ? WHERE account = ?",
+        uids,
+        MAX_NUMBER,
+        uids,
+        least,
+        min(least, MAX_NUMBER),
+        uids,
         modseq,
         modseq,
         tx.account,

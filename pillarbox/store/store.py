@@ -30,6 +30,7 @@ from pillarbox.store.engine import sqlite
 from pillarbox.store.flags import Stored
 from pillarbox.store.group import Call, refuse
 from pillarbox.store.handles import Handle, Handles
+from pillarbox.store.header_rows import HeaderRows
 from pillarbox.store.incarnation import Past, lineage
 from pillarbox.store.index.reader import Readers
 from pillarbox.store.query.emails import EmailColumns
@@ -69,6 +70,7 @@ class Store:
         self._columns = ColumnsCache(self.read, self._snapshots)
         self.index = Readers(folder_of)
         self.email_columns = EmailColumns()
+        self.header_rows = HeaderRows(folder_of, self._executor)
 
     async def open(self) -> None:
         for name in ("accounts", "run", "spool", known.FOLDER):
@@ -78,6 +80,7 @@ class Store:
 
     async def close(self) -> None:
         await self._snapshots.stop()
+        await self.header_rows.stop()
         await self._handles.stop()
         while self._running:
             await asyncio.wait(self._running)
@@ -205,20 +208,20 @@ class Store:
         seen = known.find(self.data, handle.account)
         with handle.database.transaction(write=False) as tx:
             past = incarnation.past(tx, handle.birth, seen)
-            handle.lineage = lineage(tx)
         if past is Past.WHOLE:
             handle.met = True
             return
         meet = partial(incarnation.meet, birth=handle.birth, known=seen, lineage=sqlite.lineage())
         if await self._heavily(handle.account, meet) is Past.COPIED:
             self._forget_derived(handle.account)
+        self._handles.note(handle)
 
     async def declare_restored(self, account: int) -> None:
         """The account has been put back as it was earlier, in a way that nobody can see."""
         seen = known.find(self.data, account)
         await self._heavily(account, partial(incarnation.leap, known=seen, new_lineage=sqlite.lineage()))
-        self._handles.get(account).met = False  # it knows the account under another lineage
         self._forget_derived(account)
+        self._handles.note(self._handles.get(account))
 
     def _forget_derived(self, account: int) -> None:
         """What was made of another history of the account."""
@@ -231,7 +234,7 @@ class Store:
             incarnation.enter(tx, handle.birth, handle.writer)
         await handle.log.durable(0)
         handle.rooted = True
-        self._handles.note(handle, handle.database.modseq_known)
+        self._handles.note(handle, 1)
 
     def _run_group(self, handle: Handle) -> None:
         """A sync has ended: run the verbs that have come meanwhile (`store.group`)."""
@@ -325,6 +328,7 @@ class Store:
         self._handles.drop(account)
         self._columns.forget(account)
         self.index.drop(account)
+        self.header_rows.drop(account)
         erase = partial(files.erase_account, self.data, account)
         await asyncio.get_running_loop().run_in_executor(self._executor, erase)
         self._doorbell.ring(account, 0)  # who listens has nothing more to hear

@@ -5,6 +5,9 @@ import pytest
 from pillarbox.app.config import load
 from pillarbox.app.wiring import existing
 from pillarbox.identity.passwords import verify
+from pillarbox.store.changes import LEAP
+from pillarbox.store.engine.sqlite import open_account
+from pillarbox.store.files import account_folder
 from tests.app.conftest import Run
 
 
@@ -128,3 +131,21 @@ def test_before_there_is_any_mail(run: Run, command: list[str]) -> None:
     assert early.code == 1
     assert "There is no mail in" in early.err
     assert not Path("var").exists()
+
+
+def test_an_account_that_is_older_than_it_seems(run: Run) -> None:
+    prefix = int(run("account", "add", "kim@example.test", "--json").value["account"], 16)
+    folder = account_folder(Path("var"), prefix)
+
+    def modseq() -> int:
+        database = open_account(folder)
+        try:
+            return database.read_modseq()
+        finally:
+            database.close()
+
+    before = modseq()
+    restored = run("account", "restored", "kim@example.test")
+    assert (restored.code, restored.err) == (0, "")
+    assert modseq() >= before + LEAP
+    assert run("check").code == 0

@@ -10,6 +10,7 @@ import asyncio
 import random
 import re
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from tests.sync.picture import Contradiction, Ledger, Message, Mode, Picture, numbers, sequence
@@ -89,6 +90,10 @@ class Wire:
         self.writer.transport.abort()
 
 
+Dial = Callable[[str], Awaitable[Wire]]
+"""Makes a connection for the device of that name, or raises `Gone`."""
+
+
 @dataclass(slots=True)
 class Device:
     """`chance` is its own, so that what others do does not change what it wants to do."""
@@ -110,11 +115,8 @@ class Device:
 
     # Coming and going
 
-    async def connect(self, host: str, port: int) -> None:
-        try:
-            self.wire = Wire(self.name, *await asyncio.open_connection(host, port, limit=1 << 22))
-        except OSError:
-            raise Gone from None
+    async def connect(self, dial: Dial) -> None:
+        self.wire = await dial(self.name)
         self.idle = b""
         self.picture = None
         await self.wire.line()

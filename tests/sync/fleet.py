@@ -35,6 +35,12 @@ class Place:
     password: str
     workers: Callable[[], dict[int, int]]  # process ids by number; empty where none may be killed
 
+    async def dial(self, name: str) -> Wire:
+        try:
+            return Wire(name, *await asyncio.open_connection(self.host, self.port, limit=1 << 22))
+        except OSError:
+            raise Gone from None
+
 
 class Fleet:
     """`seed` decides who wants to do what; what the server makes of it at once is its own chance."""
@@ -138,7 +144,7 @@ class Fleet:
         end = time.monotonic() + REST
         while True:
             try:
-                return await device.connect(self.place.host, self.place.port)
+                return await device.connect(self.place.dial)
             except Gone:
                 device.lost()
                 device.wire = None
@@ -209,7 +215,7 @@ class Fleet:
         kept = {uid: replace(message) for uid, message in picture.cached().items()}
         twin.caches[device.mailbox] = Cache(picture.uidvalidity, picture.highest, picture.filled, kept)
         try:
-            await twin.connect(self.place.host, self.place.port)
+            await twin.connect(self.place.dial)
             assert twin.picture is not None
             wrong = twin.picture.agrees(truth)
             if wrong or not twin.picture.complete():
@@ -266,8 +272,7 @@ class Fleet:
         end = time.monotonic() + REST
         while True:
             try:
-                streams = await asyncio.open_connection(self.place.host, self.place.port, limit=1 << 22)
-                wire = Wire("v", *streams)
+                wire = await self.place.dial("v")
                 await wire.line()
                 login = b'LOGIN "%b" "%b"' % (self.place.address.encode(), self.place.password.encode())
                 tag = await wire.send(login)
@@ -275,7 +280,7 @@ class Fleet:
                     pass
                 assert line.startswith(tag + b" OK"), line
                 return wire
-            except (Gone, OSError):
+            except Gone:
                 if time.monotonic() > end:
                     raise Contradiction("nobody is let in any more") from None
                 await asyncio.sleep(0.01)

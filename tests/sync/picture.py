@@ -153,17 +153,18 @@ class Picture:
         return {message.uid: message for message in self.messages if 0 < message.uid <= self.filled}
 
     def restore(self, cached: dict[int, Message]) -> None:
-        """Fill in, after SELECT, what was cached and has not vanished since."""
-        left = sorted(cached.keys() - self.gone)
+        """Fill in, after SELECT, what was cached and has not vanished since. What was told may be old and yet
+        not cached: where the server has lost some of its past, messages come back."""
+        told = {message.uid: message for message in self.messages if message.uid}
+        uids = sorted({*(cached.keys() - self.gone), *told})
         if self.mode.uidonly:
-            told = {message.uid: message for message in self.messages if message.uid}
-            uids = sorted({*left, *told})
             self._require(len(uids) <= len(self.messages), f"more are left than there are: {uids}")
             blanks = [Message() for _ in range(len(self.messages) - len(uids))]
             self.messages = [told.get(uid) or cached[uid] for uid in uids] + blanks
             return
-        self._require(len(left) <= len(self.messages), f"more are left than there are: {left}")
-        for index, uid in enumerate(left):
+        old = [uid for uid in uids if uid <= max(self.filled, *cached, 0)]
+        self._require(len(old) <= len(self.messages), f"more are left than there are: {old}")
+        for index, uid in enumerate(old):
             message = self.messages[index]
             self._require(message.uid in (0, uid), f"number {index + 1} is UID {message.uid}, not {uid}")
             if not message.uid:

@@ -115,6 +115,20 @@ def delete(
     show({"deleted": deleted.address}, json, f"{deleted.address} and all its mail is deleted.")
 
 
+@app.command()
+def restored(context: typer.Context, address: Address, json: Json = False) -> None:
+    """Say that an account has been put back as it was earlier, where the server cannot see that by itself."""
+
+    async def run() -> Account:
+        async with core(load(context.obj), make=False) as parts:
+            account = parts.directory.require(address)
+            await parts.store.declare_restored(account.prefix)
+            return account
+
+    account = asyncio.run(run())
+    show(_plain(account), json, f"Clients of {account.address} will ask again for everything.")
+
+
 def _confirm(account: Account, yes: bool) -> None:
     if yes:
         return
