@@ -25,6 +25,7 @@ certificate = "cert.pem"
 key = "/etc/keys/key.pem"
 [auth]
 cleartext = "never"
+submitters = ["submit@example.test"]
 """
 
 
@@ -32,6 +33,7 @@ def test_every_key(tmp_path: Path) -> None:
     (tmp_path / "mail.toml").write_text(WHOLE)
     config = load(tmp_path / "mail.toml")
     assert (config.hostname, config.workers, config.auth.cleartext) == ("mail.example.test", 2, "never")
+    assert config.auth.submitters == ("submit@example.test",)
     listen = list(config.listen.each())
     assert listen[:4] == [
         ("imap", "127.0.0.1:1143"),

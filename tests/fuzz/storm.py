@@ -77,6 +77,16 @@ IMAP = (
         *("f UIDBATCHES 500 1:20", "g UIDBATCHES 4294967295", "h UNAUTHENTICATE"),
     ),
     _said(
+        *(_LOGIN, "b APPEND INBOX {3+}", b"a\r\n\r\n", "c SELECT INBOX"),
+        'd APPEND INBOX CATENATE (URL ";UID=1" TEXT {4+}',
+        b"a\r\nb URL /INBOX/;UID=1/;SECTION=TEXT/;PARTIAL=0.2) (\\Seen) CATENATE (URL {13+}\r\n"
+        b"/INBOX/;UID=1)\r\n",
+        'e GENURLAUTH "imap://kim%40example.test@x/INBOX/;UID=1;URLAUTH=user+a" INTERNAL',
+        'f URLFETCH ("imap://kim%40example.test@x/INBOX/;UID=1/;SECTION=1;URLAUTH=anonymous:internal:'
+        '0123456789abcdef0123456789abcdef" BINARY BODYPARTSTRUCTURE) /INBOX',
+        "g RESETKEY INBOX INTERNAL",
+    ),
+    _said(
         "a CAPABILITY",
         'b ID ("name" NIL)',
         "c AUTHENTICATE PLAIN AGtpbUBleGFtcGxlLnRlc3QAc2VjcmV0",

@@ -134,3 +134,13 @@ def test_everybody_acts_as_himself_only(authenticator, directory, kim) -> None:
     # who does not know the password does not learn who exists
     wrong = refusal(authenticator, Credentials("kim@example.test", "wrong", "tim@example.test"))
     assert wrong.code is Code.AUTHENTICATIONFAILED
+
+
+def test_who_would_log_in_under_a_name(
+    authenticator: Authenticator, directory: Directory, kim: Account
+) -> None:
+    assert authenticator.user("KIM@example.test") == Login(kim.prefix, kim.user, "kim@example.test")
+    for nobody in ("kim", "sam@example.test", "kim+detail@example.test", "", "kim@example.test\0"):
+        assert authenticator.user(nobody) is None
+    directory.set_enabled(kim.prefix, False)
+    assert authenticator.user("kim@example.test") is None
