@@ -8,6 +8,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
 
 _SPACES = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029"  # the others are spaces after NFKD
 # Nobody sees them and nobody types them: hyphens that show at a line's end only, joiners, marks of order.
@@ -21,9 +22,6 @@ _ASCII_LINES = {**_ASCII, ord("\r"): None}
 _AT_ONCE = 1 << 18  # characters: what is made on the way takes many times their memory
 _LONG_RUN = 64
 _EACH = _LONG_RUN // 2
-_MARK = "".join(re.escape(chr(code)) for code in range(0x300, 0x1F000) if unicodedata.combining(chr(code)))
-_MARKS = re.compile(f"[{_MARK}]{{2}}")
-_MANY_MARKS = re.compile(f"[{_MARK}]{{{_LONG_RUN}}}")
 
 
 def fold_text(text: str, most: int = sys.maxsize) -> str:
@@ -73,11 +71,23 @@ def _fold(text: str) -> str:
     return "ß".join([piece.upper() for piece in text.split("ß")])
 
 
+@cache
+def _marks() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Two marks side by side, and a long run of them. Made when a text needs it, for it takes a while."""
+    marks = "".join(
+        re.escape(chr(code)) for code in range(0x300, 0x1F000) if unicodedata.combining(chr(code))
+    )
+    return re.compile(f"[{marks}]{{2}}"), re.compile(f"[{marks}]{{{_LONG_RUN}}}")
+
+
 def _without_long_runs(text: str) -> str:
     """Sorting the marks of one letter takes time by their square; so no letter has more than so many.
 
     A run of `_LONG_RUN` holds two of the characters that are looked at, side by side.
     """
-    if len(text) < _LONG_RUN or _MARKS.search(text[::_EACH]) is None:
+    if len(text) < _LONG_RUN:
         return text
-    return _MANY_MARKS.sub(lambda run: run[0] + "\u034f", text)
+    two, many = _marks()
+    if two.search(text[::_EACH]) is None:
+        return text
+    return many.sub(lambda run: run[0] + "\u034f", text)

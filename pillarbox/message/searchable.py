@@ -12,6 +12,7 @@ that reads them. Index and brute force are given the same one, and `documents.ve
 of an index; so another program means another index. Without `documents` no document is searched.
 """
 
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -24,7 +25,9 @@ from pillarbox.message.limits import MAX_DOCUMENT, MAX_DOCUMENTS, MAX_ENCODED_DE
 from pillarbox.message.text_part import octets_of, searched_text
 from pillarbox.message.walk import Kind, Node, walk
 
-VERSION = 2  # grows with any change to what `searchable` answers for the same octets
+# Another one with any change to what `searchable` answers for the same octets; Python's tables of characters
+# have a part in that.
+VERSION = f"2+unicode-{unicodedata.unidata_version}"
 
 # (content type such as "application/pdf", file name or "", decoded octets) -> the document's text or ""
 Documents = Callable[[str, str, bytes], str]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pillarbox.message.documents import text
+from pillarbox.message.documents import pdf, text
 from pillarbox.message.documents.kinds import is_document, kind_of
 from pillarbox.message.documents.text import OutOfTime, text_of
 from pillarbox.message.limits import MAX_DOCUMENT_TEXT, MAX_UNPACKED
@@ -112,6 +112,11 @@ def test_deep_nesting_is_no_way_out() -> None:
     text_of("docx", made.zipped({"word/document.xml": f"<w:document xmlns:w='w'>{deep}"}))
     text_of("rtf", b"{" * 500_000 + b"x")
     text_of("pdf", b"%PDF-1.4\n1 0 obj\n" + b"[" * 500_000)
+
+
+def test_without_the_library_no_pdf_has_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf, "pypdf", None)
+    assert text_of("pdf", made.pdf("hello")) == ""
 
 
 def test_a_pdf_with_a_password_is_left_closed() -> None:
