@@ -4,6 +4,8 @@ A `Blob` is a plain value that outlives the transaction it was read in: the comp
 an open file. Blobs never change, so it stays right whatever happens to the account meanwhile.
 """
 
+from collections.abc import Iterable
+
 from pillarbox.model.errors import Code, Refused
 from pillarbox.store import compress
 from pillarbox.store.objects import File
@@ -12,6 +14,10 @@ from pillarbox.store.tx import Tx
 
 COLUMNS = ("place", "dict", "frames", "data")  # of `emails.COLUMNS`: what a blob is opened with
 _ROW = f"SELECT size, {', '.join(COLUMNS)} FROM blob WHERE account = ? AND id = ?"
+_HEADER = (
+    "SELECT e.header_size, b.id, b.size, b.place, b.dict, b.frames, b.data FROM email e JOIN blob b"
+    " ON b.account = e.account AND b.id = e.blob WHERE e.account = ? AND e.id = ?"
+)
 
 
 class Blob:
@@ -116,6 +122,36 @@ def raw(tx: Tx, blob: int) -> bytes:
 def header(tx: Tx, blob: int, header_size: int) -> bytes:
     """The header up to and including the blank line; for a large message only its first frames are read."""
     return open_blob(tx, blob).read(0, header_size)
+
+
+class TooLong(Exception):
+    """These headers have more octets than may be held together."""
+
+
+def headers(tx: Tx, emails: Iterable[int], most: int) -> list[bytes | None]:
+    """The headers of emails, None for those that have been erased. `TooLong` beyond `most` octets in all."""
+    out: list[bytes | None] = []
+    for email in emails:
+        row = tx.row(_HEADER, tx.account, email)
+        if row is None:
+            out.append(None)
+            continue
+        header_size, blob, size, place, dictionary, frames, data = row
+        most -= header_size
+        if most < 0:
+            raise TooLong
+        try:
+            if frames is None and place == Place.INLINE:
+                out.append(compress.decompress(data, dictionary, size)[:header_size])
+            else:
+                out.append(header(tx, blob, header_size))
+        except compress.Damaged as error:
+            raise Refused("The message is damaged on disk", Code.CORRUPTION, temporary=True) from error
+        except Refused as refused:
+            if refused.code is not Code.NONEXISTENT:
+                raise
+            out.append(None)
+    return out
 
 
 def _erased() -> Refused:

@@ -20,6 +20,8 @@ from pillarbox.store import (
     emails,
     files,
     flags,
+    header_rows,
+    incarnation,
     objects,
     remembered,
     snapshots,
@@ -75,6 +77,8 @@ async def tidy(store: Store, account: int) -> None:
         await asyncio.to_thread(_unlink, [objects.path(folder, blob) for blob in erased.files])
     if erased_any:
         await _sweep_keys(store, account)
+        named = await store.read(account, incarnation.lineage)
+        await asyncio.to_thread(header_rows.sweep, files.account_folder(store.data, account), named)
     await store.write(account, flags.sweep)
     await store.write(account, _forget_changes)
     while await store.write(account, remembered.forget):

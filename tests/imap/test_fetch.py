@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.imap.conftest import Play, World
+from pillarbox.imap import header_lists
+from pillarbox.store import header_rows
+from pillarbox.store.tx import Tx
+from tests.imap.conftest import Imap, Play, World
 
 MAIL = (
     b"From: Ada <ada@example.org>\r\nSubject: parts\r\nMIME-Version: 1.0\r\n"
@@ -138,5 +141,94 @@ def test_a_thousand_messages_come_in_batches_and_in_order(play: Play) -> None:
             numbers = [int(line.split()[1]) for line in answer.split(b"\r\n") if line.startswith(b"* ")]
             assert numbers == list(range(1, 1001))
         assert len(await user.ok(b"FETCH 1:400,401,403,500:1000 (UID RFC822.SIZE)")) == 903
+
+    play(script)
+
+
+FIELDS = b'BODY.PEEK[HEADER.FIELDS (From subject To "X-%d")]'
+
+
+async def one_by_one(user: Imap, items: bytes, count: int) -> bytes:
+    """What FETCH of each single message says."""
+    answers = [await user.do(b"FETCH %d (%b)" % (number, items)) for number in range(1, count + 1)]
+    return b"".join([answer[: answer.rindex(b"\r\nt") + 2] for answer in answers])
+
+
+def test_header_fields_are_the_same_however_often_and_for_how_many_they_are_asked(play: Play) -> None:
+    async def script(world: World) -> None:
+        user = await world.user(select=b"INBOX")
+        count = 2 * header_rows.LEAST
+        for number in range(count):
+            body = b"\r\n\r\nbody" if number % 3 else b""
+            await user.append(
+                b"Received: x\r\nsubject: %d\r\n folded\r\nX-%%d: percent\r\nFROM: \0\r\nCc: c" % number
+                + body
+            )
+        await user.ok(b"NOOP")
+        for items in (FIELDS, b"UID " + FIELDS + b" FLAGS " + FIELDS.replace(b"From", b"Cc")):
+            expected = await one_by_one(user, items, count)
+            assert b"FROM: \x80" in expected
+            for _ in range(3):
+                answer = await user.do(b"FETCH 1:* (%b)" % items)
+                assert answer[: answer.rindex(b"\r\nt") + 2] == expected
+                await world.store.header_rows.settle()
+            answer = await user.do(b"FETCH 3,5,%d (%b)" % (count, items))
+            assert answer.count(b" FETCH (") == 3
+            assert all(line in expected for line in answer.split(b"\r\n")[:-2])
+
+    play(script)
+
+
+def test_header_fields_of_what_has_been_erased_are_not_told(play: Play) -> None:
+    async def script(world: World) -> None:
+        user = await world.user(select=b"INBOX")
+        for number in range(4):
+            await user.append(b"Subject: %d\r\n\r\n" % number)
+        await user.ok(b"NOOP")
+        other = await world.user(select=b"INBOX")
+        await other.ok(b"STORE 2 +FLAGS.SILENT (\\Deleted)")
+        await other.ok(b"EXPUNGE")
+        asked = b"FETCH 1:4 (BODY.PEEK[HEADER.FIELDS (SUBJECT)])"
+        assert (await user.do(asked)).count(b"Subject: ") == 4
+        await world.erase()
+        answer = await user.do(asked)
+        assert [number in answer for number in (b": 0", b": 1", b": 2", b": 3")] == [True, False, True, True]
+        assert b"NO [EXPUNGEISSUED]" in answer
+
+    play(script)
+
+
+def test_long_headers_are_told_one_after_the_other(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def script(world: World) -> None:
+        user = await world.user(select=b"INBOX")
+        for number in range(3):
+            await user.append(b"Subject: %d %b\r\n\r\n" % (number, b"x" * 100))
+        await user.ok(b"NOOP")
+        expected = await one_by_one(user, FIELDS, 3)
+        monkeypatch.setattr(header_lists, "MOST", 250)
+        answer = await user.do(b"FETCH 1:* (%b)" % FIELDS)
+        assert answer[: answer.rindex(b"\r\nt") + 2] == expected
+
+    play(script)
+
+
+def test_header_fields_before_a_damaged_message_are_told(play: Play) -> None:
+    def damage(tx: Tx) -> None:
+        tx.run(
+            "UPDATE blob SET data = substr(data, 2) WHERE account = ? AND id = (SELECT max(id) FROM blob)", 1
+        )
+
+    async def script(world: World) -> None:
+        user = await world.user(select=b"INBOX")
+        for number in range(3):
+            await user.append(b"Subject: %d\r\n\r\n" % number)
+        await user.ok(b"NOOP")
+        whole = await world.store.read(7, lambda tx: tx.rows("SELECT max(id), data FROM blob"))
+        await world.store.write(7, damage)
+        answer = await user.do(b"FETCH 1:* (BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+        assert answer.count(b" FETCH (") == 2
+        assert b"NO [CORRUPTION]" in answer
+        number, data = whole[0]
+        await world.store.write(7, lambda tx: tx.run("UPDATE blob SET data = ? WHERE id = ?", data, number))
 
     play(script)

@@ -8,13 +8,13 @@ iterator that the driver pulls as the client reads, so it costs the same memory 
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise, repeat
 from typing import TYPE_CHECKING, Any
 
-from pillarbox.imap import objectid, resync, telling, view
+from pillarbox.imap import header_lists, objectid, resync, telling, view
 from pillarbox.imap.commands.numbers import spans
 from pillarbox.imap.contents import contents
 from pillarbox.imap.outcome import Done, Outcome, Torn
@@ -30,6 +30,8 @@ from pillarbox.model.flags import SEEN
 from pillarbox.model.numbers import MAX_NUMBER, Runs, runs
 from pillarbox.model.search import Saved
 from pillarbox.store import blobs, emails, flags
+from pillarbox.store.blobs import TooLong
+from pillarbox.store.incarnation import lineage
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
@@ -108,14 +110,14 @@ class Answer:
         self._session = session
         self._chosen = chosen
         self._planned = partial(fetch_plan.plan, items, session.kind, uid=uid, modseq=modseq)
-        self._plan = self._planned()
+        self._plan = self._planned(lists=view.count(chosen) > 1)
         self._missing = False  # some message has been erased
 
     async def whole(self) -> bytes | None:
         """The answer as one piece where it is short and nothing has to be told first: to have it pulled costs
         as much again as to make it. None: it has to be pulled."""
         plan = self._plan
-        if self._sees or view.count(self._chosen) > (1 if plan.bodies else ROWS):
+        if self._sees or plan.lists or view.count(self._chosen) > (1 if plan.bodies else ROWS):
             return None
         lines = b""
         for batch in _batches(self._session.selected, self._chosen, ROWS):
@@ -137,25 +139,37 @@ class Answer:
         for batch in _batches(self._session.selected, self._chosen, size):
             if plan.from_view:
                 yield self._from_view(batch)
+            elif plan.lists:
+                lines = await self._listed(batch)
+                if lines is not None:
+                    yield lines
+                    continue
+                for few in _batches(self._session.selected, batch.places, BODIES):
+                    async for piece in self._bodies(self._planned(), few):
+                        yield piece
             elif not plan.bodies:
                 yield await self._metadata(batch)
             else:
-                changed = False
-                if self._sees:
-                    told, changed = await self._see(batch)
-                    if told:
-                        yield told
-                # RFC 9051 6.4.5: flags that this FETCH itself has changed are part of its response.
-                for body in await self._opened(self._planned(flags=True) if changed else plan, batch):
-                    line = await _line(*body)
-                    if isinstance(line, bytes):
-                        yield line
-                    else:
-                        for piece in line:
-                            yield piece
+                async for piece in self._bodies(plan, batch):
+                    yield piece
         if self._missing:
             # RFC 9051 7.1 (EXPUNGEISSUED), RFC 2180 4.1.3: those that are still there have been sent.
             raise Refused("Some of the messages have been erased", Code.EXPUNGEISSUED)
+
+    async def _bodies(self, plan: Plan, batch: Batch) -> AsyncIterator[bytes]:
+        changed = False
+        if self._sees:
+            told, changed = await self._see(batch)
+            if told:
+                yield told
+        # RFC 9051 6.4.5: flags that this FETCH itself has changed are part of its response.
+        for body in await self._opened(self._planned(flags=True) if changed else plan, batch):
+            line = await _line(*body)
+            if isinstance(line, bytes):
+                yield line
+            else:
+                for piece in line:
+                    yield piece
 
     @property
     def _sees(self) -> bool:
@@ -179,6 +193,35 @@ class Answer:
         )
         numbers, columns = self._aligned(self._plan, batch, rows)
         return fetch_plan.render(self._plan, numbers, columns, session.flag_sets.spelled(batch.recent))
+
+    async def _listed(self, batch: Batch) -> bytes | None:
+        """Lines that end with header fields. None: look into one message after the other, because these are
+        too long to be held together, or one message is damaged and those before it are not."""
+        session, plan = self._session, self._plan
+        named, rows = await session.store.read(
+            session.account,
+            _with_lineage,
+            session.actor,
+            session.selected.shown.mailbox,
+            view.uid_runs(session.selected, batch.places),
+            plan.columns,
+            bool(session.selected.gone),
+        )
+        numbers, columns = self._aligned(plan, batch, rows)
+        if not columns:
+            return b""
+        emails = columns[plan.columns.index("email")]
+        try:
+            for wanted in plan.lists:
+                columns.append(await header_lists.literals(session, named, wanted, emails))
+        except (TooLong, Refused):
+            return None
+        if None in columns[-1]:
+            self._missing = True
+            there = [place for place, lines in enumerate(columns[-1]) if lines is not None]
+            numbers = [numbers[place] for place in there]
+            columns = [[column[place] for place in there] for column in columns]
+        return fetch_plan.render(plan, numbers, columns, session.flag_sets.spelled(batch.recent))
 
     def _aligned(
         self, plan: Plan, batch: Batch, rows: list[tuple[Any, ...]]
@@ -289,6 +332,12 @@ def _batches(shown: View, chosen: Spans, size: int) -> Iterator[Batch]:
                     batch, room = [], size
     if batch:
         yield Batch(batch, batch[0][0] >= border)
+
+
+def _with_lineage(
+    tx: Tx, actor: Actor, mailbox: int, runs: Runs, columns: tuple[str, ...], with_buried: bool
+) -> tuple[str, list[tuple[Any, ...]]]:
+    return lineage(tx), emails.rows_of(tx, actor, mailbox, runs, columns, with_buried=with_buried)
 
 
 def _open(

@@ -40,8 +40,8 @@ class Plan:
     `columns` are asked of the store, in this order; `uid` is always the first, so that rows can be told
     apart, and with `by_uid` lines begin with it and not with the number. With `from_view`, the session's own
     arrays have them all and the store is not read. `bodies` are the items that need the message's octets, in
-    the client's order, and `extra` the columns to find those with, which stand in `columns` after what the
-    template uses.
+    the client's order, and the columns to find those with stand in `columns` after what the template uses.
+    `lists` are in their place where all of them are header fields: a column each, literals, after `columns`.
     """
 
     columns: tuple[str, ...]
@@ -52,6 +52,15 @@ class Plan:
     fields: tuple[Field, ...]
     by_uid: bool = False
     of_view: tuple[int, ...] = ()  # the columns that a session's own arrays have
+    lists: tuple["HeaderList", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderList:
+    """Some fields of the message's header. `key`: the same for all that mean the same, however spelled."""
+
+    names: frozenset[bytes]
+    key: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +78,20 @@ _VIEW = frozenset(("uid", "flag_set", "modseq"))
 
 
 def plan(
-    items: FetchItems, kind: Kind, *, uid: bool = False, flags: bool = False, modseq: bool = False
+    items: FetchItems,
+    kind: Kind,
+    *,
+    uid: bool = False,
+    flags: bool = False,
+    modseq: bool = False,
+    lists: bool = False,
 ) -> Plan:
     """The plan for `items`. `uid`: answer UID whether asked or not (RFC 9051 6.4.9); `flags`: FLAGS likewise,
-    for messages that have just become \\Seen (RFC 9051 6.4.5); `modseq`: MODSEQ (RFC 7162 3.1.4.1)."""
+    for messages that have just become \\Seen (RFC 9051 6.4.5); `modseq`: MODSEQ (RFC 7162 3.1.4.1);
+    `lists`: header fields not as `bodies`, where that can be."""
     # RFC 7162 3.2.4: what this FETCH has changed is told like any other change.
     aware = flags and kind.condstore
-    asked = kind, uid or aware, flags, modseq or aware
+    asked = kind, uid or aware, flags, modseq or aware, lists
     found: Plan | None = items.plans.get(asked)
     if found is None:
         found = items.plans[asked] = _plan(items, *asked)
@@ -83,7 +99,7 @@ def plan(
 
 
 @lru_cache(maxsize=512)
-def _plan(items: FetchItems, kind: Kind, uid: bool, flags: bool, modseq: bool) -> Plan:
+def _plan(items: FetchItems, kind: Kind, uid: bool, flags: bool, modseq: bool, lists: bool) -> Plan:
     asked = {item.what for item in items.items}
     wanted = [item.what for item in items.items if item.what not in _BODIES]
     if uid and "UID" not in asked and not kind.uid_only:
@@ -100,6 +116,12 @@ def _plan(items: FetchItems, kind: Kind, uid: bool, flags: bool, modseq: bool) -
         spelling, names, how = _metadata(what, kind)
         words.append(b"%b %b" % (what.encode("ascii"), spelling))
         fields.append(Field(tuple(columns.setdefault(name, len(columns)) for name in names), how))
+    header_lists = _header_lists(bodies) if lists else ()
+    if header_lists:
+        columns.setdefault("email", len(columns))
+        words += [item.label.replace(b"%", b"%%") + b" %b" for item in bodies]
+        fields += [Field((len(columns) + number,)) for number in range(len(bodies))]
+        bodies = ()
     for item in bodies:
         for name in _located_by(item):
             columns.setdefault(name, len(columns))
@@ -112,12 +134,13 @@ def _plan(items: FetchItems, kind: Kind, uid: bool, flags: bool, modseq: bool) -
     return Plan(
         tuple(columns),
         columns.keys() <= _VIEW,
-        any(item.seen for item in bodies),
+        any(item.seen for item in items.items),
         bodies,
         line,
         tuple(fields),
         kind.uid_only,
         tuple(at for at, name in enumerate(columns) if name in ("flag_set", "modseq")),
+        header_lists,
     )
 
 
@@ -130,6 +153,18 @@ def _located_by(item: Item) -> tuple[str, ...]:
     if section is None or (section.path or section.what == "MIME"):
         return ("blob", "size", "offsets")
     return ("blob", "size", "header_size") if section.what else ("blob", "size")
+
+
+def _header_lists(bodies: tuple[Item, ...]) -> tuple[HeaderList, ...]:
+    """`bodies` as such, if all of them are."""
+    out: list[HeaderList] = []
+    for item in bodies:
+        section = item.section
+        if section is None or section.path or section.what != "HEADER.FIELDS" or item.seen or item.partial:
+            return ()
+        names = frozenset(name.lower() for name in section.fields)
+        out.append(HeaderList(names, b" ".join(sorted(names))))
+    return tuple(out)
 
 
 def _metadata(what: str, kind: Kind) -> tuple[bytes, tuple[str, ...], Callable[..., Any] | str | None]:
@@ -251,6 +286,10 @@ def _body(item: Item, content: bytes | int | None) -> bytes:
         else:
             content = _without_nul(content)
     return b"%b %b{%d}\r\n%b" % (item.label, mark, len(content), content)
+
+
+def literal(octets: bytes) -> bytes:
+    return b"{%d}\r\n%b" % (len(octets), _without_nul(octets))
 
 
 def _without_nul(octets: bytes) -> bytes:
