@@ -27,7 +27,7 @@ from pillarbox.store.schema import statements
 FILE = "search.db"
 BAD = "search.bad"  # lies beside it when a reader has found it damaged
 APPLICATION_ID = 0x50424F53  # "PBOS"
-LAYOUT = 1
+LAYOUT = 2
 
 # Arrays are kept as this machine has them in memory.
 FORMAT = f"{LAYOUT}.{searchable.VERSION}.{version()}.{sys.byteorder}"
@@ -56,7 +56,7 @@ CREATE TABLE posting (                    -- id: see posting_id
   account INTEGER NOT NULL, id INTEGER PRIMARY KEY, numbers BLOB NOT NULL);
 CREATE TABLE text (                       -- id: that of its first email
   account INTEGER NOT NULL, id INTEGER PRIMARY KEY, last INTEGER NOT NULL,
-  places BLOB NOT NULL, header BLOB NOT NULL, body BLOB NOT NULL);
+  places BLOB NOT NULL, own BLOB NOT NULL, header BLOB NOT NULL, body BLOB NOT NULL);
 """
 
 

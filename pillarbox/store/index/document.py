@@ -1,8 +1,9 @@
 """What is indexed of one message: its folded text as octets, by field.
 
 The header is one line for each field, "NAME: TEXT", as SEARCH TEXT sees it; the body one line for each of
-its texts. Folded text has no line ends, so no needle is found across two lines, and no NUL, which marks the
-lines of fields whose names are no names: folded they might look like others.
+its texts. The lines of the fields that are searched most stand apart, because they are few and short.
+Folded text has no line ends, so no needle is found across two lines, and no NUL, which marks the lines of
+fields whose names are no names: folded they might look like others.
 """
 
 from __future__ import annotations
@@ -41,12 +42,13 @@ _PLAIN = re.compile(r"[!-9;-~]+")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`own`: the texts of those of its fields that have a list of their own; `names` of all its fields, as
-    they are listed."""
+    """`own`: the lines of the fields in `OWN`, `header`: those of all others. `lists`: the texts of the
+    fields in `OWN`, without their names; `names` of all fields, as they are listed."""
 
+    own: bytes
     header: bytes
     body: bytes
-    own: dict[Field, bytes]
+    lists: dict[Field, bytes]
     names: frozenset[bytes]
 
 
@@ -70,20 +72,23 @@ _remembered = lru_cache(maxsize=4096)(_of_name)
 
 
 def document(message: Searchable) -> Document:
-    own: dict[Field, list[str]] = {}
+    lists: dict[Field, list[str]] = {}
     names = set()
-    lines = []
+    own, others = [], []
     for name, text in message.headers:
         start, listed = _remembered(name) if len(name) <= REMEMBERED else _of_name(name)
-        lines.append(start + text)
         names.add(listed)
         field = OWN.get(name)
-        if field is not None:
-            own.setdefault(field, []).append(text)
+        if field is None:
+            others.append(start + text)
+        else:
+            own.append(start + text)
+            lists.setdefault(field, []).append(text)
     return Document(
-        encode("\n".join(lines)),
+        encode("\n".join(own)),
+        encode("\n".join(others)),
         encode("\n".join(message.parts)),
-        {field: encode("\n".join(texts)) for field, texts in own.items()},
+        {field: encode("\n".join(texts)) for field, texts in lists.items()},
         frozenset(names),
     )
 

@@ -11,10 +11,12 @@ looking into the messages that are left, those are candidates as well.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from pillarbox.store.index import marks
 from pillarbox.store.index.document import ODD, Field, plain
+from pillarbox.store.index.marks import Marks
 from pillarbox.store.index.runs import LONG, Kind, Run, Stand, encode, needed_grams, runs_of
 from pillarbox.store.index.segment import GRAMS
 from pillarbox.store.index.vocabulary import Slice, Vocabulary
@@ -22,8 +24,8 @@ from pillarbox.store.index.vocabulary import Slice, Vocabulary
 T = TypeVar("T")
 Steps = Generator[None, None, T]
 
-TURN = 64  # runs looked up between two yields
-MANY = 256  # runs after which it is asked whether to go on
+TURN = 8192  # postings marked, more or less, between two yields
+EACH = 32  # what looking up a run costs, in postings
 DEAR = 8  # looking into a message costs as much as looking up so many runs
 MOST_RUNS = 6  # of a needle that are looked up; the longest tell most
 MOST_WORDS = 2048  # runs that one run of several may be in and still be looked up
@@ -41,43 +43,51 @@ class Listed(Protocol):
 
     def vocabulary(self, field: Field, kind: Kind) -> Vocabulary | None: ...
 
-    def postings(self, field: Field, kind: Kind, piece: Slice) -> Iterable[int]: ...
+    def postings(self, field: Field, kind: Kind, piece: Slice) -> Sequence[int]: ...
 
 
 @dataclass(slots=True)
 class Answer:
-    """Numbers of messages in the segment: `sure` ones, others that have to be looked into, and others of
-    which the message itself must be asked."""
+    """Messages of the segment: `sure` ones, others that have to be looked into, and others of which the
+    message itself must be asked."""
 
-    sure: set[int] = field(default_factory=set)
-    maybe: set[int] = field(default_factory=set)
-    unknown: set[int] = field(default_factory=set)
+    sure: Marks
+    maybe: Marks
+    unknown: Sequence[int] = ()
 
 
 def in_fields(segment: Listed, fields: Sequence[Field], needle: str) -> Steps[Answer]:
     """In one of the fields; the needle is folded and not empty."""
     runs = runs_of(encode(needle))
-    answer = Answer()
+    answer = _nothing(segment)
     for one in fields:
         found = yield from _in_field(segment, one, runs)
-        answer.sure |= found.sure
-        answer.maybe |= found.maybe
-    answer.maybe -= answer.sure
+        answer.sure = marks.either(answer.sure, found.sure)
+        answer.maybe = marks.either(answer.maybe, found.maybe)
+    answer.maybe = marks.without(answer.maybe, answer.sure)
     return answer
 
 
 def in_named(segment: Listed, name: str, needle: str) -> Steps[Answer]:
     """In a header field of this lower-case name; with the empty needle, in any that there is."""
+    answer = _nothing(segment)
     if not plain(name):
-        return Answer(unknown=set(_whole(segment, ODD)))
-    named = set(_whole(segment, encode(name)))
+        answer.unknown = _named(segment, ODD)
+        return answer
+    named = marks.of(_named(segment, encode(name)), segment.messages)
     if not needle:
-        return Answer(sure=named)
+        answer.sure = named
+        return answer
     found = yield from _in_field(segment, Field.HEADER, runs_of(encode(needle)))
-    return Answer(maybe=(found.sure | found.maybe) & named)
+    answer.maybe = marks.both(marks.either(found.sure, found.maybe), named)
+    return answer
 
 
-def _whole(segment: Listed, name: bytes) -> Iterable[int]:
+def _nothing(segment: Listed) -> Answer:
+    return Answer(marks.none(segment.messages), marks.none(segment.messages))
+
+
+def _named(segment: Listed, name: bytes) -> Sequence[int]:
     listed = segment.vocabulary(Field.NAMES, Kind.WORD)
     if listed is None:
         return ()
@@ -88,16 +98,18 @@ def _whole(segment: Listed, name: bytes) -> Iterable[int]:
 def _in_field(segment: Listed, field: Field, runs: Sequence[Run]) -> Steps[Answer]:
     if len(runs) == 1:
         return (yield from _inside(segment, field, runs[0]))
-    candidates: set[int] | None = None
+    candidates: Marks | None = None
     for run in sorted(runs, key=_telling, reverse=True)[:MOST_RUNS]:
-        if candidates is not None and len(candidates) <= FEW:
+        if candidates is not None and candidates.count(1) <= FEW:
             break
         if run.kind is Kind.BORDER and run.octets == _SPACE:
             continue
         found = yield from _candidates(segment, field, run)
         if found is not None:
-            candidates = found if candidates is None else candidates & found
-    return Answer(maybe=set(range(segment.messages)) if candidates is None else candidates)
+            candidates = found if candidates is None else marks.both(candidates, found)
+    answer = _nothing(segment)
+    answer.maybe = marks.every(segment.messages) if candidates is None else candidates
+    return answer
 
 
 def _telling(run: Run) -> int:
@@ -107,20 +119,17 @@ def _telling(run: Run) -> int:
 
 def _inside(segment: Listed, field: Field, run: Run) -> Steps[Answer]:
     """The needle is this run."""
-    answer = Answer()
+    answer = _nothing(segment)
     yield from _short(segment, field, run, answer)
     grams = GRAMS[run.kind]
-    listed = segment.vocabulary(field, grams)
-    if listed is not None:
+    if segment.vocabulary(field, grams) is not None:
         needed = needed_grams(run.octets, run.kind)
         if needed:
-            answer.maybe |= yield from _with_all(segment, field, grams, needed)
+            found = yield from _with_all(segment, field, grams, needed)
+            answer.maybe = marks.either(answer.maybe, found)
         else:
-            for number, piece in enumerate(listed.find(run.octets, Stand.INSIDE), start=1):
-                answer.sure.update(segment.postings(field, grams, piece))
-                if number % TURN == 0:
-                    yield
-        answer.maybe -= answer.sure
+            yield from _mark_all(segment, field, grams, run.octets, Stand.INSIDE, answer.sure)
+        answer.maybe = marks.without(answer.maybe, answer.sure)
     return answer
 
 
@@ -130,60 +139,77 @@ def _short(segment: Listed, field: Field, run: Run, answer: Answer) -> Steps[Non
     if listed is None or len(run.octets) > LONG:
         return
     sure = answer.sure
-    left = 0
+    work = 0
+    in_all = -1
     for number, piece in enumerate(listed.find(run.octets, Stand.INSIDE), start=1):
-        sure.update(segment.postings(field, run.kind, piece))
-        if number % TURN == 0:
-            if len(sure) == segment.messages:
+        for posting in segment.postings(field, run.kind, piece):
+            sure[posting] = 1
+        work += piece.size + EACH
+        if work >= TURN:
+            work = 0
+            uncovered = sure.count(0)
+            if not uncovered:
+                return
+            if in_all < 0:
+                in_all = listed.count(run.octets, Stand.INSIDE)
+            if uncovered * DEAR < in_all - number:
+                answer.maybe = marks.without(marks.every(segment.messages), sure)
                 return
             yield
-        if number % MANY == 0:
-            left = left - MANY if left else listed.count(run.octets, Stand.INSIDE) - number
-            if (segment.messages - len(sure)) * DEAR < left:
-                answer.maybe.update(range(segment.messages))
-                return
     yield
 
 
-def _candidates(segment: Listed, field: Field, run: Run) -> Steps[set[int] | None]:
+def _candidates(segment: Listed, field: Field, run: Run) -> Steps[Marks | None]:
     """The messages that have a run in which this one stands as it should; None when they are too many."""
-    found: set[int] = set()
+    found = marks.none(segment.messages)
     listed = segment.vocabulary(field, run.kind)
     if listed is not None and len(run.octets) <= LONG:
+        work = 0
         for number, piece in enumerate(listed.find(run.octets, run.stand), start=1):
             if number > MOST_WORDS or (number == 1 and 2 * piece.size > segment.messages):
                 return None
-            found.update(segment.postings(field, run.kind, piece))
-            if number % TURN == 0:
+            for posting in segment.postings(field, run.kind, piece):
+                found[posting] = 1
+            work += piece.size + EACH
+            if work >= TURN:
+                work = 0
                 yield
     grams = GRAMS[run.kind]
-    listed = segment.vocabulary(field, grams)
-    if listed is not None:
+    if segment.vocabulary(field, grams) is not None:
         needed = needed_grams(run.octets, run.kind)
         if needed:
-            found |= yield from _with_all(segment, field, grams, needed)
+            found = marks.either(found, (yield from _with_all(segment, field, grams, needed)))
         else:
-            for number, piece in enumerate(listed.find(run.octets, Stand.INSIDE), start=1):
-                found.update(segment.postings(field, grams, piece))
-                if number % TURN == 0:
-                    yield
+            yield from _mark_all(segment, field, grams, run.octets, Stand.INSIDE, found)
     yield
     return found
 
 
-def _with_all(segment: Listed, field: Field, kind: Kind, needed: set[bytes]) -> Steps[set[int]]:
+def _mark_all(
+    segment: Listed, field: Field, kind: Kind, octets: bytes, stand: Stand, found: Marks
+) -> Steps[None]:
+    listed = segment.vocabulary(field, kind)
+    if listed is not None:
+        work = 0
+        for piece in listed.find(octets, stand):
+            marks.add(found, segment.postings(field, kind, piece))
+            work += piece.size + EACH
+            if work >= TURN:
+                work = 0
+                yield
+
+
+def _with_all(segment: Listed, field: Field, kind: Kind, needed: set[bytes]) -> Steps[Marks]:
     """The messages that have each of these grams, or of many some."""
     listed = segment.vocabulary(field, kind)
     candidates: set[int] | None = None
-    if listed is None:
-        return set()
     for gram in sorted(needed)[:MOST_GRAMS]:
-        found = list(listed.find(gram, Stand.WHOLE))
+        found = list(listed.find(gram, Stand.WHOLE)) if listed is not None else []
         yield
         if not found:
-            return set()
-        postings = segment.postings(field, kind, found[0])
+            return marks.none(segment.messages)
+        postings: Iterable[int] = segment.postings(field, kind, found[0])
         candidates = set(postings) if candidates is None else candidates.intersection(postings)
         if not candidates:
-            return set()
-    return candidates or set()
+            break
+    return marks.of(candidates or (), segment.messages)

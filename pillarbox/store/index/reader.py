@@ -8,9 +8,11 @@ snapshot all is there. What is kept in memory is bounded for the whole process, 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, compress
 from pathlib import Path
 from typing import Any, cast
 
@@ -43,11 +45,11 @@ class Moved(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """A group of messages: where the texts of each end, and the texts asked for."""
+    """A group of messages: where the texts of each end, and the texts asked for by column."""
 
     last: int
     places: Places
-    texts: tuple[bytes, ...]
+    texts: Sequence[tuple[str, bytes]]
 
 
 class Memory:
@@ -111,12 +113,47 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`email`: all emails up to this id are in the segments."""
+    """`email`: all emails up to this id are in the segments.
+
+    Every email in it has a rank, its place among all by their ids. Joining segments does not change ranks,
+    and they only grow; so for one `reader` they may be remembered.
+    """
 
     email: int
     modseq: int
     segments: Sequence[Segment]
+    starts: Sequence[int]  # the rank of each segment's first email, and in the end how many there are
     reader: Reader
+
+    def rank_of(self, email: int) -> int:
+        """-1 for an email that is not in the index."""
+        at = bisect_right(self.segments, email, key=_first) - 1
+        if at < 0:
+            return -1
+        emails = self.segments[at].emails
+        number = bisect_left(emails, email)
+        return self.starts[at] + number if number < len(emails) and emails[number] == email else -1
+
+    def emails_at(self, start: int, stop: int) -> array[int]:
+        """The emails with these ranks."""
+        out = array("Q")
+        for segment, first in zip(self.segments, self.starts):
+            if first < stop and start < first + segment.messages:
+                out += segment.emails[max(0, start - first) : stop - first]
+        return out
+
+    def emails_of(self, marks: bytes | bytearray) -> array[int]:
+        """The emails whose ranks are marked."""
+        out = array("Q")
+        for segment, first in zip(self.segments, self.starts):
+            some = marks[first : first + segment.messages]
+            if 1 in some:
+                out.extend(compress(segment.emails, some))
+        return out
+
+
+def _first(segment: Segment) -> int:
+    return segment.first
 
 
 class Reader:
@@ -126,7 +163,7 @@ class Reader:
         path = folder / FILE
         before = path.stat()
         self._memory = memory
-        self._serial = serial
+        self.serial = serial
         self._database = Database(path, write=False)
         self.inode = before.st_dev, before.st_ino
         try:
@@ -156,7 +193,8 @@ class Reader:
             ]
         finally:
             self._database.run("ROLLBACK")
-        return Snapshot(found[0][2], found[0][3], segments, self)
+        starts = [*accumulate((segment.messages for segment in segments), initial=0)]
+        return Snapshot(found[0][2], found[0][3], segments, starts, self)
 
     def vocabularies(self, segment: int) -> frozenset[int]:
         """The ids of those that there are."""
@@ -168,7 +206,7 @@ class Reader:
             )
             return frozenset(number for (number,) in rows), 100 * len(rows)
 
-        return cast("frozenset[int]", self._memory.get((self._serial, 0, segment), read))
+        return cast("frozenset[int]", self._memory.get((self.serial, 0, segment), read))
 
     def emails(self, segment: int) -> array[int]:
         def read() -> tuple[array[int], int]:
@@ -176,7 +214,7 @@ class Reader:
             emails.frombytes(self._one("SELECT emails FROM segment WHERE account = ? AND id = ?", segment)[0])
             return emails, 8 * len(emails)
 
-        return cast("array[int]", self._memory.get((self._serial, 1, segment), read))
+        return cast("array[int]", self._memory.get((self.serial, 1, segment), read))
 
     def vocabulary(self, number: int) -> Vocabulary:
         def read() -> tuple[Vocabulary, int]:
@@ -185,7 +223,7 @@ class Reader:
             )
             return made, made.octets
 
-        return cast(Vocabulary, self._memory.get((self._serial, 2, number), read))
+        return cast(Vocabulary, self._memory.get((self.serial, 2, number), read))
 
     def postings(self, number: int, chunk: int) -> array[int]:
         def read() -> tuple[array[int], int]:
@@ -197,19 +235,19 @@ class Reader:
             )
             return numbers, 2 * len(numbers)
 
-        return cast("array[int]", self._memory.get((self._serial, 3, number, chunk), read))
+        return cast("array[int]", self._memory.get((self.serial, 3, number, chunk), read))
 
-    def texts(self, email: int, columns: str) -> Texts | None:
-        """The group in which this email's texts are; `columns` are "header", "body" or both."""
+    def texts(self, email: int, columns: Sequence[str]) -> Texts | None:
+        """The group in which this email's texts are, with those asked for."""
         rows = self._rows(
-            f"SELECT last, places, {columns} FROM text WHERE account = ? AND id <= ?"
+            f"SELECT last, places, {', '.join(columns)} FROM text WHERE account = ? AND id <= ?"
             " ORDER BY id DESC LIMIT 1",
             *(ACCOUNT, email),
         )
         if not rows or rows[0][0] < email:
             return None
         last, places, *packed = rows[0]
-        return Texts(last, places_of(places), tuple(map(decompress, packed)))
+        return Texts(last, places_of(places), [*zip(columns, map(decompress, packed))])
 
     def _one(self, sql: str, number: int) -> tuple[bytes, ...]:
         rows = self._rows(sql, ACCOUNT, number)

@@ -47,7 +47,8 @@ class Builder:
         number = len(self.emails)
         self.emails.append(email)
         self.octets += len(document.header) + len(document.body)
-        texts = ((Field.HEADER, document.header), (Field.BODY, document.body), *document.own.items())
+        header = b"%b\n%b" % (document.own, document.header)
+        texts = ((Field.HEADER, header), (Field.BODY, document.body), *document.lists.items())
         for field, text in texts:
             for kind, cut in _CUTS.items():
                 runs = cut(text)

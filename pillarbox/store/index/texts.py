@@ -1,8 +1,8 @@
 """The folded text of messages, kept to look into: groups of some messages, compressed together.
 
-A group holds the headers and the bodies of messages that follow each other by their emails' ids; where
-each begins stands beside them. A line end follows each text, so no needle is found across two of them. A
-message that is longer than a group should be is one alone.
+A group holds the texts of messages that follow each other by their emails' ids, one column for each of
+`COLUMNS`; where each text ends stands beside them. A line end follows each text, so no needle is found
+across two of them. A message that is longer than a group should be is one alone.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ SIZE = 64 * 1024  # octets of text a group should have: less compresses badly, m
 LEVEL = 3
 MAX_TEXT = 1 << 30  # octets of one group; far above what one message may say
 
+COLUMNS = ("own", "header", "body")
+
 _COMPRESSOR = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True, write_content_size=True)
 _DECOMPRESSOR = zstandard.ZstdDecompressor()
 _HEAD = struct.Struct("<I")
@@ -32,20 +34,22 @@ class Damaged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """As it is kept. `places`: for each message its email's id, and where its header and its body end."""
+    """As it is kept. `places`: for each message its email's id, and where each of its texts ends."""
 
     first: int
     last: int
     places: bytes
+    own: bytes
     header: bytes
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
+    """`ends`: by column."""
+
     emails: array[int]
-    header_ends: array[int]
-    body_ends: array[int]
+    ends: dict[str, array[int]]
 
 
 def compress(octets: bytes) -> bytes:
@@ -62,54 +66,50 @@ def decompress(packed: bytes) -> bytes:
 def groups(documents: Iterable[tuple[int, Document]]) -> Iterator[Group]:
     """The documents of emails whose ids ascend, as groups."""
     emails: list[int] = []
-    headers: list[bytes] = []
-    bodies: list[bytes] = []
+    columns: tuple[list[bytes], ...] = ([], [], [])
     size = 0
     for email, document in documents:
-        more = len(document.header) + len(document.body)
+        texts = document.own, document.header, document.body
+        more = sum(map(len, texts))
         if emails and size + more > SIZE:
-            yield _group(emails, headers, bodies)
-            emails, headers, bodies, size = [], [], [], 0
+            yield _group(emails, columns)
+            emails, columns, size = [], ([], [], []), 0
         emails.append(email)
-        headers.append(document.header)
-        bodies.append(document.body)
+        for column, text in zip(columns, texts):
+            column.append(text)
         size += more
     if emails:
-        yield _group(emails, headers, bodies)
+        yield _group(emails, columns)
 
 
-def _group(emails: list[int], headers: list[bytes], bodies: list[bytes]) -> Group:
-    places = b"".join(
-        (
-            _HEAD.pack(len(emails)),
-            array("Q", emails).tobytes(),
-            _ends(headers).tobytes(),
-            _ends(bodies).tobytes(),
-        )
-    )
-    header, body = (compress(b"\n".join((*texts, b""))) for texts in (headers, bodies))
-    return Group(emails[0], emails[-1], places, header, body)
+def _group(emails: list[int], columns: tuple[list[bytes], ...]) -> Group:
+    places = [_HEAD.pack(len(emails)), array("Q", emails).tobytes(), *map(_ends, columns)]
+    own, header, body = (compress(b"\n".join((*texts, b""))) for texts in columns)
+    return Group(emails[0], emails[-1], b"".join(places), own, header, body)
 
 
-def _ends(texts: list[bytes]) -> array[int]:
+def _ends(texts: list[bytes]) -> bytes:
     ends = array("I")
     at = 0
     for text in texts:
         at += len(text) + 1
         ends.append(at)
-    return ends
+    return ends.tobytes()
 
 
 def places_of(packed: bytes) -> Places:
     (count,) = _HEAD.unpack_from(packed)
-    if len(packed) != _HEAD.size + 16 * count:
+    if len(packed) != _HEAD.size + 20 * count:
         raise Damaged
-    emails, header_ends, body_ends = array("Q"), array("I"), array("I")
-    at = _HEAD.size
-    emails.frombytes(packed[at : at + 8 * count])
-    header_ends.frombytes(packed[at + 8 * count : at + 12 * count])
-    body_ends.frombytes(packed[at + 12 * count :])
-    return Places(emails, header_ends, body_ends)
+    at = _HEAD.size + 8 * count
+    emails = array("Q")
+    emails.frombytes(packed[_HEAD.size : at])
+    ends = {}
+    for column in COLUMNS:
+        ends[column] = array("I")
+        ends[column].frombytes(packed[at : at + 4 * count])
+        at += 4 * count
+    return Places(emails, ends)
 
 
 def regroup(some: Iterable[Group], without: frozenset[int] = frozenset()) -> Iterator[Group]:
@@ -120,12 +120,16 @@ def regroup(some: Iterable[Group], without: frozenset[int] = frozenset()) -> Ite
 def _documents(some: Iterable[Group]) -> Iterator[tuple[int, Document]]:
     for group in some:
         places = places_of(group.places)
-        header, body = decompress(group.header), decompress(group.body)
-        header_start = body_start = 0
-        for email, header_end, body_end in zip(places.emails, places.header_ends, places.body_ends):
-            texts = header[header_start : header_end - 1], body[body_start : body_end - 1]
-            yield email, Document(*texts, {}, frozenset())
-            header_start, body_start = header_end, body_end
+        texts = [
+            _cut(decompress(packed), places.ends[column])
+            for column, packed in zip(COLUMNS, (group.own, group.header, group.body))
+        ]
+        for email, own, header, body in zip(places.emails, *texts):
+            yield email, Document(own, header, body, {}, frozenset())
+
+
+def _cut(text: bytes, ends: array[int]) -> list[bytes]:
+    return [text[start : end - 1] for start, end in zip((0, *ends), ends)]
 
 
 def matching(text: bytes, ends: array[int], needle: bytes) -> list[int]:

@@ -33,6 +33,7 @@ from pillarbox.store.index.vocabulary import MAX_MESSAGES, Packed, Vocabulary
 _ACCOUNT = database.ACCOUNT
 
 FAN = 8  # segments of a size that become one of the next
+_GROUP = "SELECT id, last, places, own, header, body FROM text"
 SMALL_GROUP = 8 * 1024  # octets of a group's packed texts; two of such neighbours are joined
 
 
@@ -138,7 +139,8 @@ class Writer:
 
     def _insert_groups(self, groups: Iterable[Group]) -> None:
         self.database.cursor.executemany(
-            "INSERT INTO text VALUES (?, ?, ?, ?, ?, ?)", ((_ACCOUNT, *_columns(group)) for group in groups)
+            "INSERT INTO text VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((_ACCOUNT, *_columns(group)) for group in groups),
         )
 
     # Joining
@@ -231,7 +233,7 @@ class Writer:
         return [
             Group(*row)
             for row in self.database.rows(
-                "SELECT id, last, places, header, body FROM text WHERE account = ? AND id <= ? AND last >= ?",
+                f"{_GROUP} WHERE account = ? AND id <= ? AND last >= ?",
                 *(_ACCOUNT, high, low),
             )
         ]
@@ -252,7 +254,7 @@ class Writer:
                 marks = ", ".join("?" * len(small))
                 which = f"account = ? AND id IN ({marks})"
                 rows = self.database.rows(
-                    f"SELECT id, last, places, header, body FROM text WHERE {which} ORDER BY id",
+                    f"{_GROUP} WHERE {which} ORDER BY id",
                     *(_ACCOUNT, *small),
                 )
                 self.database.run(f"DELETE FROM text WHERE {which}", _ACCOUNT, *small)
@@ -286,5 +288,5 @@ def _size(row: Row) -> int:
     return size
 
 
-def _columns(group: Group) -> tuple[int, int, bytes, bytes, bytes]:
-    return group.first, group.last, group.places, group.header, group.body
+def _columns(group: Group) -> tuple[int, int, bytes, bytes, bytes, bytes]:
+    return group.first, group.last, group.places, group.own, group.header, group.body

@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from bisect import bisect_left, bisect_right
+from array import array
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pillarbox.message.searchable import Documents, fold_text, line, searchable_headers, searchable_parts
-from pillarbox.model import masks, search
+from pillarbox.model import masks
 from pillarbox.model.errors import Refused
 from pillarbox.model.masks import Mask
 from pillarbox.store import blobs
 from pillarbox.store.blobs import Blob
-from pillarbox.store.index import lookup
-from pillarbox.store.index.document import OWN, Field, has_line, plain, start_of
-from pillarbox.store.index.lookup import Answer, Listed, Steps
+from pillarbox.store.index import marks
+from pillarbox.store.index.marks import Marks
 from pillarbox.store.index.reader import Moved, Snapshot
-from pillarbox.store.index.runs import encode
-from pillarbox.store.index.texts import Damaged, matching
-from pillarbox.store.query import emails, rows
+from pillarbox.store.index.texts import Damaged
+from pillarbox.store.query import rows
+from pillarbox.store.query.emails import Mailbox
 from pillarbox.store.query.plan import Step, spell
+from pillarbox.store.query.question import Question, TextKey, looking, question
 from pillarbox.store.query.scope import Scope
 from pillarbox.store.turns import Turns
 
@@ -42,6 +41,7 @@ TRIES = 4  # with an index whose segments are just being joined
 
 # Microseconds: to look for a needle in the words of one message, and to look into one message.
 LOOK_UP, LOOK_INTO = 0.06, 70.0
+NARROW = 100  # candidates that are worth being held against those of the search
 
 
 class _HasDocuments(Exception):
@@ -50,64 +50,6 @@ class _HasDocuments(Exception):
 
 def _on_thread(content_type: str, name: str, data: bytes) -> str:
     raise _HasDocuments
-
-
-TextKey = search.Header | search.Body | search.Text
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of a message. `columns` of its kept texts are looked at, with `start` only the lines
-    that begin so."""
-
-    needle: str
-    name: str | None  # of the only header field that counts
-    header: bool
-    body: bool
-
-    @property
-    def columns(self) -> str:
-        return ", ".join(column for column, asked in (("header", self.header), ("body", self.body)) if asked)
-
-    @property
-    def by_message(self) -> bool:
-        """Whether only the message itself can tell."""
-        return self.name is not None and not plain(self.name)
-
-    def look_up(self, segment: Listed) -> Steps[Answer]:
-        if self.name is None:
-            asked = (self.header, Field.HEADER), (self.body, Field.BODY)
-            return lookup.in_fields(segment, [one for wanted, one in asked if wanted], self.needle)
-        if self.needle and self.name in OWN:
-            return lookup.in_fields(segment, [OWN[self.name]], self.needle)
-        return lookup.in_named(segment, self.name, self.needle)
-
-    def of_message(self, documents: Documents | None, blob: Blob, header_size: int) -> bool:
-        """The truth."""
-        needle = self.needle
-        if self.header:
-            fields = searchable_headers(blob.read(0, header_size))
-            if self.name is not None:
-                return any(name == self.name and needle in text for name, text in fields)
-            if any(needle in line(name, text) for name, text in fields):
-                return True
-        if not self.body:
-            return False
-        return any(needle in text for text in searchable_parts(blob.read(0, blob.size), documents))
-
-
-def question(key: TextKey) -> Question | None:
-    """None where every message matches."""
-    needle = fold_text(key.needle)
-    match key:
-        case search.Header(name=name):
-            return Question(needle, name, True, False)
-        case _ if not needle:
-            return None
-        case search.Body():
-            return Question(needle, None, False, True)
-        case search.Text():
-            return Question(needle, None, True, True)
 
 
 @dataclass(slots=True)
@@ -128,6 +70,7 @@ class Texts:
         self._store = store
         self._scope = scope
         self._turns = turns
+        self._mailbox = Mailbox(store, scope, turns)
         self._asked = False
         self.snapshot: Snapshot | None = None
         self.behind = 0
@@ -137,10 +80,9 @@ class Texts:
         work = _Work()
         count = masks.size(candidates)
         self._scope.told(len(self._scope.uids) - count)
-        if asked is None:
-            found = candidates
-        else:
-            found = await self._matching(asked, candidates, work)
+        found = candidates
+        if asked is not None:
+            found &= await self._matching(asked, candidates, work)
         self._scope.told(max(0, count - work.read))
         step = Step(
             spell(key),
@@ -163,89 +105,77 @@ class Texts:
             if self.snapshot is None:
                 break
             try:
-                return await self._with(self.snapshot, asked, candidates, work)
+                if self._are_few(candidates, self.snapshot):
+                    return await self._one_by_one(self.snapshot, asked, candidates, work)
+                return await self._by_index(self.snapshot, asked, candidates, work)
             except Moved:
                 self._asked = False
             except Damaged:
                 self._store.index.condemn(self._scope.account)
                 self.snapshot = None
         work.by = "messages"
-        wanted = await self._emails(candidates)
-        return await self._places(await self._read(asked, wanted, work), candidates)
+        wanted = await self._mailbox.emails(candidates)
+        return await self._mailbox.places(await self._read(asked, wanted, work))
 
-    async def _with(self, snapshot: Snapshot, asked: Question, candidates: Mask, work: _Work) -> Mask:
-        """With the index, as far as that goes."""
-        count = masks.size(candidates)
-        listed = sum(segment.messages for segment in snapshot.segments)
-        if count * LOOK_INTO <= listed * LOOK_UP + 4 * LOOK_INTO:
-            work.by = "texts"
-            wanted = await self._few(candidates)
-            indexed = {email for email in wanted if email <= snapshot.email}
-            if asked.by_message:
-                found, unknown = set[int](), indexed
-            else:
-                found, unknown = await self._look_into(snapshot, asked, indexed, work)
-            found |= await self._read(asked, unknown | (wanted - indexed), work)
-            return await self._places(found, candidates)
+    def _are_few(self, candidates: Mask, snapshot: Snapshot) -> bool:
+        """Whether to look into each costs less than to ask the index."""
+        return masks.size(candidates) * LOOK_INTO <= snapshot.starts[-1] * LOOK_UP + 4 * LOOK_INTO
+
+    async def _one_by_one(self, snapshot: Snapshot, asked: Question, candidates: Mask, work: _Work) -> Mask:
+        work.by = "texts"
+        wanted: set[int] = set()
+        columns = ("uid", "email")
+        async for places, some in rows.read(self._store, self._scope, self._turns, columns, candidates):
+            wanted.update(email for uid, email in some if uid in places)
+        indexed = {email for email in wanted if email <= snapshot.email}
+        found = marks.none(snapshot.starts[-1])
+        missing = indexed
+        if not asked.by_message:
+            missing = await self._look_into(snapshot, asked, array("Q", sorted(indexed)), found, work)
+        read = await self._read(asked, missing | (wanted - indexed), work)
+        return await self._mailbox.places({*snapshot.emails_of(found), *read})
+
+    async def _by_index(self, snapshot: Snapshot, asked: Question, candidates: Mask, work: _Work) -> Mask:
         work.by = "index"
-        sure, maybe, unknown = set[int](), set[int](), set[int]()
+        sure, maybe = bytearray(), bytearray()
+        unknown: set[int] = set()
         for segment in snapshot.segments:
             answer = await self._turns.through(asked.look_up(segment))
-            of_number = segment.emails.__getitem__
-            sure.update(map(of_number, answer.sure))
-            maybe.update(map(of_number, answer.maybe))
-            unknown.update(map(of_number, answer.unknown))
+            sure += answer.sure
+            maybe += answer.maybe
+            unknown.update(map(segment.emails.__getitem__, answer.unknown))
             await self._turns.take()
-        work.sure = len(sure)
-        maybe = await self._narrowed(maybe, candidates)
-        found, more = await self._look_into(snapshot, asked, maybe, work)
-        unknown = await self._narrowed(unknown | more, candidates)
-        tail = await self._tail(snapshot, candidates)
-        found |= sure
-        found |= await self._read(asked, unknown | tail, work)
-        return await self._places(found, candidates)
+        work.sure = sure.count(1)
+        if maybe.count(1) >= NARROW:
+            maybe = marks.both(maybe, await self._mailbox.marks(snapshot, candidates))
+        missing = await self._look_into(snapshot, asked, snapshot.emails_of(maybe), sure, work)
+        places = await self._mailbox.marked(snapshot, sure)
+        rest = unknown | missing | await self._tail(snapshot)
+        if rest:
+            rest &= await self._mailbox.emails(candidates & await self._mailbox.places(rest))
+            places |= await self._mailbox.places(await self._read(asked, rest, work))
+        return places
 
-    async def _narrowed(self, some: set[int], candidates: Mask) -> set[int]:
-        """Those that are among the candidates; all, where that is not worth the trouble."""
-        if len(some) * LOOK_INTO < len(self._scope.uids) * emails.SCAN:
-            return some
-        found = await self._places(some, candidates)
-        return await self._emails(found) & some
-
-    async def _tail(self, snapshot: Snapshot, candidates: Mask) -> set[int]:
-        """The emails of the mailbox that the index does not hold yet, as far as they are candidates."""
+    async def _tail(self, snapshot: Snapshot) -> set[int]:
+        """The emails of the mailbox that the index does not hold yet."""
         out: set[int] = set()
         after = snapshot.email
         while True:
             found = await self._store.read(self._scope.account, _above, self._scope.mailbox, after)
-            out.update(email for email in found)
+            out.update(found)
             await self._turns.take()
             if len(found) < TAIL:
                 break
             after = found[-1]
         self.behind = len(out)
-        return await self._emails(await self._places(out, candidates)) & out if out else out
-
-    async def _few(self, candidates: Mask) -> set[int]:
-        """The emails of few candidates."""
-        out: set[int] = set()
-        columns = ("uid", "email")
-        async for places, found in rows.read(self._store, self._scope, self._turns, columns, candidates):
-            out.update(email for uid, email in found if uid in places)
         return out
 
-    async def _emails(self, wanted: Mask) -> set[int]:
-        return await emails.at(self._store, self._scope, self._turns, wanted)
-
-    async def _places(self, found: Collection[int], candidates: Mask) -> Mask:
-        return await emails.places(self._store, self._scope, self._turns, found, candidates)
-
     async def _look_into(
-        self, snapshot: Snapshot, asked: Question, wanted: Collection[int], work: _Work
-    ) -> tuple[set[int], set[int]]:
-        """Of these emails those whose kept text says so, and those of which none is kept."""
+        self, snapshot: Snapshot, asked: Question, wanted: array[int], found: Marks, work: _Work
+    ) -> set[int]:
+        """Mark those of these emails whose kept text says so; those of which none is kept."""
         work.looked_into += len(wanted)
-        return await self._turns.through(_looking(snapshot, asked, sorted(wanted)))
+        return await self._turns.through(looking(snapshot, asked, wanted, found))
 
     async def _read(self, asked: Question, wanted: Collection[int], work: _Work) -> set[int]:
         """Of these emails those whose message says so."""
@@ -272,48 +202,6 @@ class Texts:
             return await loop.run_in_executor(None, asked.of_message, documents, blob, header_size)
         except Refused:
             return False  # damaged on disk
-
-
-def _looking(snapshot: Snapshot, asked: Question, wanted: Sequence[int]) -> Steps[tuple[set[int], set[int]]]:
-    """`Texts._look_into`, a group at a time."""
-    found: set[int] = set()
-    missing: set[int] = set()
-    octets = encode(asked.needle)
-    start = start_of(asked.name) if asked.name is not None else None
-    at = 0
-    while at < len(wanted):
-        yield
-        group = snapshot.reader.texts(wanted[at], asked.columns)
-        if group is None:
-            missing.add(wanted[at])
-            at += 1
-            continue
-        stop = bisect_right(wanted, group.last, at)
-        some = set(wanted[at:stop])
-        at = stop
-        ids = group.places.emails
-        missing.update(some.difference(ids))
-        if start is not None:
-            found.update(_with_line(ids, group.places.header_ends, group.texts[0], start, octets, some))
-            continue
-        ends = [group.places.header_ends] if asked.header else []
-        ends += [group.places.body_ends] if asked.body else []
-        for text, text_ends in zip(group.texts, ends):
-            found |= some.intersection([ids[number] for number in matching(text, text_ends, octets)])
-    return found, missing - found
-
-
-def _with_line(
-    ids: Sequence[int], ends: Sequence[int], text: bytes, start: bytes, needle: bytes, some: set[int]
-) -> list[int]:
-    out = []
-    for email in some:
-        number = bisect_left(ids, email)
-        if number < len(ids) and ids[number] == email:
-            begin = ends[number - 1] if number else 0
-            if has_line(text, start, needle, begin, ends[number]):
-                out.append(email)
-    return out
 
 
 def _lineage(tx: Tx) -> str:
