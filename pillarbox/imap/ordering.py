@@ -4,8 +4,8 @@
 
 Rules of the place:
 * what is compared was stored when the message came; nothing is parsed here;
-* the order of a whole mailbox is kept (`Orders`) as long as its messages are the same, shared by all
-  sessions; what was found is then only picked from it. It costs four octets a message;
+* the order of a whole mailbox is kept (`orders`), shared by all sessions, and brought up to date when
+  messages come or go; what was found is then only picked from it. It costs four octets a message;
 * rows are read, ranked and sorted in slices, so that others have their turn.
 
 Text becomes ranks, so that a message's place in the order is one integer: for each criterion a digit, and its
@@ -17,16 +17,15 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pillarbox.imap import reading
+from pillarbox.imap.orders import carried_over
 from pillarbox.imap.view import View
 from pillarbox.message import collation
 from pillarbox.message.collation import Comparator
 from pillarbox.model import masks
-from pillarbox.model.column import Column
 from pillarbox.model.masks import Mask
 from pillarbox.model.sorting import Criterion, SortKey
 from pillarbox.store.turns import Turns
@@ -39,7 +38,7 @@ T = TypeVar("T", int, str)
 TEXTS = 512  # texts prepared or parted at once
 PIECE = 4096  # items handled at once
 FEW = 8  # where less than an eighth of a mailbox was found, only that is sorted
-KEPT = 4_000_000  # places of all orders together: 16 MB
+PROBES = 63  # messages that a new one is compared with at once
 
 _TEXT = {
     SortKey.CC: "cc_mailbox",
@@ -56,38 +55,6 @@ _COLUMNS = {
     **{key: (column,) for key, column in _TEXT.items()},
 }
 _SHOWN = frozenset((SortKey.MODSEQ, SortKey.UID))  # known to the view
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    uids: Column
-    found: Mask | None
-    size: int
-    what: Any
-
-
-class Orders:
-    """What has been worked out about mailboxes, and how long it holds: as long as `uids` is the same object
-    (and `found`, where it depends on that). Of all sessions of a listener."""
-
-    def __init__(self) -> None:
-        self._kept: dict[Hashable, _Kept] = {}  # least recently used first
-        self._size = 0
-
-    def get(self, key: Hashable, uids: Column, found: Mask | None = None) -> Any:
-        kept = self._kept.get(key)
-        if kept is None or kept.uids is not uids or kept.found != found:
-            return None
-        self._kept[key] = self._kept.pop(key)
-        return kept.what
-
-    def keep(self, key: Hashable, uids: Column, what: Any, size: int, found: Mask | None = None) -> None:
-        if (old := self._kept.pop(key, None)) is not None:
-            self._size -= old.size
-        self._kept[key] = _Kept(uids, found, size, what)
-        self._size += size
-        while self._size > KEPT and len(self._kept) > 1:
-            self._size -= self._kept.pop(next(iter(self._kept))).size
 
 
 async def order(session: Session, shown: View, criteria: Sequence[Criterion], found: Mask) -> Sequence[int]:
@@ -107,8 +74,10 @@ async def order(session: Session, shown: View, criteria: Sequence[Criterion], fo
         if wanted < shown.exists // FEW or any(one.key is SortKey.MODSEQ for one in criteria):
             some = await places_of(found, shown.exists, turns)
             return await _sorted(session, shown, criteria, some, turns)
-        everything = await places_of(masks.full(shown.exists), shown.exists, turns)
-        kept = await _sorted(session, shown, criteria, everything, turns)
+        kept = await _renewed(session, shown, criteria, key, turns)
+        if kept is None:
+            everything = await places_of(masks.full(shown.exists), shown.exists, turns)
+            kept = await _sorted(session, shown, criteria, everything, turns)
         session.services.orders.keep(key, uids, kept, len(kept))
     if wanted == shown.exists:
         return kept
@@ -127,6 +96,27 @@ async def order_of_few(session: Session, shown: View, criteria: Sequence[Criteri
     everything = array("I", range(shown.exists))
     criteria = _decisive(criteria, session.comparator)
     return await _sorted(session, shown, criteria, everything, turns) if criteria else everything
+
+
+async def _renewed(
+    session: Session, shown: View, criteria: tuple[Criterion, ...], key: Hashable, turns: Turns
+) -> array[int] | None:
+    """The order that was kept, without those that have gone and with those that have come since."""
+    kept = session.services.orders.outdated(key)
+    if kept is None:
+        return None
+    ordered = await carried_over(kept.uids, kept.what, shown.shown.uids, turns)
+    if ordered is None:
+        return None
+    for place in range(len(ordered), shown.exists):
+        low, high = 0, len(ordered)
+        while low < high:  # between these it belongs: look at some of them, evenly spread
+            at = range(low, high, (high - low) // (PROBES + 1) + 1)
+            few = array("I", sorted([*[ordered[one] for one in at], place]))
+            before = (await _sorted(session, shown, criteria, few, turns)).index(place)
+            low, high = at[before - 1] + 1 if before else low, at[before] if before < len(at) else high
+        ordered.insert(low, place)
+    return ordered
 
 
 def _decisive(criteria: Sequence[Criterion], comparator: Comparator) -> tuple[Criterion, ...]:

@@ -28,7 +28,7 @@ from pillarbox.imap.commands.upload import Upload
 from pillarbox.imap.contexts import Contexts
 from pillarbox.imap.flag_sets import FlagSets
 from pillarbox.imap.openings import Openings
-from pillarbox.imap.ordering import Orders
+from pillarbox.imap.orders import Orders
 from pillarbox.imap.outcome import Begun, ClientBug, Done, Outcome, Torn, UidRequired
 from pillarbox.imap.settings import MAX_BAD, MAX_BAD_BEFORE_LOGIN, Settings
 from pillarbox.imap.table import BY_NUMBER, TABLE, Row, State

@@ -13,7 +13,6 @@ import pytest
 from pillarbox.imap import ordering
 from pillarbox.message.casemap import fold_text
 from pillarbox.message.derive import derive
-from pillarbox.model.column import Column
 from pillarbox.store.turns import Turns
 from tests.imap.conftest import Imap, Play, World
 
@@ -111,6 +110,30 @@ def test_any_criteria_sort_as_the_rfc_says(play: Play) -> None:
     play(script)
 
 
+def test_an_order_that_is_kept_is_brought_up_to_date(play: Play) -> None:
+    async def script(world: World) -> None:
+        rng = random.Random(6)
+        mails = await filled(world, rng, 30)
+        user, other = await world.user(select=b"INBOX"), await world.user(select=b"INBOX")
+        programs = [[(key, reverse)] for key in KEYS for reverse in (False, True)]
+        programs += [[("SUBJECT", False), ("DATE", True)], [("FROM", True), ("SIZE", False), ("UID", True)]]
+        for round_ in range(6):
+            for chosen in programs:
+                criteria = " ".join(f"REVERSE {key}" if reverse else key for key, reverse in chosen)
+                told = await user.ok(f"UID SORT ({criteria}) UTF-8 ALL".encode())
+                assert sorted_numbers(told) == naively(mails, chosen), (round_, criteria)
+            mails += await filled(world, rng, (0, 1, 2, 40, 1, 0)[round_], first=mails[-1].uid + 1)
+            gone = [mail.uid for mail in rng.sample(mails[:-1], (1, 0, 2, 3, 20, 0)[round_])]
+            if gone:
+                which = b",".join(b"%d" % uid for uid in gone)
+                await other.ok(b"UID STORE " + which + b" +FLAGS.SILENT (\\Deleted)")
+                await other.ok(b"EXPUNGE")
+            mails = [mail for mail in mails if mail.uid not in gone]
+            await user.ok(b"NOOP")
+
+    play(script)
+
+
 def test_messages_that_are_just_expunged_keep_the_others_in_order(play: Play) -> None:
     async def script(world: World) -> None:
         rng = random.Random(1)
@@ -198,18 +221,3 @@ def test_long_lists_are_sorted_in_parts() -> None:
     ):
         some, others = asyncio.run(both(items))
         assert some == others
-
-
-def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ordering, "KEPT", 10)
-    orders = ordering.Orders()
-    columns = [Column("I", (), [0]) for _ in range(3)]
-    for column in columns:
-        orders.keep(id(column), column, "order", 5)
-    assert [orders.get(id(column), column) for column in columns] == [None, "order", "order"]
-    orders.get(id(columns[1]), columns[1])
-    orders.keep(0, columns[0], "order", 5, found=3)
-    assert orders.get(id(columns[2]), columns[2]) is None  # not used for the longest time
-    assert orders.get(0, columns[0], found=2) is None
-    assert orders.get(0, columns[1], found=3) is None
-    assert orders.get(0, columns[0], found=3) == "order"
