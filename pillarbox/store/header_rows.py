@@ -36,8 +36,9 @@ LEAST = 32  # messages opened at once for a list that make it worth its place
 KEY = 1_000  # octets of the names in a list
 
 CONNECTIONS = 16
-DELAY = 0.1  # seconds from the first rows to be written to the writing: who asks has the processor till then
-SOON, MOST = 8, 64  # batches that wait to be written: then it begins at once; no more are taken
+DELAY = 0.5  # seconds from the first rows to be written to the writing: who asks has the processor till then
+SOON, MOST = 32, 64  # batches that wait to be written: then it begins at once; no more are taken
+LOG = 1 << 20  # octets of its write-ahead log that stay
 SLACK = 8  # ids between the ends, for each email, up to which all rows between them are read
 
 _ACCOUNT = 1  # the value of every `account` column in a file
@@ -204,6 +205,7 @@ def _opened(folder: Path) -> apsw.Connection | None:
                         run(statement).fetchall()
                     run(f"PRAGMA user_version={LAYOUT}").fetchall()
         run("PRAGMA synchronous=NORMAL").fetchall()
+        run(f"PRAGMA journal_size_limit={LOG}").fetchall()
         usable: list[Any] = run("PRAGMA user_version").fetchall()
     except BaseException:
         connection.close()
