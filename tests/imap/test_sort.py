@@ -126,6 +126,7 @@ def test_an_order_that_is_kept_is_brought_up_to_date(play: Play) -> None:
             gone = [mail.uid for mail in rng.sample(mails[:-1], (1, 0, 2, 3, 20, 0)[round_])]
             if gone:
                 which = b",".join(b"%d" % uid for uid in gone)
+                await other.ok(b"NOOP")
                 await other.ok(b"UID STORE " + which + b" +FLAGS.SILENT (\\Deleted)")
                 await other.ok(b"EXPUNGE")
             mails = [mail for mail in mails if mail.uid not in gone]
