@@ -10,6 +10,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pillarbox.store.index import vocabulary
 from pillarbox.store.index.document import Document, Field
@@ -36,7 +37,7 @@ class Builder:
     def __init__(self) -> None:
         self.emails = array("Q")
         self.octets = 0  # of text
-        self._found: dict[Key, defaultdict[bytes, list[int]]] = {}
+        self._found: dict[Key, defaultdict[bytes, array[int]]] = {}
 
     @property
     def full(self) -> bool:
@@ -60,34 +61,33 @@ class Builder:
         for name in document.names:
             found[name].append(number)
 
-    def _of(self, field: Field, kind: Kind) -> defaultdict[bytes, list[int]]:
+    def _of(self, field: Field, kind: Kind) -> defaultdict[bytes, array[int]]:
         found = self._found.get((field, kind))
         if found is None:
-            found = self._found[field, kind] = defaultdict(list)
+            found = self._found[field, kind] = defaultdict(_numbers)
         return found
 
     def finish(self) -> Segment:
         packed: dict[Key, Packed] = {}
         for (field, kind), found in self._found.items():
             if field is not Field.NAMES and (grams := _cut_long(found, kind)):
-                packed[field, GRAMS[kind]] = _pack(grams)
+                packed[field, GRAMS[kind]] = vocabulary.pack(grams)
             if found:
-                packed[field, kind] = _pack(found)
+                packed[field, kind] = vocabulary.pack(found)
         return Segment(self.emails, packed)
 
 
-def _pack(found: dict[bytes, list[int]]) -> Packed:
-    return vocabulary.pack(found, {run: len(numbers) for run, numbers in found.items()})
+_numbers = partial(array, "H")
 
 
-def _cut_long(found: dict[bytes, list[int]], kind: Kind) -> dict[bytes, list[int]]:
+def _cut_long(found: dict[bytes, array[int]], kind: Kind) -> dict[bytes, array[int]]:
     """Take the long runs out; their grams."""
-    sets: dict[bytes, set[int]] = {}
+    sets: defaultdict[bytes, set[int]] = defaultdict(set)
     for run in [run for run in found if len(run) > LONG]:
         numbers = found.pop(run)
         for gram in set(grams_of(run, kind)):
-            sets.setdefault(gram, set()).update(numbers)
-    return {gram: sorted(numbers) for gram, numbers in sets.items()}
+            sets[gram].update(numbers)
+    return {gram: array("H", sorted(numbers)) for gram, numbers in sets.items()}
 
 
 def join(parts: Sequence[tuple[array[int], dict[Key, tuple[Vocabulary, bytes]]]]) -> Segment:

@@ -17,8 +17,8 @@ from __future__ import annotations
 import struct
 from array import array
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from typing import NamedTuple
 
 from pillarbox.store.index.runs import Stand
@@ -126,10 +126,10 @@ class Packed(NamedTuple):
     postings: bytes
 
 
-def pack(found: Mapping[bytes, Iterable[int]], sizes: Mapping[bytes, int]) -> Packed:
-    """From the messages of each run, which are ascending and `sizes[run]` many."""
-    order, steps = _ordered(sizes)
-    return _packed(order, steps, array("H", chain.from_iterable(map(found.__getitem__, order))).tobytes())
+def pack(found: Mapping[bytes, array[int]]) -> Packed:
+    """From the messages of each run, which ascend."""
+    order, steps = _ordered((run, len(numbers)) for run, numbers in found.items())
+    return _packed(order, steps, b"".join(map(found.__getitem__, order)))
 
 
 def join(parts: Sequence[tuple[Vocabulary, bytes, int]]) -> Packed:
@@ -141,7 +141,7 @@ def join(parts: Sequence[tuple[Vocabulary, bytes, int]]) -> Packed:
             piece = moved[2 * start : 2 * (start + count)]
             before = found.get(run)
             found[run] = piece if before is None else before + piece
-    order, steps = _ordered({run: len(octets) // 2 for run, octets in found.items()})
+    order, steps = _ordered((run, len(octets) // 2) for run, octets in found.items())
     return _packed(order, steps, b"".join(map(found.__getitem__, order)))
 
 
@@ -154,11 +154,11 @@ def shifted(postings: bytes, more: int) -> bytes:
     return (int.from_bytes(postings, "little") + added).to_bytes(len(postings), "little")
 
 
-def _ordered(sizes: Mapping[bytes, int]) -> tuple[list[bytes], bytes]:
+def _ordered(sizes: Iterable[tuple[bytes, int]]) -> tuple[list[bytes], bytes]:
     """The runs in their order, and the steps between frequencies."""
-    by_size: dict[int, list[bytes]] = {}
-    for run, size in sizes.items():
-        by_size.setdefault(size, []).append(run)
+    by_size: defaultdict[int, list[bytes]] = defaultdict(list)
+    for run, size in sizes:
+        by_size[size].append(run)
     order: list[bytes] = []
     steps = bytearray()
     base = 0
