@@ -14,7 +14,7 @@ from pillarbox.imap.wire.fetch import Item, Partial
 from pillarbox.imap.wire.fetch_plan import Content, Stream
 from pillarbox.message import parts, section
 from pillarbox.message.decode import UnknownEncoding, transfer_decode
-from pillarbox.message.parts import Part, PartTable
+from pillarbox.message.parts import Layout, Part, PartTable
 from pillarbox.model.errors import Code, Refused
 from pillarbox.store.blobs import Blob
 
@@ -25,22 +25,23 @@ IDENTITY = frozenset(("", "7bit", "8bit", "binary"))  # transfer encodings that 
 
 async def contents(items: Sequence[Item], row: Mapping[str, Any], blob: Blob) -> list[Content]:
     """What is written for each item. `row`: the message's columns by name."""
-    table = parts.unpack(row["offsets"]) if "offsets" in row else None
+    offsets = row.get("offsets")
+    layout = None if offsets is None else parts.layout(offsets)
     out: list[Content] = []
     for item in items:
         if item.what == "SECTION":
-            out.append(_section(item, row, table, blob))
+            out.append(_section(item, row, layout, blob))
         else:
-            out.append(await _binary(item, row, table, blob))
+            out.append(await _binary(item, offsets and parts.unpack(offsets), blob))
     return out
 
 
-def _section(item: Item, row: Mapping[str, Any], table: PartTable | None, blob: Blob) -> Content:
+def _section(item: Item, row: Mapping[str, Any], layout: Layout | None, blob: Blob) -> Content:
     wanted = item.section
     assert wanted is not None
     found: tuple[int, int] | None
-    if table is not None:
-        found = parts.locate(table, wanted)
+    if layout is not None:
+        found = parts.locate(layout, wanted)
     elif not wanted.what:
         found = (0, blob.size)
     elif wanted.what == "TEXT":
@@ -62,7 +63,7 @@ def _section(item: Item, row: Mapping[str, Any], table: PartTable | None, blob: 
     return Stream(end - start, _pieces(blob, start, end))
 
 
-async def _binary(item: Item, row: Mapping[str, Any], table: PartTable | None, blob: Blob) -> Content:
+async def _binary(item: Item, table: PartTable | None, blob: Blob) -> Content:
     """RFC 9051 6.4.5.2: the part without its transfer encoding; of the whole message, the message."""
     assert item.section is not None
     part = None if table is None else parts.find(table, item.section.path)

@@ -1,17 +1,23 @@
 """Where each part of a message is, and how a section finds its octets.
 
-`pack` is what the store keeps as `offsets`; `unpack` gives it back as a table. Numbering is IMAP's
-(RFC 9051 6.4.5): the parts of a multipart are numbered from 1; a message that is no multipart has one
-part, 1; the parts of a message inside a message/rfc822 part continue that part's number.
+`pack` is what the store keeps as `offsets`; `unpack` gives it back as a table, `layout` the numbers in it.
+Numbering is IMAP's (RFC 9051 6.4.5): the parts of a multipart are numbered from 1; a message that is no
+multipart has one part, 1; the parts of a message inside a message/rfc822 part continue that part's number.
 """
 
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pillarbox.message.section import Section
 from pillarbox.message.walk import Kind, Node
 
 Path = tuple[int, ...]
+
+# What messages have in common that are no multipart and hold no message.
+_ONE: tuple[Path, ...] = ((1,),)
+_FIRST: dict[Path, int] = {(1,): 0}
+_NO_CHILDREN: tuple[tuple[int, ...], ...] = ((),)
 
 _ROW = struct.Struct("<6I")  # start, body, end, lines, parent's row + 1, kind
 
@@ -65,12 +71,20 @@ def pack(root: Node) -> bytes:
     )
 
 
-def unpack(offsets: bytes) -> PartTable:
-    count = int.from_bytes(offsets[:4], "little")
-    rows_end = 4 + count * _ROW.size
-    texts = offsets[rows_end:].decode("utf-8").split("\0")
-    rows = list(_ROW.iter_unpack(offsets[4:rows_end]))
-    children: list[list[int]] = [[] for _ in range(count)]
+class Layout(NamedTuple):
+    """What `offsets` says of where things are: most sections need no more of it than two numbers."""
+
+    rows: tuple[tuple[int, ...], ...]  # as in _ROW
+    paths: tuple[Path, ...]
+    by_path: dict[Path, int]
+    children: tuple[tuple[int, ...], ...]
+
+
+def layout(offsets: bytes) -> Layout:
+    rows = tuple(_ROW.iter_unpack(offsets[4 : _end_of_rows(offsets)]))
+    if len(rows) == 1 and rows[0][5] != Kind.MULTIPART:
+        return Layout(rows, _ONE, _FIRST, _NO_CHILDREN)
+    children: list[list[int]] = [[] for _ in rows]
     paths: list[Path] = []
     by_path: dict[Path, int] = {}
     for row, (_, _, _, _, parent, kind) in enumerate(rows):
@@ -87,6 +101,16 @@ def unpack(offsets: bytes) -> PartTable:
             path = base if kind == Kind.MULTIPART else (*base, 1)
         paths.append(path)
         by_path.setdefault(path, row)
+    return Layout(rows, tuple(paths), by_path, tuple([tuple(each) for each in children]))
+
+
+def _end_of_rows(offsets: bytes) -> int:
+    return 4 + int.from_bytes(offsets[:4], "little") * _ROW.size
+
+
+def unpack(offsets: bytes) -> PartTable:
+    rows, paths, by_path, children = layout(offsets)
+    texts = offsets[_end_of_rows(offsets) :].decode("utf-8").split("\0")
     parts = tuple(
         Part(
             paths[row],
@@ -100,7 +124,7 @@ def unpack(offsets: bytes) -> PartTable:
             texts[row * 4 + 2],
             texts[row * 4 + 3],
             parent - 1,
-            tuple(children[row]),
+            children[row],
         )
         for row, (start, body, end, lines, parent, kind) in enumerate(rows)
     )
@@ -115,26 +139,27 @@ def find(table: PartTable, path: Path) -> Part | None:
     return None if row is None else table.parts[row]
 
 
-def locate(table: PartTable, section: Section) -> tuple[int, int] | None:
+def locate(found: Layout, section: Section) -> tuple[int, int] | None:
     """The octets a section means, before HEADER.FIELDS selects among them; None when there is no such
     part (RFC 9051 6.4.5)."""
-    part = find(table, section.path)
-    if part is None:
+    row = found.by_path.get(section.path) if section.path else 0
+    if row is None:
         return None
+    start, body, end, _, _, kind = found.rows[row]
     what = section.what
     if section.path:
         if what == "":
-            return part.body, part.end
+            return body, end
         if what == "MIME":
-            return part.start, part.body
+            return start, body
         # HEADER and TEXT need a part of type message/rfc822 or message/global: those of the message in it.
-        if part.kind is not Kind.MESSAGE:
+        if kind != Kind.MESSAGE:
             return None
-        part = table.parts[part.children[0]]
+        start, body, end, _, _, _ = found.rows[found.children[row][0]]
     elif what == "":
-        return part.start, part.end
+        return start, end
     elif what == "MIME":
         return None
     if what == "TEXT":
-        return part.body, part.end
-    return part.start, part.body
+        return body, end
+    return start, body

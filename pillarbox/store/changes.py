@@ -279,7 +279,8 @@ def _merge(tx: Tx, low: int, high: int) -> None:
         high,
     ):
         _, sets = groups.get((mailbox, kind, reader), (0, []))
-        groups[mailbox, kind, reader] = modseq, [*sets, numbers.unpack(uids)]
+        sets.append(numbers.unpack(uids))
+        groups[mailbox, kind, reader] = modseq, sets
     tx.run("DELETE FROM change WHERE account = ? AND modseq > ? AND modseq <= ?", tx.account, low, high)
     tx.run_many(
         "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)",

@@ -8,6 +8,11 @@ processes rings are datagrams: each process that opens a store has a socket in `
 folder, and rings all others. The kernel queues about ten datagrams a socket. When a queue is full the
 ringer sets a byte in the receiver's map, a small shared file; the receiver looks there after it has
 emptied its queue, and then wakes all its listeners. A sweep every minute catches what is lost even so.
+
+To wake a process costs as much as the STORE it would hear of, so the map also says what its process wants: a
+byte for each account that somebody there listens to (some share one), and one for who hears of all accounts,
+which may be `LAZY` seconds later. Who begins to listen has said so before he looks at the account for the
+first time, so what is not rung for him he has seen.
 """
 
 import asyncio
@@ -20,7 +25,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-MAP_SIZE = 256  # bytes, one for each (process id modulo 256) that may ring
+RINGERS = 256  # bytes of a map, one for each (process id modulo 256) that may ring
+SLOTS = 4096  # bytes after them, one for each (account modulo 4096) that is listened to
+ALL = RINGERS + SLOTS  # the byte after these: whether all accounts are heard of
+MAP_SIZE = ALL + 1
+LAZY = 0.05  # seconds in which rings for those who hear of all accounts are gathered
 DATAGRAMS_A_TURN = 64
 RINGS_A_DATAGRAM = 64
 SWEEP = 60.0  # seconds
@@ -50,12 +59,18 @@ class Doorbell:
         self._map: mmap.mmap | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._stamps: dict[int, tuple[int, int]] = {}
+        self._wanted: dict[int, int] = {}  # slot -> accounts in it that are listened to
+        self._lazily: dict[int, int] = {}  # to be rung for those who hear of all accounts
+        self._later: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def open(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._others.open()
         self._map = _create_map(self._folder / (self._name + _MAP))
+        self._map[ALL] = self._hearing is not None
+        for slot in self._wanted:
+            self._map[RINGERS + slot] = 1
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._socket.bind(self._others.address(self._name))
         self._loop.add_reader(self._socket.fileno(), self._receive)
@@ -65,11 +80,13 @@ class Doorbell:
         if self._loop is None or self._socket is None or self._map is None:
             return
         self._flush()
+        self._flush_lazily()
         if self._sweeper is not None:
             self._sweeper.cancel()
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
         self._map.close()
+        self._map = None
         for suffix in (_SOCKET, _MAP):
             (self._folder / (self._name + suffix)).unlink(missing_ok=True)
         self._others.close()
@@ -80,14 +97,17 @@ class Doorbell:
         function is called."""
         self._next += 1
         number = self._next
-        self._listeners.setdefault(account, {})[number] = wake
+        if account not in self._listeners:
+            self._listeners[account] = {}
+            self._want(account, 1)
+        self._listeners[account][number] = wake
 
         def unlisten() -> None:
-            wakes = self._listeners.get(account, {})
-            wakes.pop(number, None)
-            if not wakes:
-                self._listeners.pop(account, None)
+            wakes = self._listeners.get(account)
+            if wakes is not None and wakes.pop(number, None) is not None and not wakes:
+                del self._listeners[account]
                 self._stamps.pop(account, None)
+                self._want(account, -1)
 
         return unlisten
 
@@ -95,6 +115,16 @@ class Doorbell:
         """`heard` is called with the number of each account that has changed, and with None when rings were
         lost, so that any may have. There is one who hears all; None ends it."""
         self._hearing = heard
+        if self._map is not None:
+            self._map[ALL] = heard is not None
+
+    def _want(self, account: int, more: int) -> None:
+        slot = account % SLOTS
+        count = self._wanted[slot] = self._wanted.get(slot, 0) + more
+        if not count:
+            del self._wanted[slot]
+        if self._map is not None:
+            self._map[RINGERS + slot] = count > 0
 
     def ring(self, account: int, modseq: int) -> None:
         """The account has reached `modseq`, and that is as durable as was promised."""
@@ -108,8 +138,18 @@ class Doorbell:
         due, self._due = self._due, {}
         for account in due:
             self._wake(account)
+        if due and self._others.ring(due) and self._loop is not None:
+            self._lazily |= due
+            if self._later is None:
+                self._later = self._loop.call_later(LAZY, self._flush_lazily)
+
+    def _flush_lazily(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        due, self._lazily = self._lazily, {}
         if due:
-            self._others.ring(due)
+            self._others.ring(due, lazily=True)
 
     def _wake(self, account: int) -> None:
         loop = self._loop
@@ -144,8 +184,8 @@ class Doorbell:
                 if number.isdigit():
                     came.add(int(number))
         # Cleared first and acted upon afterwards: a byte set in between is seen next time.
-        if any(self._map[:]):
-            self._map[:] = bytes(MAP_SIZE)
+        if any(self._map[:RINGERS]):
+            self._map[:RINGERS] = bytes(RINGERS)
             self._wake_all()
             return
         for account in came:
@@ -193,20 +233,32 @@ class _Others:
         path = str(self._folder / (name + _SOCKET))
         return path if len(path.encode()) < 100 else f"/proc/self/fd/{self._fd}/{name}{_SOCKET}"
 
-    def ring(self, due: dict[int, int]) -> None:
+    def ring(self, due: dict[int, int], *, lazily: bool = False) -> bool:
+        """Ring those who listen to one of these accounts; `lazily` those who hear of all. Whether there are
+        any of these."""
         changed = os.fstat(self._fd).st_mtime_ns
         if changed != self._seen:
             # Time stamps of files are coarse: while this one is fresh, another may still come under it.
             self._seen = changed if time.time_ns() - changed > FRESH else 0
-            found = (path.stem for path in self._folder.glob("*" + _SOCKET))
-            self._names = [name for name in found if name != self._own]
-        if not self._names:
-            return
-        rings = [b"%d %d" % ring for ring in due.items()]
-        for first in range(0, len(rings), RINGS_A_DATAGRAM):
-            datagram = b"\n".join(rings[first : first + RINGS_A_DATAGRAM])
-            for name in list(self._names):
-                self._send(name, datagram)
+            found = [path.stem for path in self._folder.glob("*" + _SOCKET)]
+            new = [name for name in found if name != self._own and name not in self._names]
+            self._names = [name for name in self._names if name in found] + new
+            for name in new:
+                self._send(name, b"")  # to find out who is dead
+        all_heard = False
+        for name in list(self._names):
+            wanted = self._map_of(name)
+            if wanted is None:
+                continue  # it is just going away
+            all_heard = all_heard or bool(wanted[ALL])
+            if lazily:
+                rings = list(due.items()) if wanted[ALL] else []
+            else:
+                rings = [ring for ring in due.items() if wanted[RINGERS + ring[0] % SLOTS]]
+            for first in range(0, len(rings), RINGS_A_DATAGRAM):
+                some = rings[first : first + RINGS_A_DATAGRAM]
+                self._send(name, b"\n".join([b"%d %d" % ring for ring in some]))
+        return all_heard
 
     def _send(self, name: str, datagram: bytes) -> None:
         try:
@@ -218,7 +270,8 @@ class _Others:
             with contextlib.suppress(OSError):
                 self._try(name, b"")
         except (ConnectionRefusedError, FileNotFoundError):
-            self._forget(name)
+            if name in self._names:
+                self._forget(name)
         except OSError:
             self._overflow(name)
 
@@ -227,12 +280,17 @@ class _Others:
         self._socket.sendto(datagram, self.address(name))
 
     def _overflow(self, name: str) -> None:
+        shared = self._map_of(name)
+        if shared is not None:
+            shared[os.getpid() % RINGERS] = 1
+
+    def _map_of(self, name: str) -> mmap.mmap | None:
         if name not in self._maps:
             try:
                 self._maps[name] = _open_map(self._folder / (name + _MAP))
             except (OSError, ValueError):
-                return  # it is just going away
-        self._maps[name][os.getpid() % MAP_SIZE] = 1
+                return None  # it is just going away
+        return self._maps[name]
 
     def _forget(self, name: str) -> None:
         """A process that died leaves its socket behind; nobody will ever listen there again."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pillarbox.message.derive import derive
 from pillarbox.message.limits import MAX_DEPTH, MAX_PARTS
-from pillarbox.message.parts import PartTable, find, locate, unpack
+from pillarbox.message.parts import PartTable, find, layout, locate, unpack
 from pillarbox.message.section import Section, What
 from pillarbox.message.walk import Kind
 
@@ -21,7 +21,7 @@ def table(raw: bytes) -> PartTable:
 
 
 def shown(raw: bytes, *path: int, what: What = "") -> bytes | None:
-    found = locate(table(raw), Section(path, what))
+    found = locate(layout(derive(raw).offsets), Section(path, what))
     return None if found is None else raw[slice(*found)]
 
 

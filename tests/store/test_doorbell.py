@@ -233,3 +233,59 @@ def test_nonsense_in_a_datagram_is_ignored(tmp_path: Path) -> None:
         await listener.wait()
 
     with_bells(tmp_path, 2, story)
+
+
+def test_only_who_listens_is_woken(tmp_path: Path) -> None:
+    async def story(here: Doorbell, listening: Doorbell, deaf: Doorbell) -> None:
+        here.ring(7, 1)
+        await turn()  # they have met
+        came: list[bytes] = []
+        sent = here._others._try
+        here._others._try = lambda name, data: (came.append(data), sent(name, data))[1]  # type: ignore[method-assign,func-returns-value]
+        seven, other = Listener(), Listener()
+        unlisten = listening.listen(7, seven.wake)
+        another = listening.listen(7, other.wake)
+        deaf.listen(8, other.wake)
+        here.ring(7, 2)
+        await seven.wait()
+        assert came == [b"7 2"]
+        unlisten()
+        here.ring(7, 3)
+        await other.wait()
+        assert (came, seven.count) == ([b"7 2", b"7 3"], 1)
+        another()
+        here.ring(7, 4)
+        await turn()
+        assert came == [b"7 2", b"7 3"]
+
+    with_bells(tmp_path, 3, story)
+
+
+def test_who_hears_of_all_accounts_hears_of_many_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doorbell, "LAZY", 0.01)
+
+    async def story(here: Doorbell, there: Doorbell) -> None:
+        heard: list[int | None] = []
+        rung = asyncio.Event()
+
+        def hear(account: int | None) -> None:
+            heard.append(account)
+            if account == 9:
+                rung.set()
+
+        there.hear(hear)
+        for modseq in range(1, 100):
+            here.ring(7, modseq)
+            here.ring(8, modseq)
+            await turn()
+        here.ring(9, 1)
+        await asyncio.wait_for(rung.wait(), WAIT)
+        assert set(heard) == {7, 8, 9} and len(heard) < 100
+        there.hear(None)
+        here.ring(10, 1)
+        await turn()
+        assert here._later is None and 10 not in heard
+
+    with_bells(tmp_path, 2, story)
