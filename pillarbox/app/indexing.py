@@ -27,6 +27,7 @@ REST = 5.0  # seconds an account is left alone after it
 IDLE = 60.0  # seconds without work after which the child ends
 SWEEP = 600.0  # seconds after which all accounts are looked at
 PAUSE = 1.0  # seconds after a child has died
+LONGEST = 3600.0  # seconds until an account is tried again that it has died of again and again
 
 
 @asynccontextmanager
@@ -52,6 +53,7 @@ class Indexing:
         self._now = asyncio.get_running_loop().time
         self._due: dict[int, float] = {}  # account -> when
         self._done: dict[int, float] = {}  # account -> when it was last done, of late
+        self._deaths: dict[int, int] = {}  # account -> times the child has died of it
         self._wake = asyncio.Event()
         self._sweep = 0.0  # when all accounts are due
         self._child: asyncio.subprocess.Process | None = None
@@ -111,12 +113,12 @@ class Indexing:
             return
         try:
             done = await self._ask(Order(str(folder)))
-        except (OSError, ValueError, msgspec.DecodeError):
-            done = Done(failed="the indexer died")
+            self._deaths.pop(account, None)
+        except (OSError, ValueError):
             await self.end_child()
-            await asyncio.sleep(PAUSE)
-            if folder.is_dir():
-                self.heard(account)
+            done = Done(failed="the indexer died")
+            deaths = self._deaths[account] = self._deaths.get(account, 0) + 1
+            self._due[account] = self._now() + min(PAUSE * 2**deaths, LONGEST)
         self._done[account] = self._now()
         if done.failed and folder.is_dir():
             self._tell("cannot be indexed", account=f"{account:08x}", reason=done.failed)

@@ -29,6 +29,7 @@ from pillarbox.store import (
 )
 from pillarbox.store.blobs import Blob
 from pillarbox.store.check import ABANDONED
+from pillarbox.store.index import database
 from pillarbox.store.staged import Place
 from pillarbox.store.store import Store
 from pillarbox.store.tx import Tx
@@ -76,6 +77,7 @@ async def tidy(store: Store, account: int) -> None:
         # just reading one of them has it open.
         await asyncio.to_thread(_unlink, [objects.path(folder, blob) for blob in erased.files])
     if erased_any:
+        await asyncio.to_thread(database.mark_erased, files.account_folder(store.data, account))
         await _sweep_keys(store, account)
         named = await store.read(account, incarnation.lineage)
         await asyncio.to_thread(header_rows.sweep, files.account_folder(store.data, account), named)

@@ -11,6 +11,7 @@ from pillarbox.message.searchable import Searchable, searchable
 from pillarbox.model import masks, search
 from pillarbox.model.actors import SERVER
 from pillarbox.model.column import Column
+from pillarbox.model.flags import FlagSet
 from pillarbox.store import messages
 from pillarbox.store.index.catching_up import Caught, catch_up
 from pillarbox.store.messages import Incoming
@@ -39,9 +40,9 @@ class Archive:
     def folder(self) -> Path:
         return self.verbs.folder
 
-    def add(self, raw: Iterable[bytes]) -> None:
+    def add(self, raw: Iterable[bytes], flags: FlagSet = ()) -> None:
         new = list(raw)
-        items = [Incoming(staged(one), (), 1_600_000_000 + at, 0) for at, one in enumerate(new)]
+        items = [Incoming(staged(one), flags, 1_600_000_000 + at, 0) for at, one in enumerate(new)]
         self.verbs.write(messages.append_many, self.verbs.inbox, items)
         self.raw += new
         self._texts += map(searchable, new)

@@ -83,7 +83,7 @@ def _catch_up(
 ) -> Caught:
     messages = octets = joined = 0
     try:
-        if anew:
+        if anew or _forgetting(mail, writer):
             writer.begin_anew()
         while (after := writer.email) < horizon.email:
             count, size = _step(mail, writer, after, horizon, documents, clock)
@@ -97,6 +97,28 @@ def _catch_up(
     finally:
         writer.close()
     return Caught(messages, octets, joined)
+
+
+def _forgetting(mail: sqlite.Database, writer: Writer) -> bool:
+    """Where mail has been erased, have its texts go; whether so much that the index should be made anew."""
+
+    def living(first: int, last: int) -> set[int]:
+        with mail.transaction(write=False) as tx:
+            rows = tx.rows(
+                "SELECT id FROM email WHERE account = ? AND id BETWEEN ? AND ?", tx.account, first, last
+            )
+        return {email for (email,) in rows}
+
+    mark = mail.folder / database.ERASED
+    if not mark.exists():
+        return False
+    mark.unlink(missing_ok=True)  # first: what is erased from here on needs another one
+    try:
+        writer.forget(living)
+        return writer.are_mostly_erased()
+    except BaseException:
+        mark.touch()
+        raise
 
 
 def _step(
@@ -177,7 +199,7 @@ def behind(folder: Path) -> bool:
             horizon = horizon_of(tx)
     finally:
         mail.close()
-    if (folder / database.BAD).exists():
+    if (folder / database.BAD).exists() or (folder / database.ERASED).exists():
         return True
     try:
         index = database.Database(folder / database.FILE, write=False)

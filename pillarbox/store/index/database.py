@@ -26,6 +26,7 @@ from pillarbox.store.schema import statements
 
 FILE = "search.db"
 BAD = "search.bad"  # lies beside it when a reader has found it damaged
+ERASED = "search.erased"  # lies beside it when mail has been erased that may be in it
 APPLICATION_ID = 0x50424F53  # "PBOS"
 LAYOUT = 2
 
@@ -140,5 +141,11 @@ class _Writing:
 
 def remove(folder: Path) -> None:
     """The file and what SQLite keeps beside it. Who has it open finds the next one by its inode."""
-    for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", BAD):
+    for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", BAD, ERASED):
         (folder / name).unlink(missing_ok=True)
+
+
+def mark_erased(folder: Path) -> None:
+    """Have the indexer look for what was erased."""
+    if (folder / FILE).exists():
+        (folder / ERASED).touch()

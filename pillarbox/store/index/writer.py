@@ -6,7 +6,7 @@ One step is one transaction. Two writers do no harm: who has been overtaken find
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +32,7 @@ from pillarbox.store.index.vocabulary import MAX_MESSAGES, Packed, Vocabulary
 
 _ACCOUNT = database.ACCOUNT
 
+MOST_ERASED = 4  # a quarter of an index may be of mail that is gone
 FAN = 8  # segments of a size that become one of the next
 _GROUP = "SELECT id, last, places, own, header, body FROM text"
 SMALL_GROUP = 8 * 1024  # octets of a group's packed texts; two of such neighbours are joined
@@ -158,25 +159,30 @@ class Writer:
         some = due(self.segments())
         if not some:
             return False
-        self._replace(some, frozenset())
+        self._replace(some)
         return True
 
-    def forget(self, gone: Iterable[int]) -> None:
-        """Emails that have been erased: their texts go now, what is listed of them when their segment is
-        joined with others. What is found of them meanwhile belongs to no message."""
-        erased = frozenset(gone)
-        if not erased:
-            return
-        low, high = min(erased), max(erased)
-        with self.database.writing():
-            for group in self._groups(low, high):
-                emails = texts.places_of(group.places).emails
-                if erased.isdisjoint(emails):
-                    continue
-                self.database.run("DELETE FROM text WHERE account = ? AND id = ?", _ACCOUNT, group.first)
-                self._insert_groups(texts.regroup([group], erased))
+    def forget(self, living: Callable[[int, int], set[int]]) -> None:
+        """The texts of emails that have been erased go; `living` tells which from one id to another are left.
+        What is listed of them stays until the index is made anew: it is found, and belongs to no message."""
+        rows = self.database.rows("SELECT id, last, places FROM text WHERE account = ?", _ACCOUNT)
+        for first, last, places in rows:
+            emails = texts.places_of(places).emails
+            erased = frozenset(emails) - living(first, last)
+            if erased:
+                with self.database.writing():
+                    for group in self._groups(first, last):
+                        self.database.run("DELETE FROM text WHERE account = ? AND id = ?", _ACCOUNT, first)
+                        self._insert_groups(texts.regroup([group], erased))
 
-    def _replace(self, some: Sequence[Row], without: frozenset[int]) -> None:
+    def are_mostly_erased(self) -> bool:
+        """Whether more is listed of mail that is gone than is worth its place."""
+        listed = sum(row.messages for row in self.segments())
+        rows = self.database.rows("SELECT places FROM text WHERE account = ?", _ACCOUNT)
+        kept = sum(len(texts.places_of(places).emails) for (places,) in rows)
+        return (listed - kept) * MOST_ERASED > listed
+
+    def _replace(self, some: Sequence[Row]) -> None:
         made = segment.join([self._load(row) for row in some])
         with self.database.writing():
             number = self._next_segment()

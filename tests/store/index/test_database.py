@@ -10,10 +10,12 @@ import pytest
 
 from pillarbox.model import search
 from pillarbox.model.actors import SERVER
-from pillarbox.store import messages
+from pillarbox.model.flags import DELETED
+from pillarbox.store import buried, messages
 from pillarbox.store.index import catching_up, database, sound, writer
 from pillarbox.store.index.catching_up import behind
-from pillarbox.store.index.database import BAD, FILE
+from pillarbox.store.index.database import BAD, ERASED, FILE
+from pillarbox.store.index.texts import places_of
 from pillarbox.store.index.writer import Overtaken, Row, Writer, due
 from pillarbox.store.store import Store
 from tests.store.archive import Archive
@@ -177,20 +179,35 @@ def test_two_writers(archive: Archive) -> None:
     other.close()
 
 
-def test_texts_of_erased_mail_go(archive: Archive) -> None:
-    archive.add(letters(20))
-    archive.index()
-    emails = [email for (email,) in archive.verbs.rows("SELECT id FROM email ORDER BY id")]
-    made = Writer(archive.folder, lineage(archive))
-    made.forget(emails[:3])
-    made.close()
+def texts_kept(archive: Archive) -> list[int]:
     connection = apsw.Connection(str(archive.folder / FILE))
-    kept = connection.execute("SELECT id FROM text").fetchall()
+    kept = [places_of(places).emails for (places,) in connection.execute("SELECT places FROM text")]
     connection.close()
-    assert kept == [(emails[3],)]
+    return [email for emails in kept for email in emails]
+
+
+def erase(archive: Archive) -> list[int]:
+    """What has \\Deleted for good; the emails that are left."""
+    archive.verbs.write(messages.expunge, archive.verbs.inbox)
+    archive.verbs.now += 10 * buried.RETENTION
+    while archive.verbs.write(lambda tx, actor: buried.erase(tx)).messages:
+        pass
+    (archive.folder / ERASED).touch()
+    return [email for (email,) in archive.verbs.rows("SELECT id FROM email ORDER BY id")]
+
+
+@pytest.mark.parametrize(("erased", "again"), [(3, 0), (8, 12)])
+def test_what_was_erased_goes(archive: Archive, erased: int, again: int) -> None:
+    """Its texts at once; with them all that is listed, when it has become much."""
+    archive.add(letters(erased), flags=(DELETED,))
+    archive.add(letters(20 - erased, first=erased))
+    archive.index()
+    left = erase(archive)
+    assert len(texts_kept(archive)) == 20 and behind(archive.folder)
+    assert archive.index().messages == again
+    assert texts_kept(archive) == left and not behind(archive.folder)
     for key, (found, plan) in zip(ASKED, archive.find(ASKED)):
-        assert found == archive.truth(key), (key, plan)  # they are read from the messages
-    archive.index(anew=True)
+        assert found == archive.truth(key) - set(range(erased)), (key, plan)
 
 
 def test_nothing_is_indexed_twice_or_left_out(archive: Archive, small: None) -> None:
