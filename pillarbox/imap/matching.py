@@ -36,7 +36,15 @@ class Matcher:
         ghosts = view.ghosts(shown, [(0, self._count)])
         self.living: Mask = everything ^ masks.of_spans(ghosts, self._count)
         columns = shown.shown
-        scope = Scope(session.account, session.actor, columns.mailbox, columns.uids, self._known, self._told)
+        scope = Scope(
+            session.account,
+            session.actor,
+            columns.mailbox,
+            columns.uids,
+            self._known,
+            self._told,
+            session.comparator.fold,
+        )
         self.planner = Planner(session.store, scope)
 
     async def among(self, key: search.Key, candidates: Mask) -> Mask:

@@ -7,7 +7,7 @@ are spelled. Everything here is done to whole strings at once, because each text
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 _SPACES = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029"  # the others are spaces after NFKD
@@ -22,6 +22,9 @@ _ASCII_LINES = {**_ASCII, ord("\r"): None}
 _AT_ONCE = 1 << 18  # characters: what is made on the way takes many times their memory
 _LONG_RUN = 64
 _EACH = _LONG_RUN // 2
+
+# (text, most characters of the outcome) -> what is compared
+Fold = Callable[[str, int], str]
 
 
 def fold_text(text: str, most: int = sys.maxsize) -> str:
@@ -41,6 +44,24 @@ def fold_text(text: str, most: int = sys.maxsize) -> str:
     return folded[:most]
 
 
+def single_spaced(text: str, most: int = sys.maxsize) -> str:
+    """The text with its case and its letters as they are, for comparators that tell them apart: only layout
+    and what is not seen make no difference."""
+    text = _laid_out(text)
+    while "  " in text:
+        text = text.replace("  ", " ")
+    return text[:most]
+
+
+def _laid_out(text: str) -> str:
+    text = text.replace("\r\n", " ")
+    for unseen in _UNSEEN:
+        text = text.replace(unseen, "")
+    for space in _SPACES:
+        text = text.replace(space, " ")
+    return text
+
+
 def _in_pieces(text: str, most: int) -> Iterator[str]:
     """Letters can become many: one of Arabic eighteen. What cannot be kept is not made."""
     start = length = 0
@@ -58,11 +79,7 @@ def _in_pieces(text: str, most: int) -> Iterator[str]:
 
 
 def _fold(text: str) -> str:
-    text = text.replace("\r\n", " ")
-    for unseen in _UNSEEN:
-        text = text.replace(unseen, "")
-    for space in _SPACES:
-        text = text.replace(space, " ")
+    text = _laid_out(text)
     # Deviates: RFC 5051 2 maps case before the decomposition only, so that "ﬁ" becomes "fi" and never equals
     # "FI". Here the letters of a decomposition are mapped too. What the RFC takes for equal stays equal.
     text = unicodedata.normalize("NFKD", _without_long_runs(text))

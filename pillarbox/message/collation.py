@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pillarbox.message.casemap import fold_text
+from pillarbox.message.casemap import Fold, fold_text, single_spaced
 
 UNREADABLE = b"\xff"
 _LAST = "\U0010ffff"  # no character, so nothing sorts behind it
@@ -38,6 +38,14 @@ class Comparator:
     name: str
     prepare: Callable[[str], str]
     descending: bool = False
+
+    @property
+    def fold(self) -> Fold:
+        """How SEARCH compares (RFC 5255 4.2). Layout makes no difference, whatever the comparator."""
+        return fold_text if self.prepare is fold_text else self._fold
+
+    def _fold(self, text: str, most: int) -> str:
+        return self.prepare(single_spaced(text, most))[:most]
 
     @property
     def selected(self) -> str:

@@ -5,11 +5,12 @@ searched as ENVELOPE shows it too, where that differs: quotes and escapes gone, 
 names. These are texts of their own, in which a needle is or is not.
 """
 
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 
 from pillarbox.message.addresses import MISSING_DOMAIN, MISSING_MAILBOX, addresses, is_plain
-from pillarbox.message.casemap import fold_text
+from pillarbox.message.casemap import Fold, fold_text
 from pillarbox.message.decode import header_text
 from pillarbox.message.envelope import ADDRESS_FIELDS
 from pillarbox.message.header import unfolded
@@ -19,20 +20,31 @@ _UPPER = bytes(range(256)).upper().translate(bytes.maketrans(b"\t", b" "))
 _ORDINARY = bytes([9, 10, *range(32, 127)])
 
 
-def field_texts(name: bytes, value: bytes) -> tuple[str, ...]:
+def field_texts(name: bytes, value: bytes, fold: Fold = fold_text) -> tuple[str, ...]:
     """The texts of one field: its lower-case name and unfolded value."""
     if name not in ADDRESS_FIELDS:
-        return (_folded(value[:MAX_FIELD]),)
+        return (_folded(value[:MAX_FIELD], fold),)
+    if fold is not fold_text:
+        return _address_texts(value[:MAX_FIELD], fold)
     return _remembered(value) if len(value) <= MEMO_KEY else _address_texts(value[:MAX_FIELD])
 
 
-def header_texts(header: bytes) -> Iterator[tuple[str, str]]:
-    """(lower-case name, text) of each field of a header, in order.
+def header_texts(header: bytes, fold: Fold = fold_text) -> Iterator[tuple[str, str]]:
+    """(lower-case name, text) of each field of a header, in order. With another `fold` than the usual one
+    names are as they are written.
 
     Most fields of most headers need nothing but capitals and single spaces, which all of them get at once.
     """
     header = unfolded(header[:MAX_HEADER])
     lines = header.split(b"\n", MAX_FIELDS)[:MAX_FIELDS]
+    if fold is not fold_text:
+        for line in lines:
+            name, colon, value = line.partition(b":")
+            if colon:
+                name = name.rstrip(b" \t")
+                for text in field_texts(name.lower(), value.strip(b" \t\r"), fold):
+                    yield name.decode("latin-1"), text
+        return
     if header.translate(None, _ORDINARY):
         for line in lines:
             name, colon, value = line.partition(b":")
@@ -62,15 +74,15 @@ def _one(name: bytes, value: bytes) -> Iterator[tuple[str, str]]:
         yield shown, text
 
 
-def _folded(value: bytes) -> str:
-    return fold_text(header_text(value)).strip(" ")
+def _folded(value: bytes, fold: Fold = fold_text) -> str:
+    return fold(header_text(value), sys.maxsize).strip(" ")
 
 
-def _address_texts(value: bytes) -> tuple[str, ...]:
-    written = _folded(value)
+def _address_texts(value: bytes, fold: Fold = fold_text) -> tuple[str, ...]:
+    written = _folded(value, fold)
     if is_plain(value):
         return (written,)
-    shown = fold_text(_shown(value)).strip(" ")
+    shown = fold(_shown(value), sys.maxsize).strip(" ")
     return (written,) if shown in written else (written, shown)
 
 

@@ -12,10 +12,12 @@ that reads them. Index and brute force are given the same one, and `documents.ve
 of an index; so another program means another index. Without `documents` no document is searched.
 """
 
+import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from pillarbox.message.casemap import Fold
 from pillarbox.message.casemap import fold_text as fold_text
 from pillarbox.message.documents.kinds import is_document
 from pillarbox.message.field_text import header_texts
@@ -60,21 +62,22 @@ def in_text(message: Searchable, needle: str) -> bool:
     return in_body(message, needle) or any(needle in line(name, text) for name, text in message.headers)
 
 
-def line(name: str, text: str) -> str:
+def line(name: str, text: str, fold: Fold = fold_text) -> str:
     """A field as TEXT sees it."""
-    return f"{fold_text(name)}: {text}"
+    return f"{fold(name, sys.maxsize)}: {text}"
 
 
-def searchable_headers(buffer: Buffer) -> tuple[tuple[str, str], ...]:
+def searchable_headers(buffer: Buffer, fold: Fold = fold_text) -> tuple[tuple[str, str], ...]:
     """The `headers` alone; the message's header is enough for that."""
     raw = raw_of(buffer)
-    return tuple(header_texts(raw[: min(header_end(raw), MAX_HEADER)]))
+    return tuple(header_texts(raw[: min(header_end(raw), MAX_HEADER)], fold))
 
 
 def searchable_parts(
-    buffer: Buffer, documents: Documents | None = None, limit: int = MAX_SEARCHED
+    buffer: Buffer, documents: Documents | None = None, limit: int = MAX_SEARCHED, fold: Fold = fold_text
 ) -> Iterator[str]:
-    """The `parts` alone, as they are found. `limit`: octets of text, decoded, of all parts together."""
+    """The `parts` alone, as they are found. `limit`: octets of text, decoded, of all parts together.
+    `fold`: what is made of each before it is compared."""
     # Deviates: RFC 9051 6.4.4 knows no limit. SEARCH looks at the first 16 MiB of a message's text, decoded,
     # and, as HTML is searched as it is shown and parts as they are decoded, at no markup and no MIME headers.
     raw = raw_of(buffer)
@@ -88,13 +91,13 @@ def searchable_parts(
             continue
         content = node.content
         names = file_names(node.fields, content.parameters)
-        yield from map(fold_text, names)
+        yield from [fold(name, sys.maxsize) for name in names]
         if node.kind is Kind.MESSAGE:
             inner = node.children[0]
             end = min(inner.body, inner.start + min(MAX_HEADER, left))
             left -= end - inner.start
-            for name, text in header_texts(raw[inner.start : end]):
-                yield line(name, text)
+            for name, text in header_texts(raw[inner.start : end], fold):
+                yield line(name, text, fold)
         elif node.kind is Kind.OPAQUE:
             # RFC 6532 3.7 allows message/global any encoding, and others use it too.
             if node.encoding in ("base64", "quoted-printable") and depth < MAX_ENCODED_DEPTH:
@@ -102,12 +105,12 @@ def searchable_parts(
                 whole = walk(data)
                 end = min(whole.body, MAX_HEADER)
                 left -= end
-                for name, text in header_texts(data[:end]):
-                    yield line(name, text)
+                for name, text in header_texts(data[:end], fold):
+                    yield line(name, text, fold)
                 pending.append((data, whole, depth + 1))
         elif content.type in ("text", "message"):  # the latter: reports, RFC 3464, RFC 8098
             text = searched_text(raw, node, left)
-            folded = fold_text(text, left)
+            folded = fold(text, left)
             left -= max(len(folded), min(node.end - node.body, left))
             yield folded
         elif documents is not None and read < MAX_DOCUMENTS:
@@ -115,6 +118,6 @@ def searchable_parts(
             title = names[0] if names else ""
             if node.end - node.body <= MAX_DOCUMENT and is_document(kind, title):
                 read += 1
-                text = fold_text(documents(kind, title, octets_of(raw, node, MAX_DOCUMENT)), left)
+                text = fold(documents(kind, title, octets_of(raw, node, MAX_DOCUMENT)), left)
                 left -= len(text)
                 yield text

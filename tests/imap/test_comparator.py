@@ -66,3 +66,48 @@ def test_it_is_the_connections_own(play: Play) -> None:
         ]
 
     play(script)
+
+
+SEARCHED = (
+    b"From: Ada <ada@x>\r\nSubject: Caf=E9\r\nX-Tag: One  Two\r\n\r\nThe same\r\nstory\r\n",
+    b"From: ADA <ada@x>\r\nSubject: =?utf-8?q?Caf=C3=A9?=\r\nx-tag: one two\r\n\r\nthe SAME story\r\n",
+    b"From: =?utf-8?q?=C3=84da?= <z@x>\r\nSubject: =?utf-8?q?CAF=C3=89?=\r\n\r\n<b>same</b>\r\n",
+    b"From: x@y\r\nSubject: outer\r\nContent-Type: message/rfc822\r\n\r\nSubject: The Inner\r\n\r\nBody\r\n",
+)
+# key: found by i;unicode-casemap, i;ascii-casemap, i;octet
+KEYS = {
+    b"FROM ada": (b" 1 2", b" 1 2", b" 1 2"),  # the mailboxes
+    b"FROM ADA": (b" 1 2", b" 1 2", b" 2"),
+    b'FROM "Ada <"': (b" 1 2", b" 1 2", b" 1"),
+    b"FROM {3+}\r\n\xc3\xa4d": (b" 3", b"", b""),
+    b"FROM {3+}\r\n\xc3\x84d": (b" 3", b" 3", b" 3"),
+    b"SUBJECT {5+}\r\ncaf\xc3\xa9": (b" 2 3", b" 2", b""),
+    b"SUBJECT {5+}\r\nCaf\xc3\xa9": (b" 2 3", b" 2", b" 2"),
+    b"HEADER X-TAG {7+}\r\nOne Two": (b" 1 2", b" 1 2", b" 1"),
+    b'HEADER x-Tag ""': (b" 1 2", b" 1 2", b" 1 2"),
+    b'TEXT "X-Tag: "': (b" 1 2", b" 1 2", b" 1"),
+    b'TEXT ""': (b" 1 2 3 4", b" 1 2 3 4", b" 1 2 3 4"),
+    b'BODY "same story"': (b" 1 2", b" 1 2", b" 1"),
+    b"BODY the NOT BODY SAME": (b" 4", b" 4", b""),
+    b"BODY same": (b" 1 2 3", b" 1 2 3", b" 1 3"),
+    b"TEXT inner": (b" 4", b" 4", b""),
+    b"TEXT Inner": (b" 4", b" 4", b" 4"),
+    b"BODY nothing": (b"", b"", b""),
+}
+
+
+def test_searches_heed_the_active_comparator(play: Play) -> None:
+    async def script(world: World) -> None:
+        user = await world.user()
+        for mail in SEARCHED:
+            await user.append(mail)
+        await user.ok(b"SELECT INBOX")
+        for at, name in enumerate((b"default", b"i;ascii-casemap", b"i;octet")):
+            await user.ok(b"COMPARATOR " + name)
+            for key, found in KEYS.items():
+                told = await user.ok(b"SEARCH CHARSET UTF-8 " + key)
+                assert told == [b"* SEARCH" + found[at]], (name, key)
+            await user.ok(b"COMPARATOR -" + name)  # directions are for orders
+            assert await user.ok(b"SEARCH FROM ADA") == [b"* SEARCH" + KEYS[b"FROM ADA"][at]]
+
+    play(script)

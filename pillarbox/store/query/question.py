@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pillarbox.message.casemap import Fold
 from pillarbox.message.searchable import Documents, fold_text, line, searchable_headers, searchable_parts
 from pillarbox.model import search
 from pillarbox.store.blobs import Blob
@@ -28,6 +30,7 @@ class Question:
     needle: str
     name: str | None
     columns: tuple[str, ...]
+    fold: Fold = fold_text
 
     @property
     def by_message(self) -> bool:
@@ -46,26 +49,27 @@ class Question:
         """The truth."""
         needle = self.needle
         if self.columns != ("body",):
-            fields = searchable_headers(blob.read(0, header_size))
+            fields = searchable_headers(blob.read(0, header_size), self.fold)
             if self.name is not None:
-                return any(name == self.name and needle in text for name, text in fields)
-            if any(needle in line(name, text) for name, text in fields):
+                return any(name.lower() == self.name and needle in text for name, text in fields)
+            if any(needle in line(name, text, self.fold) for name, text in fields):
                 return True
-        return any(needle in text for text in searchable_parts(blob.read(0, blob.size), documents))
+        parts = searchable_parts(blob.read(0, blob.size), documents, fold=self.fold)
+        return any(needle in text for text in parts)
 
 
-def question(key: TextKey) -> Question | None:
+def question(key: TextKey, fold: Fold = fold_text) -> Question | None:
     """None where every message matches."""
-    needle = fold_text(key.needle)
+    needle = fold(key.needle, sys.maxsize)
     match key:
         case search.Header(name=name):
-            return Question(needle, name, ("own",) if name in OWN else ("header",))
+            return Question(needle, name, ("own",) if name in OWN else ("header",), fold)
         case _ if not needle:
             return None
         case search.Body():
-            return Question(needle, None, ("body",))
+            return Question(needle, None, ("body",), fold)
         case search.Text():
-            return Question(needle, None, COLUMNS)
+            return Question(needle, None, COLUMNS, fold)
 
 
 def looking(snapshot: Snapshot, asked: Question, wanted: array[int], found: Marks) -> Steps[set[int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pillarbox.message.casemap import Fold, fold_text
 from pillarbox.model.actors import Actor
 from pillarbox.model.column import Column
 from pillarbox.model.masks import Mask
@@ -14,7 +15,8 @@ from pillarbox.model.search import Key
 @dataclass(frozen=True, slots=True)
 class Scope:
     """`known` answers the keys that are decided by what the caller has in memory (flags, numbers, UIDs,
-    mod-sequences), None for all others. `told` hears how many messages have been looked at."""
+    mod-sequences), None for all others. `told` hears how many messages have been looked at. `fold` is how
+    text is compared; what is kept and indexed is made by the usual one."""
 
     account: int
     actor: Actor
@@ -22,3 +24,4 @@ class Scope:
     uids: Column
     known: Callable[[Key], Mask | None]
     told: Callable[[int], None] = lambda messages: None
+    fold: Fold = fold_text

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pillarbox.message.casemap import fold_text
 from pillarbox.model import masks
 from pillarbox.model.errors import Refused
 from pillarbox.model.masks import Mask
@@ -77,12 +78,16 @@ class Texts:
 
     async def matching(self, key: TextKey, candidates: Mask) -> tuple[Mask, Step]:
         asked = question(key)
+        exactly = self._scope.fold is not fold_text
         work = _Work()
         count = masks.size(candidates)
         self._scope.told(len(self._scope.uids) - count)
         found = candidates
-        if asked is not None:
+        # What is the same to the letter is the same in the usual way, but where marks have been put in order.
+        if asked is not None and (key.needle.isascii() or not exactly):
             found &= await self._matching(asked, candidates, work)
+        if exactly and found:
+            found = await self._exactly(key, found, work)
         self._scope.told(max(0, count - work.read))
         step = Step(
             spell(key),
@@ -114,6 +119,14 @@ class Texts:
                 self._store.index.condemn(self._scope.account)
                 self.snapshot = None
         work.by = "messages"
+        wanted = await self._mailbox.emails(candidates)
+        return await self._mailbox.places(await self._read(asked, wanted, work))
+
+    async def _exactly(self, key: TextKey, candidates: Mask, work: _Work) -> Mask:
+        """Those among the candidates that match by the comparator in use, as the messages themselves say."""
+        asked = question(key, self._scope.fold)
+        if asked is None:
+            return candidates
         wanted = await self._mailbox.emails(candidates)
         return await self._mailbox.places(await self._read(asked, wanted, work))
 
