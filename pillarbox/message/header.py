@@ -5,7 +5,9 @@ a colon is no field and does no harm. Field names compare in lower case.
 """
 
 import mmap
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 
 from pillarbox.message.limits import MAX_FIELDS
@@ -40,9 +42,27 @@ def unfolded(header: bytes) -> bytes:
     return header.replace(b"\r\n", b"\n").replace(b"\n ", b" ").replace(b"\n\t", b"\t")
 
 
-def fields(header: bytes, wanted: frozenset[bytes] | None = None) -> Iterator[tuple[bytes, bytes]]:
+def fields(header: bytes, wanted: frozenset[bytes] | None = None) -> Iterable[tuple[bytes, bytes]]:
     """(lower-case name, unfolded value without outer white space) of each field, in order; only those of
     `wanted` names when given."""
+    if wanted is None or header.count(b"\n") >= MAX_FIELDS:
+        return _each_line(header, wanted)
+    return [
+        (name.lower(), (unfolded(value) if b"\n" in value else value).strip(b" \t\r"))
+        for name, value in _pattern(wanted).findall(b"\n" + header)
+    ]
+
+
+@lru_cache(maxsize=16)
+def _pattern(names: frozenset[bytes]) -> re.Pattern[bytes]:
+    """Finds these fields, folds and all, at less than half of the cost of a look at each line."""
+    either = b"|".join(map(re.escape, sorted(names)))
+    return re.compile(
+        rb"\n(" + either + rb")(?:(?:\r?\n)?[ \t])*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.IGNORECASE
+    )
+
+
+def _each_line(header: bytes, wanted: frozenset[bytes] | None) -> Iterator[tuple[bytes, bytes]]:
     for line in islice(unfolded(header).split(b"\n", MAX_FIELDS), MAX_FIELDS):
         name, colon, value = line.partition(b":")
         name = name.rstrip(b" \t").lower()

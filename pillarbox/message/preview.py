@@ -62,6 +62,7 @@ def _first_text(root: Node) -> Node | None:
 
 
 def _own_words(source: str) -> list[str]:
-    """The words of lines that quote nobody."""
-    own = [line for line in source.split("\n") if not line.startswith(">")]
-    return " ".join(own).split()
+    """The first words of lines that quote nobody, as many as can be needed."""
+    if source.startswith(">") or "\n>" in source:
+        source = " ".join([line for line in source.split("\n") if not line.startswith(">")])
+    return source.split(None, _LENGTH)[:_LENGTH]
