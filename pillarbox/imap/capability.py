@@ -49,6 +49,7 @@ ADVERTISED = (
     Capability("CONTEXT=SEARCH", "RFC 5267", ("SEARCH", "UID SEARCH", "CANCELUPDATE")),
     Capability("ESORT", "RFC 5267", ("SORT", "UID SORT")),
     Capability("CONTEXT=SORT", "RFC 5267", ("SORT", "UID SORT", "CANCELUPDATE")),
+    Capability("SEARCH=FUZZY", "RFC 6203", ("SEARCH", "UID SEARCH", "SORT", "UID SORT")),
     Capability("WITHIN", "RFC 5032", ("SEARCH", "UID SEARCH")),
     Capability("SORT", "RFC 5256", ("SORT", "UID SORT")),
     Capability("SORT=DISPLAY", "RFC 5957", ("SORT",)),

@@ -50,6 +50,10 @@ class Matcher:
     async def among(self, key: search.Key, candidates: Mask) -> Mask:
         return await self.planner.find(key, candidates)
 
+    async def relevancy(self, found: Mask) -> list[int]:
+        """See `Planner.relevancy`."""
+        return await self.planner.relevancy(found)
+
     def _told(self, messages: int) -> None:
         self._progress.done += messages
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import compress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -55,10 +55,18 @@ _COLUMNS = {
     **{key: (column,) for key, column in _TEXT.items()},
 }
 _SHOWN = frozenset((SortKey.MODSEQ, SortKey.UID))  # known to the view
+_CHANGING = frozenset((SortKey.MODSEQ, SortKey.RELEVANCY))  # an order by these is not kept
 
 
-async def order(session: Session, shown: View, criteria: Sequence[Criterion], found: Mask) -> Sequence[int]:
-    """The places (message numbers less 1) of the messages found, sorted."""
+async def order(
+    session: Session,
+    shown: View,
+    criteria: Sequence[Criterion],
+    found: Mask,
+    scores: Mapping[int, int] | None = None,
+) -> Sequence[int]:
+    """The places (message numbers less 1) of the messages found, sorted. `scores`: how relevant they are, by
+    their places, where that is a criterion."""
     turns = Turns()
     wanted = masks.size(found)
     comparator = session.comparator
@@ -71,9 +79,9 @@ async def order(session: Session, shown: View, criteria: Sequence[Criterion], fo
     key = (session.account, shown.shown.mailbox, criteria, comparator.name)
     kept: array[int] | None = session.services.orders.get(key, uids)
     if kept is None:
-        if wanted < shown.exists // FEW or any(one.key is SortKey.MODSEQ for one in criteria):
+        if wanted < shown.exists // FEW or any(one.key in _CHANGING for one in criteria):
             some = await places_of(found, shown.exists, turns)
-            return await _sorted(session, shown, criteria, some, turns)
+            return await _sorted(session, shown, criteria, some, turns, scores)
         kept = await _renewed(session, shown, criteria, key, turns)
         if kept is None:
             everything = await places_of(masks.full(shown.exists), shown.exists, turns)
@@ -145,14 +153,19 @@ async def places_of(found: Mask, count: int, turns: Turns) -> array[int]:
 
 
 async def _sorted(
-    session: Session, shown: View, criteria: tuple[Criterion, ...], places: array[int], turns: Turns
+    session: Session,
+    shown: View,
+    criteria: tuple[Criterion, ...],
+    places: array[int],
+    turns: Turns,
+    scores: Mapping[int, int] | None = None,
 ) -> array[int]:
-    stored = [one for one in criteria if one.key not in _SHOWN]
+    stored = [one for one in criteria if one.key in _COLUMNS]
     names = tuple(dict.fromkeys(name for one in stored for name in _COLUMNS[one.key]))
     columns = dict(zip(names, await reading.read(session, shown, places, names, turns))) if names else {}
     keys = [0] * len(places)
     for one in criteria:
-        digits, base = await _digits(session, shown, one, places, columns, turns)
+        digits, base = await _digits(session, shown, one, places, columns, turns, scores)
         for start in range(0, len(keys), PIECE):
             stop = start + PIECE
             keys[start:stop] = [
@@ -179,6 +192,7 @@ async def _digits(
     places: array[int],
     columns: dict[str, list[Any]],
     turns: Turns,
+    scores: Mapping[int, int] | None,
 ) -> tuple[list[int], int]:
     """One number for each message, greater for those that come later; and one more than the greatest."""
     key = criterion.key
@@ -194,6 +208,8 @@ async def _digits(
                 other if one is None else one for one, other in zip(sent[start:stop], arrived[start:stop])
             ]
             await turns.take()
+    elif key is SortKey.RELEVANCY:
+        digits = [-scores.get(place, 0) if scores is not None else 0 for place in places]
     elif key in _SHOWN:
         column = shown.shown.uids if key is SortKey.UID else shown.shown.modseqs
         flat = column[0 : len(column)]

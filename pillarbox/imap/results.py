@@ -24,8 +24,12 @@ def told(
     uid: bool,
     modseq: int | None = None,
     source: tuple[str, int] | None = None,
+    relevancy: Sequence[int] | None = None,
 ) -> Esearch:
+    """`relevancy` is aligned with `numbers`, where it is asked for."""
     page = returning.partial
+    if relevancy is not None and page is not None:
+        relevancy = relevancy[slice(*page.places(len(numbers)))]
     return Esearch(
         tag,
         uid,
@@ -36,6 +40,7 @@ def told(
         partial=None if page is None else (page, runs_of(numbers[slice(*page.places(len(numbers)))])),
         modseq=modseq,
         source=source,
+        relevancy=relevancy,
     )
 
 

@@ -31,6 +31,13 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """RFC 6203 3: `key` need not match exactly. What is found so has a relevancy."""
+
+    key: "Key"
+
+
+@dataclass(frozen=True, slots=True)
 class Flag:
     """The message has this flag or keyword. `\\Recent` is resolved by the session."""
 
@@ -137,6 +144,7 @@ Key = (
     | And
     | Or
     | Not
+    | Fuzzy
     | Flag
     | Sequence
     | Uid
@@ -161,10 +169,24 @@ def leaves(key: Key) -> Iterator[Key]:
         one = waiting.pop()
         if isinstance(one, And | Or):
             waiting += one.keys
-        elif isinstance(one, Not):
+        elif isinstance(one, Not | Fuzzy):
             waiting.append(one.key)
         else:
             yield one
+
+
+def has_fuzzy(key: Key) -> bool:
+    """Whether FUZZY is anywhere in the tree."""
+    waiting = [key]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Fuzzy):
+            return True
+        if isinstance(one, And | Or):
+            waiting += one.keys
+        elif isinstance(one, Not):
+            waiting.append(one.key)
+    return False
 
 
 def replaced(key: Key, change: Callable[[Key], Key]) -> Key:
@@ -173,9 +195,9 @@ def replaced(key: Key, change: Callable[[Key], Key]) -> Key:
         case And(keys) | Or(keys):
             made = tuple([replaced(one, change) for one in keys])
             return key if made == keys else type(key)(made)
-        case Not(inner):
+        case Not(inner) | Fuzzy(inner):
             other = replaced(inner, change)
-            return key if other is inner else Not(other)
+            return key if other is inner else type(key)(other)
     return change(key)
 
 

@@ -14,6 +14,7 @@ class SortKey(Enum):
     DISPLAYTO = "DISPLAYTO"
     FROM = "FROM"
     MODSEQ = "MODSEQ"  # no RFC: as Cyrus names them, like UID
+    RELEVANCY = "RELEVANCY"  # RFC 6203 6: the most relevant first
     SIZE = "SIZE"
     SUBJECT = "SUBJECT"
     TO = "TO"

@@ -230,7 +230,7 @@ async def act(
     elif action == "move":
         await who.do(b"UID MOVE " + some + b" Archive")
     elif action == "fetch":
-        if who.exists and not who.only_uids:
+        if who.exists and not who.only_uids and not who.pushed:
             await who.do(b"FETCH %d FLAGS" % min(at, who.exists))
     elif action == "watch":
         await who.watch(key, criteria)

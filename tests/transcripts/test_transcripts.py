@@ -22,7 +22,7 @@ PROMISED = frozenset(
         *("UTF8=ACCEPT", "STATUS=SIZE", "CATENATE", "URLAUTH", "URLAUTH=BINARY", "URL-PARTIAL", "IDLE"),
         *("SORT", "SORT=DISPLAY", "SORT=MODSEQ", "SORT=UID"),
         *("THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES", "THREAD=REFS", "I18NLEVEL=2"),
-        *("WITHIN", "MULTISEARCH", "CONTEXT=SEARCH", "ESORT", "CONTEXT=SORT"),
+        *("WITHIN", "MULTISEARCH", "CONTEXT=SEARCH", "ESORT", "CONTEXT=SORT", "SEARCH=FUZZY"),
     )
 )
 # What of it is not there yet, and what scenes are about that nobody has promised. A scene that needs one

@@ -12,7 +12,13 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from pillarbox.imap import results, telling, view
-from pillarbox.imap.commands.search import look, modseq_of, require_charset_allowed, save
+from pillarbox.imap.commands.search import (
+    modseq_of,
+    ranked,
+    require_charset_allowed,
+    save,
+    wants_relevancy,
+)
 from pillarbox.imap.commands.updating import refusal, require_free, updating
 from pillarbox.imap.matching import Matcher
 from pillarbox.imap.outcome import Done, Outcome
@@ -37,6 +43,8 @@ if TYPE_CHECKING:
 
 COMPLETED = "ESEARCH completed"
 
+Looked = tuple[View, Mask, list[int] | None]  # a mailbox, what matches in it, and how relevant that is
+
 
 async def multisearch(session: Session, tag: bytes, command: wire.Multisearch) -> Outcome:
     if session.view is None and any(source.which is Which.SELECTED for source in command.sources):
@@ -57,12 +65,12 @@ async def multisearch(session: Session, tag: bytes, command: wire.Multisearch) -
 
 async def _selected(session: Session, tag: bytes, command: wire.Multisearch) -> Outcome:
     search = command.search
-    found = await look(session, tag, search)
+    found, relevancy = await ranked(session, tag, search, wants_relevancy(search))
     shown = session.selected
     row = await session.store.read(session.account, mailboxes.get, session.actor, shown.shown.mailbox)
     data, modseq = await modseq_of(session, search, shown, found)
     save(session, search, found)
-    if (response := maybe_response(tag, command, row, shown, found, modseq)) is not None:
+    if (response := maybe_response(tag, command, row, shown, found, modseq, relevancy)) is not None:
         data += (response,)
     return Done(
         COMPLETED, data=data + updating(session, tag, search, found, source=(row.path, row.uidvalidity))
@@ -70,7 +78,13 @@ async def _selected(session: Session, tag: bytes, command: wire.Multisearch) -> 
 
 
 def maybe_response(
-    tag: bytes, command: wire.Multisearch, row: MailboxRow, shown: View, found: Mask, modseq: int | None
+    tag: bytes,
+    command: wire.Multisearch,
+    row: MailboxRow,
+    shown: View,
+    found: Mask,
+    modseq: int | None,
+    relevancy: list[int] | None,
 ) -> Response | None:
     """RFC 7377 2.1: a mailbox in which nothing matches is not answered for."""
     # RFC 7377 2.1: without result options, or with sources alone, ALL is meant.
@@ -78,7 +92,8 @@ def maybe_response(
     if not found or returning.options == {ReturnOption.SAVE}:
         return None
     uids = masks.selected(shown.shown.uids, found)
-    return results.told(tag, uids, returning, uid=True, modseq=modseq, source=(row.path, row.uidvalidity))
+    source = (row.path, row.uidvalidity)
+    return results.told(tag, uids, returning, uid=True, modseq=modseq, source=source, relevancy=relevancy)
 
 
 class _Many:
@@ -88,6 +103,7 @@ class _Many:
         self._session = session
         self._tag = tag
         self._command = command
+        self._relevancy = wants_relevancy(command.search)
         self._known = -1  # up to this mod-sequence the meanings of all flag sets are known
 
     async def pieces(self, seen: Picture) -> AsyncGenerator[bytes, None]:
@@ -105,24 +121,26 @@ class _Many:
                 found = await self._maybe_found(row, key, progress)
                 if found is None:
                     continue
-                _, modseq = await modseq_of(session, command.search, *found)
-                response = maybe_response(self._tag, command, row, *found, modseq)
+                shown, mask, relevancy = found
+                _, modseq = await modseq_of(session, command.search, shown, mask)
+                response = maybe_response(self._tag, command, row, shown, mask, modseq, relevancy)
                 if response is not None:
                     yield encode(response, session.kind)
-                if updates and found[0] is session.view:
+                if updates and shown is session.view:
                     source = (row.path, row.uidvalidity)
-                    for refused in updating(session, self._tag, command.search, found[1], source=source):
+                    for refused in updating(session, self._tag, command.search, mask, source=source):
                         yield encode(refused, session.kind)
                     updates = False
             if updates:
                 # RFC 7377 2.2: updates are for the selected mailbox alone, and that was not searched.
                 yield encode(refusal(self._tag), session.kind)
 
-    async def _maybe_found(self, row: MailboxRow, key: Key, progress: Progress) -> tuple[View, Mask] | None:
+    async def _maybe_found(self, row: MailboxRow, key: Key, progress: Progress) -> Looked | None:
         try:
             shown = await self._view(row)
             matcher = Matcher(self._session, shown, self._session.flag_sets.meanings, progress)
-            return shown, await matcher.among(key, matcher.living)
+            found = await matcher.among(key, matcher.living)
+            return shown, found, await matcher.relevancy(found) if self._relevancy else None
         except NoAccount:
             raise
         except Refused as refused:

@@ -19,7 +19,8 @@ from pillarbox.model import masks
 from pillarbox.model.errors import PeerSyntax, Refused
 from pillarbox.model.masks import Mask
 from pillarbox.model.numbers import runs_of
-from pillarbox.model.search import Modseq, settled
+from pillarbox.model.search import Modseq, has_fuzzy, settled
+from pillarbox.model.sorting import Criterion, SortKey
 from pillarbox.store.query.planner import readings
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ async def search(session: Session, tag: bytes, command: wire.Search) -> Outcome:
         returning = EVERYTHING  # RFC 9051 6.4.4
     completed = f"{'UID ' if command.uid else ''}SEARCH completed"
     require_free(session, tag, returning)
-    found = await look(session, tag, command)
+    found, relevancy = await ranked(session, tag, command, wants_relevancy(command))
     shown = session.selected
     numbers = _numbers(shown, found, uid=command.uid)
     data, modseq = await modseq_of(session, command, shown, found)
@@ -42,19 +43,38 @@ async def search(session: Session, tag: bytes, command: wire.Search) -> Outcome:
         return Done(completed, data=(*data, wire.Found(numbers, modseq)))
     save(session, command, found)
     if returning.options != {ReturnOption.SAVE}:
-        data += (results.told(tag, numbers, returning, uid=command.uid, modseq=modseq),)
+        told = results.told(tag, numbers, returning, uid=command.uid, modseq=modseq, relevancy=relevancy)
+        data += (told,)
     return Done(completed, data=data + updating(session, tag, command, found))
 
 
 async def look(session: Session, tag: bytes, command: wire.Search) -> Mask:
     """What of the selected mailbox matches."""
+    return (await ranked(session, tag, command, False))[0]
+
+
+def wants_relevancy(command: wire.Search, criteria: Sequence[Criterion] = ()) -> bool:
+    """Whether it is to be told, or sorted by, how relevant messages are."""
+    told = command.returning is not None and ReturnOption.RELEVANCY in command.returning
+    if not told and not any(one.key is SortKey.RELEVANCY for one in criteria):
+        return False
+    if not has_fuzzy(command.key):
+        raise PeerSyntax("RELEVANCY needs a FUZZY search key")  # RFC 6203 4, 6
+    return True
+
+
+async def ranked(
+    session: Session, tag: bytes, command: wire.Search, relevancy: bool
+) -> tuple[Mask, list[int] | None]:
+    """What of the selected mailbox matches, and how relevant each of that is."""
     require_charset_allowed(session, command)
     shown = session.selected
     key = settled(command.key, session.store.clock())
     try:
         with Progress(session, tag, readings(key) * shown.exists) as progress:
             matcher = Matcher(session, shown, session.flag_sets.meanings, progress)
-            return await matcher.among(key, matcher.living)
+            found = await matcher.among(key, matcher.living)
+            return found, await matcher.relevancy(found) if relevancy else None
     except Refused:
         if command.returning is not None and ReturnOption.SAVE in command.returning:
             session.view = view.saving(shown, ())  # RFC 9051 6.4.4.1: NO empties `$`

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pillarbox.imap import results, telling, view
-from pillarbox.imap.commands.search import look, modseq_of
-from pillarbox.imap.commands.updating import require_free, updating
+from pillarbox.imap.commands.search import modseq_of, ranked, wants_relevancy
+from pillarbox.imap.commands.updating import refusal, require_free, updating
 from pillarbox.imap.contexts import Order
 from pillarbox.imap.ordering import order
 from pillarbox.imap.outcome import Done, Outcome
@@ -18,10 +18,12 @@ from pillarbox.imap.wire import sort as wire
 from pillarbox.imap.wire.encode import Response
 from pillarbox.imap.wire.esearch import Returning, ReturnOption
 from pillarbox.imap.wire.search import Search
+from pillarbox.model import masks
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.masks import Mask
 from pillarbox.model.numbers import runs_of
 from pillarbox.model.search import Modseq
+from pillarbox.model.sorting import SortKey
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
@@ -30,19 +32,29 @@ if TYPE_CHECKING:
 async def sort(session: Session, tag: bytes, command: wire.Sort) -> Outcome:
     search = freed_of_charset(session, command.search)
     require_free(session, tag, search.returning)
-    found = await look(session, tag, search)
+    found, relevancy = await ranked(session, tag, search, wants_relevancy(search, command.criteria))
     shown = session.selected
-    places = await order(session, shown, command.criteria, found)
+    scores = None
+    if relevancy is not None:
+        scores = dict(zip(masks.selected(range(shown.exists), found), relevancy))
+    places = await order(session, shown, command.criteria, found, scores)
     completed = f"{'UID ' if search.uid else ''}SORT completed"
     if search.returning is not None:
-        return Done(completed, data=await _returned(session, tag, command, search.returning, found, places))
+        data = await _returned(session, tag, command, search.returning, found, places, scores)
+        return Done(completed, data=data)
     data, modseq = await modseq_of(session, search, shown, found)
     pieces = wire.encode_sorted(numbers(shown, places, uid=search.uid), modseq)
     return Done(completed, data=data, stream=in_turn(pieces))
 
 
 async def _returned(
-    session: Session, tag: bytes, command: wire.Sort, returning: Returning, found: Mask, places: Sequence[int]
+    session: Session,
+    tag: bytes,
+    command: wire.Sort,
+    returning: Returning,
+    found: Mask,
+    places: Sequence[int],
+    scores: Mapping[int, int] | None,
 ) -> tuple[Response, ...]:
     """RFC 5267 3: the answer is an ESEARCH response, whose results are in the order asked for."""
     search, shown = command.search, session.selected
@@ -59,8 +71,15 @@ async def _returned(
         session.view = view.saving(session.selected, runs_of(saved))
     if returning.options != {ReturnOption.SAVE}:
         known_by = list(numbers(shown, places, uid=search.uid))
-        data += (results.told(tag, known_by, returning, uid=search.uid, modseq=modseq),)
-    if ReturnOption.UPDATE in returning:
+        relevancy = None
+        if scores is not None and ReturnOption.RELEVANCY in returning:
+            relevancy = [scores[place] for place in places]
+        told = results.told(tag, known_by, returning, uid=search.uid, modseq=modseq, relevancy=relevancy)
+        data += (told,)
+    if ReturnOption.UPDATE in returning and any(one.key is SortKey.RELEVANCY for one in command.criteria):
+        # RFC 5267 4.3.1: one new message can make all others less relevant.
+        data += (refusal(tag),)
+    elif ReturnOption.UPDATE in returning:
         listed = array("I", numbers(shown, places, uid=True))
         data += updating(
             session, tag, search, found, order=Order(command.criteria, session.comparator, listed)

@@ -4,6 +4,7 @@ Return options and response are the same for SEARCH (RFC 9051 6.4.4), for SORT w
 order asked for (RFC 5267 3.1), and for searches of several mailboxes (RFC 7377 2.1).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -26,6 +27,7 @@ class ReturnOption(Enum):
     PARTIAL = "PARTIAL"  # RFC 9394 3.1
     CONTEXT = "CONTEXT"  # RFC 5267 4.2
     UPDATE = "UPDATE"  # RFC 5267 4.3
+    RELEVANCY = "RELEVANCY"  # RFC 6203 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Esearch:
     partial: tuple[Range, Runs] | None = None
     modseq: int | None = None  # RFC 4731 3.2
     source: tuple[str, int] | None = None
+    relevancy: Sequence[int] | None = None  # aligned with the results that are told (RFC 6203 4)
 
 
 # What is put into a list of results or taken out of it, each with the position where that begins, counted
@@ -129,6 +132,9 @@ def encode_esearch(response: Esearch, kind: Kind) -> bytes:
         # RFC 9394 3.1: a page beyond the results is NIL.
         page = set_text(found).encode("ascii") or b"NIL"
         line += b" PARTIAL (%d:%d %b)" % (asked.first, asked.last, page)
+    if response.relevancy is not None:
+        # RFC 6203 7: "RELEVANCY" SP "(" [score *(SP score)] ")"
+        line += f" RELEVANCY ({' '.join(map(str, response.relevancy))})".encode("ascii")
     if response.modseq is not None:
         line += b" MODSEQ %d" % response.modseq
     return line + b"\r\n"

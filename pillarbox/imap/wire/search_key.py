@@ -18,12 +18,12 @@ from pillarbox.model.search import Key, Not
 
 Leaf = Callable[[Reader, str], Key]  # reads what follows the key's name; the str is the charset's codec
 
-_AND, _OR, _NOT = "and", "or", "not"
+_AND, _OR, _NOT, _FUZZY = "and", "or", "not", "fuzzy"
 
 
 class _Open:
-    """An operator whose operands are still coming. An `_OR` closes when it has `wanted`, a `_NOT` at one,
-    an `_AND` at its parenthesis. `depth` is that of its deepest operand so far."""
+    """An operator whose operands are still coming. An `_OR` closes when it has `wanted`, a `_NOT` or
+    a `_FUZZY` at one, an `_AND` at its parenthesis. `depth` is that of its deepest operand so far."""
 
     __slots__ = ("depth", "keys", "kind", "wanted")
 
@@ -77,6 +77,10 @@ def _token(reader: Reader, codec: str, opened: list[_Open]) -> Key | None:
         else:
             opened.append(_Open(_NOT, 1))
         return None
+    if name == "FUZZY":
+        reader.space()
+        opened.append(_Open(_FUZZY, 1))  # RFC 6203 7
+        return None
     leaf = _LEAVES.get(name)
     if not leaf:
         raise PeerSyntax(f"There is no search key {name[:40]}")
@@ -100,7 +104,16 @@ def _give(opened: list[_Open], key: Key, depth: int) -> None:
         if top.kind == _AND or len(top.keys) < top.wanted:
             return
         opened.pop()
-        key = Not(top.keys[0]) if top.kind == _NOT else search.Or(tuple(top.keys))
+        if top.kind == _OR:
+            key = search.Or(tuple(top.keys))
+        elif top.kind == _NOT:
+            key = Not(top.keys[0])
+        elif isinstance(top.keys[0], search.Fuzzy):
+            key = top.keys[0]  # FUZZY FUZZY is no fuzzier
+            depth = top.depth
+            continue
+        else:
+            key = search.Fuzzy(top.keys[0])
         depth = _deeper(top.depth)
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pillarbox.store.tx import Tx
 
 MESSAGES = 2_000_000  # kept in one process, eight octets each
+PIECES = 4_000  # kept in one process
 ROWS = 1024  # read at once
 ASKED = 100  # emails looked up in one read
 FEW = 6.0  # microseconds to look an email up
@@ -75,7 +76,8 @@ class EmailColumns:
         if id(piece.uids) not in self._kept:
             self._messages += len(piece.uids)
         self._kept[id(piece.uids)] = piece
-        while self._messages > self._most and len(self._kept) > 1:
+        # Little views of some messages come and go: they are many, and hold little.
+        while len(self._kept) > 1 and (self._messages > self._most or len(self._kept) > PIECES):
             self._messages -= len(self._kept.popitem(last=False)[1].uids)
 
 
@@ -172,6 +174,14 @@ class Mailbox:
         return int.from_bytes(b"".join(out), "little")
 
     # Emails from messages
+
+    async def each(self, wanted: Mask) -> list[int]:
+        """The email of each of these messages, in their order; 0 for one that is not there any more."""
+        out: list[int] = []
+        for at, marked in self._marked_pieces(wanted):
+            out += compress((await self.piece(at)).emails, marked)
+            await self._turns.take()
+        return out
 
     async def emails(self, wanted: Mask) -> set[int]:
         """The emails of these messages."""

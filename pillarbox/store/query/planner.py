@@ -13,7 +13,7 @@ from pillarbox.model import masks, search
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.masks import NONE, Mask
 from pillarbox.store.index.document import OWN
-from pillarbox.store.query import rows
+from pillarbox.store.query import fuzzy, rows
 from pillarbox.store.query.plan import Plan, Step, spell
 from pillarbox.store.query.scope import Scope
 from pillarbox.store.query.texts import Texts
@@ -35,7 +35,7 @@ def cost(key: search.Key) -> tuple[int, int]:
     match key:
         case search.And() | search.Or():
             return max(map(cost, key.keys), default=(0, 0))
-        case search.Not():
+        case search.Not() | search.Fuzzy():
             return cost(key.key)
         case search.Header():
             return _FIELD if key.name in OWN else _HEADER, -len(key.needle)
@@ -58,6 +58,7 @@ class Planner:
         self._turns = Turns()
         self._texts = Texts(store, scope, self._turns)
         self._steps: list[Step] = []
+        self._scores: fuzzy.Scores = {}
 
     @property
     def plan(self) -> Plan:
@@ -91,6 +92,8 @@ class Planner:
                 return found
             case search.Not():
                 return candidates & ~await self.among(key.key, candidates)
+            case search.Fuzzy():
+                return await self._alike(key.key, candidates)
             case search.Header() | search.Body() | search.Text():
                 found, step = await self._texts.matching(key, candidates)
                 self._remember(step)
@@ -109,6 +112,28 @@ class Planner:
         seconds = time.monotonic() - since
         self._remember(Step(spell(key), by, masks.size(candidates), masks.size(found), seconds=seconds))
         return found
+
+    async def _alike(self, key: search.Key, candidates: Mask) -> Mask:
+        """`among` for a key to which FUZZY applies: it comes down on the text keys in it."""
+        match key:
+            case search.And():
+                for one in sorted(key.keys, key=cost):
+                    candidates = await self._alike(one, candidates)
+                return candidates
+            case search.Or():
+                found = NONE
+                for one in sorted(key.keys, key=cost):
+                    found |= await self._alike(one, candidates)  # all of them: each makes more relevant
+                return found
+            case search.Header() | search.Body() | search.Text() if candidates:
+                found, step = await fuzzy.matching(self._texts, self._turns, key, candidates, self._scores)
+                self._remember(step)
+                return found
+        return await self.among(key, candidates)
+
+    async def relevancy(self, found: Mask) -> list[int]:
+        """How relevant each message is of those found by FUZZY keys, in mailbox order (RFC 6203 4)."""
+        return await fuzzy.relevancy(self._texts, found, self._scores)
 
     def _remember(self, step: Step) -> None:
         if len(self._steps) < STEPS:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pillarbox.message.casemap import fold_text
+from pillarbox.message.searchable import Documents
 from pillarbox.model import masks
 from pillarbox.model.errors import Refused
 from pillarbox.model.masks import Mask
@@ -45,6 +46,10 @@ LOOK_UP, LOOK_INTO = 0.06, 70.0
 NARROW = 100  # candidates that are worth being held against those of the search
 
 
+T = TypeVar("T")
+Judge = Callable[[Documents | None, Blob, int], T]  # of a message, whose header has so many octets
+
+
 class _HasDocuments(Exception):
     """A message cannot be looked into on the loop."""
 
@@ -71,7 +76,7 @@ class Texts:
         self._store = store
         self._scope = scope
         self._turns = turns
-        self._mailbox = Mailbox(store, scope, turns)
+        self.mailbox = Mailbox(store, scope, turns)
         self._asked = False
         self.snapshot: Snapshot | None = None
         self.behind = 0
@@ -101,26 +106,31 @@ class Texts:
         )
         return found, step
 
+    async def current(self) -> Snapshot | None:
+        """The moment of the index that is looked at."""
+        if not self._asked:
+            named = await self._store.read(self._scope.account, _lineage)
+            self.snapshot = self._store.index.snapshot(self._scope.account, named)
+            self._asked = True
+        return self.snapshot
+
     async def _matching(self, asked: Question, candidates: Mask, work: _Work) -> Mask:
         for _ in range(TRIES):
-            if not self._asked:
-                named = await self._store.read(self._scope.account, _lineage)
-                self.snapshot = self._store.index.snapshot(self._scope.account, named)
-                self._asked = True
-            if self.snapshot is None:
+            snapshot = await self.current()
+            if snapshot is None:
                 break
             try:
-                if self._are_few(candidates, self.snapshot):
-                    return await self._one_by_one(self.snapshot, asked, candidates, work)
-                return await self._by_index(self.snapshot, asked, candidates, work)
+                if self._are_few(candidates, snapshot):
+                    return await self._one_by_one(snapshot, asked, candidates, work)
+                return await self._by_index(snapshot, asked, candidates, work)
             except Moved:
                 self._asked = False
             except Damaged:
                 self._store.index.condemn(self._scope.account)
                 self.snapshot = None
         work.by = "messages"
-        wanted = await self._mailbox.emails(candidates)
-        return await self._mailbox.places(await self._read(asked, wanted, work))
+        wanted = await self.mailbox.emails(candidates)
+        return await self.mailbox.places(await self._read(asked, wanted, work))
 
     async def _exactly(self, key: TextKey, candidates: Mask, work: _Work) -> Mask:
         """Those among the candidates that match by the comparator in use, as the messages themselves say."""
@@ -146,7 +156,7 @@ class Texts:
         if not asked.by_message:
             missing = await self._look_into(snapshot, asked, array("Q", sorted(indexed)), found, work)
         read = await self._read(asked, missing | (wanted - indexed), work)
-        return await self._mailbox.places({*snapshot.emails_of(found), *read})
+        return await self.mailbox.places({*snapshot.emails_of(found), *read})
 
     async def _by_index(self, snapshot: Snapshot, asked: Question, candidates: Mask, work: _Work) -> Mask:
         work.by = "index"
@@ -160,16 +170,16 @@ class Texts:
             await self._turns.take()
         work.sure = sure.count(1)
         if maybe.count(1) >= NARROW:
-            maybe = marks.both(maybe, await self._mailbox.marks(snapshot, candidates))
+            maybe = marks.both(maybe, await self.mailbox.marks(snapshot, candidates))
         missing = await self._look_into(snapshot, asked, snapshot.emails_of(maybe), sure, work)
-        places = await self._mailbox.marked(snapshot, sure)
-        rest = unknown | missing | await self._tail(snapshot)
+        places = await self.mailbox.marked(snapshot, sure)
+        rest = unknown | missing | await self.unindexed(snapshot)
         if rest:
-            rest &= await self._mailbox.emails(candidates & await self._mailbox.places(rest))
-            places |= await self._mailbox.places(await self._read(asked, rest, work))
+            rest &= await self.mailbox.emails(candidates & await self.mailbox.places(rest))
+            places |= await self.mailbox.places(await self._read(asked, rest, work))
         return places
 
-    async def _tail(self, snapshot: Snapshot) -> set[int]:
+    async def unindexed(self, snapshot: Snapshot) -> set[int]:
         """The emails of the mailbox that the index does not hold yet."""
         out: set[int] = set()
         after = snapshot.email
@@ -192,29 +202,31 @@ class Texts:
 
     async def _read(self, asked: Question, wanted: Collection[int], work: _Work) -> set[int]:
         """Of these emails those whose message says so."""
-        found: set[int] = set()
+        work.read += len(wanted)
+        return {email async for email, matches in self.judged(asked.of_message, wanted) if matches}
+
+    async def judged(
+        self, judge: Judge[T], wanted: Collection[int], on_loop: int = ON_LOOP
+    ) -> AsyncIterator[tuple[int, T]]:
+        """What `judge` says of each of these emails that can be read; of those with more octets than
+        `on_loop` it says so on a thread."""
         ordered = sorted(wanted)
         for start in range(0, len(ordered), READ):
             some = ordered[start : start + READ]
             opened = await self._store.read(self._scope.account, _open, some)
-            work.read += len(some)
             self._scope.told(len(some))
             for email, header_size, blob in opened:
-                if await self._of_message(asked, blob, header_size):
-                    found.add(email)
+                with suppress(Refused):  # damaged on disk
+                    yield email, await self._judged(judge, blob, header_size, on_loop)
                 await self._turns.take()
-        return found
 
-    async def _of_message(self, asked: Question, blob: Blob, header_size: int) -> bool:
+    async def _judged(self, judge: Judge[T], blob: Blob, header_size: int, on_loop: int) -> T:
         documents = self._store.index.documents
-        try:
-            if blob.size <= ON_LOOP:
-                with suppress(_HasDocuments):
-                    return asked.of_message(documents and _on_thread, blob, header_size)
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(None, asked.of_message, documents, blob, header_size)
-        except Refused:
-            return False  # damaged on disk
+        if blob.size <= on_loop:
+            with suppress(_HasDocuments):
+                return judge(documents and _on_thread, blob, header_size)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, judge, documents, blob, header_size)
 
 
 def _lineage(tx: Tx) -> str:

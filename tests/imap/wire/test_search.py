@@ -16,6 +16,7 @@ from pillarbox.model.search import (
     Day,
     EmailId,
     Flag,
+    Fuzzy,
     Header,
     Modseq,
     Not,
@@ -73,6 +74,10 @@ KEYS = [
     (b"SAVEDATESUPPORTED", All()),
     (b"OLDER 259200", Within(259200, older=True)),
     (b"younger 1", Within(1, older=False)),
+    (b"FUZZY TEXT a", Fuzzy(Text("a"))),
+    (b"fuzzy FUZZY (SEEN NOT TEXT a)", Fuzzy(And((SEEN, Not(Text("a")))))),
+    (b"NOT FUZZY OR SEEN DELETED ALL", And((Not(Fuzzy(Or((SEEN, DELETED)))), All()))),
+    (b"OR FUZZY SEEN FUZZY OR ALL DELETED", Or((Fuzzy(SEEN), Fuzzy(Or((All(), DELETED)))))),
     (b"LARGER 0", Size(0, larger=True)),
     (b"SMALLER 9223372036854775807", Size(2**63 - 1, larger=False)),
     (b"UID 1:*", Uid(((1, 0),))),
@@ -146,6 +151,9 @@ REFUSED = [
     b"SEARCH LARGER -1",
     b"SEARCH LARGER 9223372036854775808",
     b"SEARCH LARGER 1k",
+    b"SEARCH FUZZY",
+    b"SEARCH FUZZY ",
+    b"SEARCH (FUZZY) ALL",
     b"SEARCH OLDER 0",
     b"SEARCH YOUNGER",
     b"SEARCH YOUNGER -5",
@@ -204,6 +212,11 @@ RESPONSES = [
         REV2,
         b'* ESEARCH (TAG "a" MAILBOX "a b" UIDVALIDITY 7) REMOVEFROM (0 4)\r\n',
     ),
+    (
+        Esearch(b"B1", all=((1, 1), (5, 5)), modseq=7, relevancy=(4, 99)),
+        REV1,
+        b'* ESEARCH (TAG "B1") ALL 1,5 RELEVANCY (4 99) MODSEQ 7\r\n',
+    ),
     (Esearch(b"A282"), REV2, b'* ESEARCH (TAG "A282")\r\n'),
     (Esearch(b"A282", least=2, count=3), REV1, b'* ESEARCH (TAG "A282") MIN 2 COUNT 3\r\n'),
     (
@@ -237,7 +250,7 @@ def test_responses(response, kind, spelled):
 def test_return_options(reads):
     everything = frozenset(ReturnOption) - {ReturnOption.PARTIAL}
     reads(
-        b"SEARCH RETURN (MIN MAX ALL COUNT save UPDATE CONTEXT) ALL",
+        b"SEARCH RETURN (MIN MAX ALL COUNT save UPDATE CONTEXT RELEVANCY) ALL",
         Search(All(), returning=Returning(everything)),
     )
     # RFC 9051 6.4.4: "an empty list of options is treated as ALL"
@@ -291,7 +304,7 @@ def test_utf8_quoted_needles(reads):
 
 def deepest(key):
     match key:
-        case Not(inner):
+        case Not(inner) | Fuzzy(inner):
             return 1 + deepest(inner)
         case And(keys) | Or(keys):
             return 1 + max(map(deepest, keys))
@@ -302,6 +315,7 @@ def deepest(key):
     "chain",
     [
         b"NOT " * 9_000 + b"ALL",
+        b"FUZZY " * 9_000 + b"ALL",
         b"(" * 9_000 + b"ALL" + b")" * 9_000,
         b"OR ALL " * 4_000 + b"ALL",
         b"OR " * 4_000 + b"ALL " * 4_000 + b"ALL",
@@ -318,6 +332,7 @@ def test_long_chains_stay_flat(chain):
     "nest",
     [
         b"NOT (ALL " * 101 + b"ALL" + b")" * 101,
+        b"NOT FUZZY " * 101 + b"ALL",
         b"NOT OR ALL " * 101 + b"ALL",
         b"OR (ALL " * 101 + b"ALL" + b") ALL" * 101,
     ],
