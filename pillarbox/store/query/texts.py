@@ -137,8 +137,8 @@ class Texts:
         asked = question(key, self._scope.fold)
         if asked is None:
             return candidates
-        wanted = await self._mailbox.emails(candidates)
-        return await self._mailbox.places(await self._read(asked, wanted, work))
+        wanted = await self.mailbox.emails(candidates)
+        return await self.mailbox.places(await self._read(asked, wanted, work))
 
     def _are_few(self, candidates: Mask, snapshot: Snapshot) -> bool:
         """Whether to look into each costs less than to ask the index."""
