@@ -12,6 +12,7 @@ handler knows the session's answers as bytes.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pillarbox.identity.authenticate import Login
 from pillarbox.identity.sasl import Credentials
-from pillarbox.imap import telling
+from pillarbox.imap import telling, untold
 from pillarbox.imap.assembly import Assembly, Fault
 from pillarbox.imap.capability import capabilities
 from pillarbox.imap.commands import HANDLERS, UPLOADS
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
 
 # A message of up to so many times the limit is read and dropped, a larger one ends the connection.
 DROP_FACTOR = 2
+End = bytes | AsyncGenerator[bytes, None]  # the end of an answer, in pieces where there is much to tell
 NOBODY = Actor(reader=0, owner=False)
 
 
@@ -131,6 +133,7 @@ class Session:
         "services",
         "store",
         "timeout",
+        "untold",
         "view",
         "wants",
     )
@@ -149,6 +152,7 @@ class Session:
         self.keywords: set[str] = set()  # told of by FLAGS for the selected mailbox
         self.batches: dict[int, Series] = {}  # told of by UIDBATCHES, by their size
         self.flag_sets = FlagSets()
+        self.untold: deque[untold.Untold] = deque()  # too much to be told in one piece
         self.comparator = DEFAULT  # RFC 5255 4.2
         self.contexts = Contexts()  # of the selected mailbox
         self.dialogue: Dialogue | None = None
@@ -213,6 +217,7 @@ class Session:
     def leave(self) -> None:
         """SELECTED -> AUTHENTICATED."""
         self.view = None
+        self.untold.clear()
         self.contexts = Contexts()  # RFC 5267 4.3: updates cease
         self.batches = {}
         self._rows = _ROWS[State.AUTHENTICATED]
@@ -409,7 +414,7 @@ class Session:
         try:
             outcome = await work
         except Exception as error:
-            return before + self._said_first() + await self._failed(tag, row, error)
+            return _after(before + self._said_first(), await self._failed(tag, row, error))
         if self.first:
             before += self._said_first()
         if isinstance(outcome, Begun):
@@ -421,7 +426,7 @@ class Session:
             data = b"".join([before, *[encode(one, self.kind) for one in outcome.data], outcome.told])
         if outcome.stream is not None:
             return self._streamed(tag, row, data, outcome, outcome.stream)
-        return data + await self._end(tag, row, outcome)
+        return _after(data, await self._end(tag, row, outcome))
 
     def _said_first(self) -> bytes:
         said = b"".join([encode(one, self.kind) for one in self.first])
@@ -440,19 +445,34 @@ class Session:
         except Torn:
             raise
         except Exception as error:
-            yield await self._failed(tag, row, error)
+            end = await self._failed(tag, row, error)
         else:
-            yield await self._end(tag, row, done)
+            end = await self._end(tag, row, done)
+        if isinstance(end, bytes):
+            yield end
+        else:
+            async for piece in end:
+                yield piece
 
-    async def _end(self, tag: bytes, row: Row, done: Done) -> bytes:
+    async def _end(self, tag: bytes, row: Row, done: Done) -> End:
         news, highest = b"", None
         if self.view is not None:
             news, highest = await telling.at_end(
                 self, expunge=self._announces(row), own=done.own, looked=row.looks or row.sync
             )
-        return self._tagged(news, StatusResponse(tag, done.condition, done.text, done.code), highest)
+        response = StatusResponse(tag, done.condition, done.text, done.code)
+        return self._late(news, response, highest) if self.untold else self._tagged(news, response, highest)
 
-    async def _failed(self, tag: bytes, row: Row, error: Exception) -> bytes:
+    async def _late(
+        self, news: bytes, response: StatusResponse, highest: HighestModseq | None
+    ) -> AsyncGenerator[bytes, None]:
+        if news:
+            yield news
+        async for piece in untold.pieces(self):
+            yield piece
+        yield self._tagged(b"", response, highest)
+
+    async def _failed(self, tag: bytes, row: Row, error: Exception) -> End:
         """The answer to a command that failed, by whose fault it is (model.errors)."""
         if isinstance(error, PeerSyntax):
             return self._answer_bad(tag, _fault(error))
@@ -467,7 +487,7 @@ class Session:
         news, highest = b"", None
         if self.view is not None:
             news, highest = await telling.at_end(self, expunge=self._announces(row))
-        return self._tagged(news, response, highest)
+        return self._late(news, response, highest) if self.untold else self._tagged(news, response, highest)
 
     def _announces(self, row: Row) -> bool:
         """Whether the end of this command may tell of expunges."""
@@ -513,6 +533,17 @@ class Session:
 
 
 _BAD_CODES: dict[type[PeerSyntax], ResponseCode] = {UidRequired: Mark.UIDREQUIRED, ClientBug: Code.CLIENTBUG}
+
+
+def _after(data: bytes, end: End) -> Answer:
+    return data + end if isinstance(end, bytes) else _both(data, end)
+
+
+async def _both(data: bytes, end: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    if data:
+        yield data
+    async for piece in end:
+        yield piece
 
 
 def _fault(error: PeerSyntax) -> Fault:

@@ -6,14 +6,15 @@ handlers of STORE and FETCH for what they themselves have changed.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import contexts, updates
+from pillarbox.imap import contexts, untold, updates
 from pillarbox.imap.updates import Flagged
-from pillarbox.imap.view import View, difference
+from pillarbox.imap.view import View, differences
 from pillarbox.imap.wire.encode import Response, encode
 from pillarbox.imap.wire.expunge import Expunged, Vanished
 from pillarbox.imap.wire.fetch import FetchItems, Item
@@ -24,10 +25,13 @@ from pillarbox.model.changes import Columns, Delta
 from pillarbox.model.errors import Code, NoAccount, Refused
 from pillarbox.model.flags import SYSTEM
 from pillarbox.store import changes, flags, mailboxes, present
+from pillarbox.store.turns import Turns
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
     from pillarbox.store.flags import Stored
+
+SHORT = 8192  # what a way may cost to be read in one piece; beyond, mailboxes are compared
 
 _FLAGS = FetchItems((Item("FLAGS", b"FLAGS"),))
 _MODSEQ = FetchItems((Item("MODSEQ", b"MODSEQ"),))
@@ -63,14 +67,13 @@ async def _news(session: Session, *, expunge: bool, own: Stored | None, looked: 
     mine = own.modseq if own is not None and own.modseq == view.modseq + 1 else 0
     columns = await store.columns(account, session.actor, view.shown.mailbox, own if mine else None)
     if own is not None and columns.modseq == mine and not kept:
-        delta, moved = updates.nothing_since(mine), set(own.flag_sets)
+        delta, moved = updates.nothing_since(mine), await _distinct(own.flag_sets)
     else:
         columns, delta = await _way_from(session, view, columns)
-        moved = {*delta.new_flag_sets, *delta.changed_flag_sets}
-        if not delta.complete:
-            moved.update(columns.flag_sets)
-    if not delta.complete or (hears and view.behind):
-        delta = difference(view, columns)
+        if not delta.complete or (hears and view.behind):
+            found = await Turns().through(differences(view, columns))
+            delta = replace(found, keyed=delta.keyed)
+        moved = await _distinct(delta.new_flag_sets, delta.changed_flag_sets)
     if hears:
         session.view, told = updates.advance(view, columns, delta, expunge=expunge, own=mine)
     else:
@@ -95,7 +98,7 @@ async def _news(session: Session, *, expunge: bool, own: Stored | None, looked: 
         responses.append(Recent(told.recent))
     # RFC 5465 5.1: a client that uses NOTIFY is told the UID too.
     uid = notified is not None
-    lines = flag_lines(session, told.flagged, uid=uid) if told.flagged is not None else b""
+    lines = untold.tell_flagged(session, told.flagged, uid=uid) if told.flagged is not None else b""
     before = b"".join([encode(one, session.kind) for one in responses])
     after = b"".join([encode(one, session.kind) for one in followed.after])
     return before + keywords + lines + followed.described + after, told.gone is not None
@@ -158,10 +161,19 @@ async def _way_from(session: Session, view: View, columns: Columns) -> tuple[Col
     """The mailbox now, and the way there from what the view has taken in."""
     store, account, mailbox = session.store, session.account, view.shown.mailbox
     while True:
-        delta = await store.read(account, changes.since, session.actor, mailbox, view.modseq)
+        delta = await store.read(account, changes.since, session.actor, mailbox, view.modseq, most=SHORT)
         if delta.modseq == columns.modseq:
             return columns, delta
         columns = await store.columns(account, session.actor, mailbox)
+
+
+async def _distinct(*columns: array[int]) -> set[int]:
+    turns, found = Turns(), set[int]()
+    for column in columns:
+        for at in range(0, len(column), SHORT):
+            found.update(column[at : at + SHORT])
+            await turns.take()
+    return found
 
 
 async def _keywords(session: Session, numbers: Collection[int]) -> bytes:

@@ -14,10 +14,12 @@ from pillarbox.imap.view import View, difference, merged
 from pillarbox.model.changes import Columns, Delta
 from pillarbox.model.numbers import Runs, runs, runs_of
 
+MANY = 4096  # messages whose lines are not made in one piece: a millisecond or two
+
 
 @dataclass(frozen=True, slots=True)
 class Flagged:
-    """Messages with their present flags, as aligned columns."""
+    """Messages with their present flags, as aligned columns; without the numbers where they are `MANY`."""
 
     numbers: array[int]
     uids: array[int]
@@ -144,6 +146,8 @@ def _flagged(shown: Columns, delta: Delta, own: int) -> Flagged | None:
         flag_sets = array("H", [flag_sets[index] for index in rest])
         modseqs = array("Q", [modseqs[index] for index in rest])
     numbers = array("I")
+    if len(uids) >= MANY:
+        return Flagged(numbers, uids, flag_sets, modseqs)
     for low, high in runs_of(uids):
         first = shown.uids.place(low) + 1
         numbers.extend(range(first, first + high - low + 1))

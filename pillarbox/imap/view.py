@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from pillarbox.model import masks
 from pillarbox.model.changes import Columns, Delta, Rows
 from pillarbox.model.errors import PeerSyntax
-from pillarbox.model.numbers import MAX_NUMBER, Ranges, Runs, runs
+from pillarbox.model.numbers import MAX_NUMBER, Ranges, Runs, runs, runs_of
 
 Spans = masks.Spans  # into `shown`
 
@@ -233,22 +234,57 @@ def _woven(some: Rows, others: Rows) -> Rows:
 
 
 def difference(view: View, columns: Columns) -> Delta:
-    """The way from `view` to `columns`, found by comparing them: for when the store no longer knows it.
+    """The way from `view` to `columns`, found by comparing them: for when the store no longer knows it."""
+    steps = differences(view, columns)
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        return cast(Delta, end.value)
+
+
+def differences(view: View, columns: Columns) -> Generator[None, None, Delta]:
+    """`difference`, a piece of the mailbox at a time. Pieces that both share are not looked at.
 
     RFC 9051 2.3.1.1: UIDs only ascend, so what is beyond the last one shown is new and nothing else is.
     """
     old = view.shown
     known = columns.uids.place(old.uids[-1] + 1) if old.uids else 0
-    present = set(columns.uids[:known])
-    gone = tuple((uid, uid) for uid in old.uids if uid not in present)
-    moved = [index for index in range(known) if columns.modseqs[index] > view.modseq]
+    shared = {id(piece) for piece in columns.uids.pieces}
+    gone: list[int] = []
+    for uids in old.uids.pieces:
+        if id(uids) not in shared:
+            present = columns.uids[columns.uids.place(uids[0]) : columns.uids.place(uids[-1] + 1)]
+            if present != uids:
+                gone += sorted(set(uids).difference(present))
+            yield
+    shared = {id(piece) for piece in old.modseqs.pieces}
+    changed_uids, changed_flag_sets, changed_modseqs = array("I"), array("H"), array("Q")
+    for at, start in enumerate(columns.uids.starts[:-1]):
+        if start >= known:
+            break
+        if id(columns.modseqs.pieces[at]) in shared:
+            continue
+        rows = columns.piece(at).part(0, known - start)
+        if max(rows.modseqs) > view.modseq:
+            if min(rows.modseqs) <= view.modseq:
+                moved = [at for at, modseq in enumerate(rows.modseqs) if modseq > view.modseq]
+                rows = Rows(
+                    array("I", [rows.uids[at] for at in moved]),
+                    array("H", [rows.flag_sets[at] for at in moved]),
+                    array("Q", [rows.modseqs[at] for at in moved]),
+                )
+            changed_uids += rows.uids
+            changed_flag_sets += rows.flag_sets
+            changed_modseqs += rows.modseqs
+        yield
     return Delta(
         modseq=columns.modseq,
         new_uids=columns.uids[known:],
         new_flag_sets=columns.flag_sets[known:],
         new_modseqs=columns.modseqs[known:],
-        changed_uids=array("I", [columns.uids[index] for index in moved]),
-        changed_flag_sets=array("H", [columns.flag_sets[index] for index in moved]),
-        changed_modseqs=array("Q", [columns.modseqs[index] for index in moved]),
-        gone=gone,
+        changed_uids=changed_uids,
+        changed_flag_sets=changed_flag_sets,
+        changed_modseqs=changed_modseqs,
+        gone=runs_of(gone),
     )

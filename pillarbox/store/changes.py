@@ -148,7 +148,7 @@ def since(tx: Tx, actor: Actor, mailbox: int, modseq: int, *, most: int = ANY_NU
     living, dead, keyed = _told(tx, actor, mailbox, modseq)
     named = numbers.count(living) + numbers.count(dead)
     if named + SEEK * (len(living) + len(dead)) > most:
-        return Delta(current, *new, *moved, gone=(), complete=False)
+        return Delta(current, *new, *moved, gone=(), complete=False, keyed=keyed)
     for low, high in living:
         while True:
             page = tx.rows(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import telling
+from pillarbox.imap import telling, untold
 from pillarbox.imap.outcome import Begun, Done, Outcome
 from pillarbox.imap.pushing import Pushing
 from pillarbox.imap.table import TABLE
@@ -41,6 +41,8 @@ class Idling:
     async def _news(self) -> AsyncGenerator[bytes, None]:
         if news := await telling.news_or_end(self._session, expunge=TABLE["IDLE"].expunge):
             yield news
+        async for piece in untold.pieces(self._session):
+            yield piece
 
     async def line(self, line: bytes) -> Answer:
         return await self._session.conclude(self._tag, TABLE["IDLE"], self._finish(line))

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import objectid, telling, view
+from pillarbox.imap import objectid, telling, untold, view
 from pillarbox.imap.commands.fetch import Answer
 from pillarbox.imap.outcome import Done, Outcome
 from pillarbox.imap.pushing import Pushing
@@ -115,6 +115,9 @@ class Notified:
             said = bool(news)
             if news:
                 yield news
+            async for piece in untold.pieces(session):
+                said = True
+                yield piece
             if session.gone:
                 return
             async with aclosing(self._new(session.view)) as lines:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from array import array
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import telling, view
+from pillarbox.imap import telling, untold, view
 from pillarbox.imap.commands.numbers import spans
 from pillarbox.imap.outcome import Done, Outcome
-from pillarbox.imap.updates import Flagged
-from pillarbox.imap.view import Spans, View
+from pillarbox.imap.view import Spans
 from pillarbox.imap.wire import store as wire
 from pillarbox.imap.wire.encode import Response
 from pillarbox.imap.wire.response import Modified, ResponseCode
@@ -72,7 +70,7 @@ def _outcome(
     shown = session.selected
     if not command.silent:
         # RFC 9051 6.4.6: the flags of every message named, changed or not, as they are now.
-        return telling.flag_lines(session, _flagged(shown, living), uid=command.uid)
+        return untold.tell(session, living, uid=command.uid)
     # RFC 7162 3.1.3: a silent STORE tells mod-sequences too: of the messages that passed the test, or without
     # one of those it has changed. Of those that did not pass it tells why.
     uids = shown.shown.uids
@@ -83,9 +81,9 @@ def _outcome(
     # RFC 7162 3.1.12: nor is the client left to guess what its flags have made of what was just told.
     changed = uids.slices(late)
     return (
-        telling.flag_lines(session, _flagged(shown, why))
-        + telling.flag_lines(session, _flagged(shown, changed))
-        + telling.flag_lines(session, _flagged(shown, view.without(passed, changed)), silent=True)
+        untold.tell(session, why)
+        + untold.tell(session, changed)
+        + untold.tell(session, view.without(passed, changed), silent=True)
     )
 
 
@@ -124,18 +122,3 @@ async def _once_more(session: Session, command: wire.Store, stored: Stored) -> t
     left = tuple((uids[at], uids[at]) for at in view.indices(view.without(failed, again)))
     still = runs(left + second.failed, MAX_NUMBER)  # no UID that was not named
     return told, still, present.runs_of(second.uids)
-
-
-def _flagged(shown: View, chosen: Spans) -> Flagged:
-    numbers, columns = array("I"), shown.shown
-    rows = [columns.rows(start, stop) for start, stop in chosen]
-    for start, stop in chosen:
-        numbers.extend(range(start + 1, stop + 1))
-    if len(rows) == 1:
-        return Flagged(numbers, rows[0].uids, rows[0].flag_sets, rows[0].modseqs)
-    uids, flag_sets, modseqs = array("I"), array("H"), array("Q")
-    for some in rows:
-        uids += some.uids
-        flag_sets += some.flag_sets
-        modseqs += some.modseqs
-    return Flagged(numbers, uids, flag_sets, modseqs)
