@@ -22,8 +22,8 @@ from pillarbox.store.store import Store
 
 Tell = Callable[..., object]
 
-SOON = 1.0  # seconds from a ring to the indexing of what has come
-REST = 5.0  # seconds an account is left alone after it
+SOON = 0.3  # seconds from a ring to the indexing of what has come
+REST = 2.0  # seconds an account is left alone after it
 IDLE = 60.0  # seconds without work after which the child ends
 SWEEP = 600.0  # seconds after which all accounts are looked at
 PAUSE = 1.0  # seconds after a child has died

@@ -26,7 +26,8 @@ from pillarbox.store.tx import Tx
 
 BATCH = 4096  # messages of one step: `FAN` of them are a full segment
 BATCH_OCTETS = 24 << 20  # of their text
-BATCH_SECONDS = 3.0  # so that who is killed now and then gets on all the same
+BATCH_SECONDS = 2.0  # so that who is killed gets on all the same, and who searches has some of it soon
+MORE = 64  # ids of new mail that are worth going on for
 READ = 64  # emails looked up at once
 
 
@@ -61,9 +62,7 @@ def catch_up(
     """
     mail = sqlite.open_account(folder)
     try:
-        with mail.transaction(write=False) as tx:
-            horizon = horizon_of(tx)
-        _settle(folder)
+        horizon = _settled(mail)
         try:
             return _catch_up(mail, Writer(folder, horizon.lineage), horizon, documents, anew, told, clock)
         except (apsw.CorruptError, apsw.NotADBError, Damaged):
@@ -92,6 +91,9 @@ def _catch_up(
             told(size)
             while writer.join_some():
                 joined += 1
+            further = _settled(mail)  # who brings much mail is not left for later
+            if further.lineage == horizon.lineage and further.email > horizon.email + MORE:
+                horizon = further
     except Overtaken:
         pass  # the other one goes on
     finally:
@@ -181,14 +183,17 @@ def _searchable(blob: blobs.Blob | None, documents: Documents | None) -> Searcha
     return Searchable((), ())
 
 
-def _settle(folder: Path) -> None:
-    """Have all that has been committed on disk. In the order of `store.commit`: the log has been read, so it
-    exists, and what has left it is on disk already."""
-    fd = os.open(folder / f"{sqlite.FILE}-wal", os.O_RDWR)
+def _settled(mail: sqlite.Database) -> Horizon:
+    """The horizon, when all before it is on disk. In the order of `store.commit`: the log has been read, so
+    it exists, and what has left it is on disk already."""
+    with mail.transaction(write=False) as tx:
+        horizon = horizon_of(tx)
+    fd = os.open(mail.folder / f"{sqlite.FILE}-wal", os.O_RDWR)
     try:
         to_disk(fd)
     finally:
         os.close(fd)
+    return horizon
 
 
 def behind(folder: Path) -> bool:
