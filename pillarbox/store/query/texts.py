@@ -92,7 +92,7 @@ class Texts:
         if asked is not None and (key.needle.isascii() or not exactly):
             found &= await self._matching(asked, candidates, work)
         if exactly and found:
-            found = await self._exactly(key, found, work)
+            found &= await self._exactly(key, found, work)
         self._scope.told(max(0, count - work.read))
         step = Step(
             spell(key),
