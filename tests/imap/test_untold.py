@@ -43,6 +43,10 @@ def flags(lines: list[bytes]) -> dict[int, set[bytes]]:
     return out
 
 
+def everyone(flag: bytes, first: int = 1, last: int = COUNT) -> dict[int, set[bytes]]:
+    return {number: {flag} for number in range(first, last + 1)}
+
+
 @pytest.mark.parametrize("enable", [(), (b"CONDSTORE",), (b"QRESYNC",)])
 def test_what_another_session_did_to_all(play: Play, enable: tuple[bytes, ...]) -> None:
     async def story(made: World) -> None:
@@ -51,14 +55,14 @@ def test_what_another_session_did_to_all(play: Play, enable: tuple[bytes, ...]) 
         reader = await made.user(*enable, select=b"INBOX")
         await writer.ok(b"STORE 1:* +FLAGS.SILENT (\\Flagged)")
         lines = await reader.ok(b"NOOP")
-        assert flags(lines) == dict.fromkeys(range(1, COUNT + 1), {b"\\Flagged"})
+        assert flags(lines) == everyone(b"\\Flagged")
         assert await reader.ok(b"NOOP") == []
         # Scattered, and some of them gone.
         await writer.ok(b"STORE 1:40 FLAGS.SILENT (\\Seen)")
         await writer.ok(b"STORE 3:5,50 +FLAGS.SILENT (\\Deleted)")
         await writer.ok(b"EXPUNGE")
         told = flags(await reader.ok(b"NOOP"))
-        assert told == dict.fromkeys(range(1, 38), {b"\\Seen"})
+        assert told == everyone(b"\\Seen", 1, 37)
 
     play(story)
 
@@ -73,7 +77,7 @@ def test_numbers_stand_still_until_expunges_may_be_told(play: Play) -> None:
         await writer.ok(b"STORE 1:* +FLAGS.SILENT (\\Flagged)")
         lines = await reader.ok(b"FETCH 60 (UID)")
         assert not any(line.endswith(b"EXPUNGE") for line in lines)
-        assert flags(lines) == dict.fromkeys(range(11, COUNT + 1), {b"\\Flagged"})
+        assert flags(lines) == everyone(b"\\Flagged", 11)
         lines = await reader.ok(b"NOOP")
         assert len(lines) == 10 and all(line.endswith(b"EXPUNGE") for line in lines)
 
@@ -86,7 +90,7 @@ def test_the_answer_to_a_large_store(play: Play, enable: tuple[bytes, ...]) -> N
         await fill(made)
         user = await made.user(*enable, select=b"INBOX")
         lines = await user.ok(b"STORE 1:* +FLAGS (\\Flagged)")
-        assert flags(lines) == dict.fromkeys(range(1, COUNT + 1), {b"\\Flagged"})
+        assert flags(lines) == everyone(b"\\Flagged")
         lines = await user.ok(b"STORE 1:* +FLAGS.SILENT (\\Seen)")
         if enable:  # RFC 7162 3.1.3
             assert [int(found[1]) for line in lines if (found := _TOLD.fullmatch(line)) and found[4]] == list(
@@ -110,7 +114,7 @@ def test_who_waits_is_pushed_all_of_it(play: Play, how: bytes) -> None:
             await reader.ok(b"NOTIFY SET (SELECTED (MessageNew MessageExpunge FlagChange))")
         await writer.ok(b"STORE 1:* +FLAGS.SILENT (\\Flagged)")
         lines = [(await reader.client.read_line()).rstrip() for _ in range(COUNT)]
-        assert flags(lines) == dict.fromkeys(range(1, COUNT + 1), {b"\\Flagged"})
+        assert flags(lines) == everyone(b"\\Flagged")
 
     play(story)
 
@@ -146,7 +150,7 @@ def test_who_does_not_read_costs_little(play: Play, monkeypatch: pytest.MonkeyPa
         reader.client.start_reading()
         now: dict[int, set[bytes]] = {}
         async with asyncio.timeout(20):
-            while now != dict.fromkeys(range(1, COUNT + 1), {b"\\Answered"}):
+            while now != everyone(b"\\Answered"):
                 now |= flags([(await reader.client.read_line()).rstrip()])
 
     play(story)
