@@ -58,6 +58,18 @@ IMAP = (
     ),
     _said(
         _LOGIN,
+        "b APPEND INBOX {66+}",
+        b"Subject: Re: [x] a (fwd)\r\nMessage-ID: <a@b>\r\nReferences: <c@d>\r\n\r\n",
+        "",
+        "c SELECT INBOX",
+        'd COMPARATOR "-i;*casemap" default',
+        "e SORT (REVERSE SUBJECT DATE DISPLAYFROM MODSEQ) UTF-8 OR SUBJECT a NOT SEEN",
+        "f UID SORT RETURN (MIN COUNT PARTIAL 1:5) (REVERSE UID) US-ASCII 1:*",
+        'g THREAD REFERENCES "utf-8" ALL',
+        "h UID THREAD REFS UTF-8 $",
+    ),
+    _said(
+        _LOGIN,
         'b LIST (SUBSCRIBED) "" ("*" "a/%") RETURN (CHILDREN STATUS (MESSAGES SIZE))',
         'c LSUB "" "*"',
         "d CREATE a/b/&AOQ-",

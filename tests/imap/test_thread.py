@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.imap.conftest import Imap, Play, World
 
 
@@ -95,5 +97,37 @@ def test_an_empty_mailbox(play: Play) -> None:
         user = await world.user(select=b"INBOX")
         for algorithm in (b"ORDEREDSUBJECT", b"REFERENCES", b"REFS"):
             assert await user.ok(b"THREAD %b UTF-8 ALL" % algorithm) == [b"* THREAD"]
+
+    play(script)
+
+
+def test_hostile_headers(play: Play) -> None:
+    """Loops, ids without end, subjects without sense: all is sorted and threaded, each message once."""
+    rows = [
+        (b"Message-ID: <a@x>\r\nReferences: <a@x>", b"a loop of one"),
+        (b"Message-ID: <b@x>\r\nReferences: <c@x>", b"Re: " * 5000),
+        (b"Message-ID: <c@x>\r\nReferences: <b@x> <c@x> <b@x>", b"[" * 20_000),
+        (b"Message-ID: <a@x>\r\nReferences: " + b"<a@x> " * 10_000, b"[a]" * 5000 + b"Re:" * 5000),
+        (b"References: " + b"".join(b"\r\n <%d@x>" % one for one in range(10_000)), b"(fwd)" * 9000),
+        (b"Message-ID: <" + b"m" * 100_000 + b"@x>", b"[fwd: " * 5000 + b"]" * 5000),
+        (b"References: <" + b"m" * 100_000 + b"@x>", b"=?utf-8?q?" + b"=FF" * 9000 + b"?="),
+        (b"Message-ID: <>\r\nReferences: <><<>>@", b"\xff\xfe\xed\xa0\x80"),
+        (b"Message-ID:" + b" " * 900 + b"<e@x>\r\nIn-Reply-To: <e@x> <b@x>", b"a" + b"\xcc\x81" * 9000),
+        (b"From: " + b"a," * 9000 + b"\r\nTo: " + b"(" * 9000 + b"\r\nCc: " + b'"' * 9001, b"?=?=?=" * 999),
+    ]
+
+    async def script(world: World) -> None:
+        user = await world.user()
+        for head, subject in rows:
+            await user.append(head + b"\r\nSubject: " + subject + b"\r\nDate: \xff\r\n\r\n")
+        await user.ok(b"SELECT INBOX")
+        everything = [b"%d" % number for number in range(1, len(rows) + 1)]
+        for key in (b"SUBJECT", b"FROM", b"TO", b"CC", b"DISPLAYFROM", b"DISPLAYTO", b"DATE", b"ARRIVAL"):
+            [line] = await user.ok(b"SORT (REVERSE %b) UTF-8 ALL" % key)
+            assert sorted(line.split()[2:], key=int) == everything
+        for algorithm in ("ORDEREDSUBJECT", "REFERENCES", "REFS"):
+            told = await threads(user, f"THREAD {algorithm} UTF-8 ALL")
+            assert sorted(re.findall(rb"\d+", told), key=int) == everything
+        assert b"(6 7)" in await threads(user, "THREAD REFS UTF-8 ALL")
 
     play(script)
