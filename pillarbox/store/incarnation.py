@@ -32,6 +32,7 @@ from pillarbox.store.known import Known
 from pillarbox.store.tx import Tx
 
 UNKNOWN = "-"
+_ANYBODY = "1.0"  # may have written an account of which only the boot is remembered, as it was at first
 
 # UIDs and object ids that may have been given out in what is lost. These cannot follow the clock: they have
 # 32 bits. What was lost may have leapt, too, as when the same copy is put back twice.
@@ -61,6 +62,8 @@ class Mark:
 
 def read(tx: Tx) -> Mark:
     words = tx.rows("SELECT incarnation FROM account WHERE account = ?", tx.account)[0][0].split()
+    if len(words) == 1:
+        return Mark(words[0], UNKNOWN, (_ANYBODY,))
     return Mark(words[0], words[1], tuple(words[2:])) if words else Mark()
 
 

@@ -193,6 +193,22 @@ def test_what_is_known_is_whole_or_nothing(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_an_account_that_remembers_its_boot_alone(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    data.run(fill)
+
+    def as_it_was(tx: Tx) -> None:
+        tx.run("UPDATE account SET incarnation = ? WHERE account = ?", incarnation.boot_id(), tx.account)
+
+    database = sqlite.open_account(data.folder)
+    with database.transaction(write=True) as tx:
+        as_it_was(tx)
+    database.close()
+    before = data.state()
+    assert not leapt(before, data.state())
+    monkeypatch.setattr(incarnation, "boot_id", lambda: "another-boot")
+    assert leapt(before, data.state())
+
+
 def test_a_file_has_a_birth_of_its_own(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     first.write_bytes(b"x")
