@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pillarbox.imap.wire.charset import codec_of
 from pillarbox.imap.wire.esearch import Returning, maybe_returning
@@ -9,6 +10,8 @@ from pillarbox.imap.wire.reader import Reader
 from pillarbox.imap.wire.search_key import parse_program
 from pillarbox.imap.wire.strings import Kind
 from pillarbox.model.search import Key, leaves
+
+TOGETHER = 256  # numbers whose octets are remembered as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +55,22 @@ def parse_search(reader: Reader, *, uid: bool = False) -> Search:
 def encode_found(response: Found, kind: Kind) -> bytes:
     """obsolete-search-response = "SEARCH" *(SP nz-number) [SP "(" "MODSEQ" SP mod-sequence-value ")"]"""
     modseq = b"" if response.modseq is None else b" (MODSEQ %d)" % response.modseq
-    return " ".join(("* SEARCH", *map(str, response.numbers))).encode("ascii") + modseq + b"\r\n"
+    return b"* SEARCH" + _numbers(response.numbers) + modseq + b"\r\n"
+
+
+def _numbers(numbers: Sequence[int]) -> bytes:
+    """Each after a space. Where a client asks for all messages, or all but a few, most numbers follow each
+    other, and their octets are known already."""
+    out = []
+    for start in range(0, len(numbers), TOGETHER):
+        some = numbers[start : start + TOGETHER]
+        if some[-1] - some[0] == len(some) - 1:
+            out.append(_consecutive(some[0], len(some)))
+        else:
+            out.append(f" {' '.join(map(str, some))}".encode("ascii"))
+    return b"".join(out)
+
+
+@lru_cache(maxsize=1024)
+def _consecutive(first: int, count: int) -> bytes:
+    return b"".join([b" %d" % number for number in range(first, first + count)])

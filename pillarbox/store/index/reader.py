@@ -7,6 +7,7 @@ snapshot all is there. What is kept in memory is bounded for the whole process, 
 
 from __future__ import annotations
 
+import os
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
@@ -165,6 +166,7 @@ class Reader:
         self._memory = memory
         self.serial = serial
         self._database = Database(path, write=False)
+        self.path = str(path)
         self.inode = before.st_dev, before.st_ino
         try:
             # The log is opened by the first read; had the file been another by then, both would not fit.
@@ -293,8 +295,9 @@ class Readers:
 
     def _get(self, account: int) -> Reader | None:
         reader = self._open.pop(account, None)
+        path = reader.path if reader is not None else str(self._folder_of(account) / FILE)
         try:
-            found = (self._folder_of(account) / FILE).stat()
+            found = os.stat(path)  # noqa: PTH116  a path is kept as it is asked: each search comes by
         except OSError:
             if reader is not None:
                 reader.close()

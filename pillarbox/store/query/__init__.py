@@ -5,7 +5,7 @@ left; `rows` decides by columns of the database, `texts` by the index, the kept 
 themselves; `emails` knows which email each message of a mailbox is.
 
 Rules of the place:
-- The answer is exactly what brute force over `message.searchable` says; messages that are expunged match
-  nothing, one that cannot be read matches no text.
+- The answer is exactly what brute force over `message.searchable` says. A message that cannot be read has
+  no text. Which messages are expunged is the caller's to know: his candidates do not name them.
 - Nothing takes longer than `turns.SLICE` in one piece, and each read is a transaction of its own.
 """

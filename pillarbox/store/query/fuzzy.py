@@ -24,7 +24,7 @@ from pillarbox.store.index.reader import Moved, Segment
 from pillarbox.store.index.runs import Kind, Stand, encode
 from pillarbox.store.index.runs import words as words_of
 from pillarbox.store.index.texts import Damaged
-from pillarbox.store.query.plan import Step, spell
+from pillarbox.store.query.plan import Step
 from pillarbox.store.query.question import TextKey
 from pillarbox.store.query.texts import Texts
 from pillarbox.store.turns import Turns
@@ -87,7 +87,7 @@ async def matching(
     for email, score in scored.items():
         scores[email] = scores.get(email, 0.0) + score
     count = masks.size(candidates)
-    return found, Step(f"fuzzy {spell(key)}", by, count, masks.size(found), len(scored), 0, read)
+    return found, Step(search.Fuzzy(key), by, count, masks.size(found), len(scored), 0, read)
 
 
 def _fields(key: TextKey) -> tuple[Field, ...]:

@@ -16,7 +16,7 @@ class Step:
     alone, `looked_into` by their kept text, `read` by the message itself.
     """
 
-    key: str
+    key: search.Key
     by: str
     candidates: int
     found: int
@@ -40,8 +40,10 @@ SHORT = 60  # characters of a key
 
 
 def spell(key: search.Key) -> str:
-    """A leaf for people."""
+    """The key of a step, for people."""
     match key:
+        case search.Fuzzy():
+            said = f"fuzzy {spell(key.key)}"
         case search.Flag(flag=flag):
             said = f"flag {flag}"
         case search.Header(name=name, needle=needle):

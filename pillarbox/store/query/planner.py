@@ -14,7 +14,7 @@ from pillarbox.model.errors import Code, Refused
 from pillarbox.model.masks import NONE, Mask
 from pillarbox.store.index.document import OWN
 from pillarbox.store.query import fuzzy, rows
-from pillarbox.store.query.plan import Plan, Step, spell
+from pillarbox.store.query.plan import Plan, Step
 from pillarbox.store.query.scope import Scope
 from pillarbox.store.query.texts import Texts
 from pillarbox.store.turns import Turns
@@ -110,7 +110,7 @@ class Planner:
             found = await rows.matching(self._store, self._scope, self._turns, *decided, candidates)
             by = "rows"
         seconds = time.monotonic() - since
-        self._remember(Step(spell(key), by, masks.size(candidates), masks.size(found), seconds=seconds))
+        self._remember(Step(key, by, masks.size(candidates), masks.size(found), seconds=seconds))
         return found
 
     async def _alike(self, key: search.Key, candidates: Mask) -> Mask:

@@ -27,7 +27,7 @@ from pillarbox.store.index.reader import Moved, Snapshot
 from pillarbox.store.index.texts import Damaged
 from pillarbox.store.query import rows
 from pillarbox.store.query.emails import Mailbox
-from pillarbox.store.query.plan import Step, spell
+from pillarbox.store.query.plan import Step
 from pillarbox.store.query.question import Question, TextKey, looking, question
 from pillarbox.store.query.scope import Scope
 from pillarbox.store.turns import Turns
@@ -95,7 +95,7 @@ class Texts:
             found &= await self._exactly(key, found, work)
         self._scope.told(max(0, count - work.read))
         step = Step(
-            spell(key),
+            key,
             work.by if asked is not None else "memory",
             count,
             masks.size(found),
