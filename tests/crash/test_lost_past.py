@@ -103,13 +103,16 @@ class Machine:
 
     def maybe_cut(self) -> None:
         """Called from any thread, in the middle of a write or a sync."""
-        if self.cuts and not self.dead and self.rng.random() < 0.1:
+        if self.cuts and self.rng.random() < 0.1:
             self.cut()
 
     def cut(self) -> None:
-        self.dead = True  # before the image is taken: what is heard from here on does not count
-        self.image.mkdir()
-        self.disk.image(self.image)
+        with self.disk.lock:
+            if self.dead:
+                return
+            self.dead = True  # before the image is taken: what is heard from here on does not count
+            self.image.mkdir()
+            self.disk.image(self.image)
         self.loop.call_soon_threadsafe(self.silence)
 
     def silence(self) -> None:
