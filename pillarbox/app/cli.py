@@ -18,6 +18,7 @@ from pillarbox.app.commands.check import check
 from pillarbox.app.commands.deliver import deliver
 from pillarbox.app.commands.imports import import_mail
 from pillarbox.app.commands.reindex import reindex
+from pillarbox.app.commands.search import search
 from pillarbox.app.commands.serve import serve
 from pillarbox.app.config import ConfigError
 from pillarbox.model.errors import Refused
@@ -54,6 +55,7 @@ app.command("serve")(serve)
 app.add_typer(account, name="account")
 app.command("deliver")(deliver)
 app.command("import")(import_mail)
+app.command("search", context_settings={"ignore_unknown_options": True})(search)  # -is:read
 app.command("check")(check)
 app.command("reindex")(reindex)
 

@@ -123,6 +123,26 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class FileName:
+    """A file in it is called something that contains `needle`. No IMAP key says so."""
+
+    needle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file is attached to it. No IMAP key says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class InMailbox:
+    """It is in the mailbox of that name, or of that role; "" is any. Who searches several mailboxes knows, so
+    for each of them `replaced` makes `All` of it or its contrary."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Modseq:
     """RFC 7162 3.1.5: the message's mod-sequence is at least this."""
 
@@ -156,6 +176,9 @@ Key = (
     | Header
     | Body
     | Text
+    | FileName
+    | Attached
+    | InMailbox
     | Modseq
     | EmailId
     | ThreadId

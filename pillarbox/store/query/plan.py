@@ -52,6 +52,10 @@ def spell(key: search.Key) -> str:
             said = f"body {needle!r}"
         case search.Text(needle=needle):
             said = f"text {needle!r}"
+        case search.FileName(needle=needle):
+            said = f"file name {needle!r}"
+        case search.Attached():
+            said = "attachment"
         case _:
             said = str(key)
     return said if len(said) <= SHORT else f"{said[: SHORT - 1]}…"

@@ -13,7 +13,7 @@ from pillarbox.model import masks, search
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.masks import NONE, Mask
 from pillarbox.store.index.document import OWN
-from pillarbox.store.query import fuzzy, rows
+from pillarbox.store.query import files, fuzzy, rows
 from pillarbox.store.query.plan import Plan, Step
 from pillarbox.store.query.scope import Scope
 from pillarbox.store.query.texts import Texts
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 MOST_TEXTS = 2_000  # text keys of one search: each can cost milliseconds
 STEPS = 1_000  # remembered for who asks for the plan
 
+_OF_TEXTS = (search.Header, search.Body, search.Text, search.FileName)
 _ROWS, _FIELD, _HEADER, _TEXT = 1, 2, 3, 4
-_OF_ROWS = (search.Size, search.Day, search.Instant, search.EmailId, search.ThreadId)
+_OF_ROWS = (search.Attached, search.Size, search.Day, search.Instant, search.EmailId, search.ThreadId)
 
 
 def cost(key: search.Key) -> tuple[int, int]:
@@ -39,7 +40,7 @@ def cost(key: search.Key) -> tuple[int, int]:
             return cost(key.key)
         case search.Header():
             return _FIELD if key.name in OWN else _HEADER, -len(key.needle)
-        case search.Body() | search.Text():
+        case search.Body() | search.Text() | search.FileName():
             return _TEXT, -len(key.needle)
     return (_ROWS, 0) if isinstance(key, _OF_ROWS) else (0, 0)
 
@@ -68,9 +69,7 @@ class Planner:
 
     async def find(self, key: search.Key, candidates: Mask) -> Mask:
         """The candidates that match. Refused when there is too much to look for."""
-        texts = sum(
-            isinstance(leaf, search.Header | search.Body | search.Text) for leaf in search.leaves(key)
-        )
+        texts = sum(isinstance(leaf, _OF_TEXTS) for leaf in search.leaves(key))
         if texts > MOST_TEXTS:
             raise Refused(f"A search may look for {MOST_TEXTS} texts at once", Code.LIMIT)
         return await self.among(key, candidates)
@@ -92,6 +91,11 @@ class Planner:
                 return found
             case search.Not():
                 return candidates & ~await self.among(key.key, candidates)
+            case search.FileName():
+                found, steps = await files.matching(self._texts, key, candidates)
+                for step in steps:
+                    self._remember(step)
+                return found
             case search.Fuzzy():
                 return await self._alike(key.key, candidates)
             case search.Header() | search.Body() | search.Text():

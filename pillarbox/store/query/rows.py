@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pillarbox.message.attached import is_attached
 from pillarbox.model import masks, search
 from pillarbox.model.masks import Mask, Spans
 from pillarbox.store import emails
@@ -88,6 +89,8 @@ def deciding(key: search.Key) -> tuple[tuple[str, ...], Test] | None:
             return _DAY_COLUMNS[key.of], _on_day(key)
         case search.Instant():
             return _INSTANT_COLUMNS[key.of], _at_instant(key)
+        case search.Attached():
+            return ("structure",), lambda row: row[1] is not None and is_attached(row[1])
     return None
 
 
