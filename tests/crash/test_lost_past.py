@@ -23,14 +23,12 @@ from typing import cast
 
 import pytest
 
-from pillarbox.imap.session import Services, Session
 from pillarbox.imap.settings import Settings
 from pillarbox.net import memory
-from pillarbox.net.session import Peer
 from pillarbox.store import changes, columns, files, incarnation, known, mailboxes, messages, snapshots
 from pillarbox.store.check import check
 from pillarbox.store.store import Store
-from tests.imap.conftest import ACCOUNT, login, random_octets, user
+from tests.imap.conftest import ACCOUNT, World
 from tests.places import LONG
 from tests.store.test_powercut import Disk
 from tests.sync.device import Gone, Wire
@@ -92,7 +90,6 @@ class Machine:
         self.cuts = cuts
         self.dead = False
         self.wires: list[MemoryWire] = []
-        self.bugs: list[BaseException] = []
         self.workers = dict  # nobody to be killed one by one
 
     async def start(self) -> None:
@@ -100,6 +97,7 @@ class Machine:
         self.disk = Disk(files.account_folder(self.data, ACCOUNT), self.maybe_cut, self.rng)
         self.store = Store(self.data, clock=lambda: self.now, sync=self.disk.sync)
         await self.store.open()
+        self.world = World(self.store, Settings("x"), [float(self.now)])
 
     def maybe_cut(self) -> None:
         """Called from any thread, in the middle of a write or a sync."""
@@ -127,23 +125,17 @@ class Machine:
         await asyncio.sleep(0)
         await self.store.close()
         self.disk.unregister()
-        assert self.bugs == []
+        assert self.world.bugs == []
 
     async def dial(self, name: str) -> Wire:
         if self.dead:
             raise PowerCut
-        services = Services(self.store, login, Settings("x"), self.report, user, random_octets)
-        client = memory.connect(Session(services), peer=Peer("127.0.0.1", 4, is_loopback=True))
-        wire = MemoryWire(name, client, self)
+        wire = MemoryWire(name, self.world.connect().client, self)
         self.wires.append(wire)
         return wire
 
-    def report(self, error: BaseException) -> str:
-        self.bugs.append(error)
-        return "trace"
 
-
-class World:
+class Lives:
     """The machine's data over all lives, and copies of it."""
 
     def __init__(self, folder: Path, seed: int) -> None:
@@ -241,8 +233,8 @@ class World:
                     known.forget(self.data, ACCOUNT)
 
 
-def lives(folder: Path, seed: int, count: int, monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World(folder, seed)
+def lives(folder: Path, seed: int, count: int, monkeypatch: pytest.MonkeyPatch) -> Lives:
+    world = Lives(folder, seed)
     monkeypatch.setattr(incarnation, "boot_id", world.boot)
     monkeypatch.setattr(incarnation, "birth", world.birth)
     # Snapshots as large mailboxes have them.
