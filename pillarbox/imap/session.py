@@ -457,9 +457,9 @@ class Session:
     async def _end(self, tag: bytes, row: Row, done: Done) -> End:
         news, highest = b"", None
         if self.view is not None:
-            news, highest = await telling.at_end(
-                self, expunge=self._announces(row), own=done.own, looked=row.looks or row.sync
-            )
+            expunge, looked = self._announces(row), row.looks or row.sync
+            if not looked or not telling.at_rest(self, self.view, expunge=expunge):
+                news, highest = await telling.at_end(self, expunge=expunge, own=done.own, looked=looked)
         response = StatusResponse(tag, done.condition, done.text, done.code)
         return self._late(news, response, highest) if self.untold else self._tagged(news, response, highest)
 

@@ -51,9 +51,21 @@ def nothing_new(session: Session, *, expunge: bool, looked: bool) -> bool:
     modseq = store.modseq_known(account) if looked else store.modseq(account)
     if view is None:
         return True
-    if modseq != view.modseq or (expunge and view.gone) or session.contexts.due(store.clock()):
+    if modseq != view.modseq or (expunge and view.gone):
+        return False
+    if session.contexts and session.contexts.due(store.clock()):
         return False
     return not view.behind or not (session.notified is None or session.notified.hears_messages)
+
+
+def at_rest(session: Session, view: View, *, expunge: bool) -> bool:
+    """Whether `at_end` has nothing to say, of a command that has looked itself."""
+    if view.gone:
+        return False
+    try:
+        return nothing_new(session, expunge=expunge, looked=True)
+    except Exception:
+        return False  # it will say why
 
 
 async def _news(session: Session, *, expunge: bool, own: Stored | None, looked: bool) -> tuple[bytes, bool]:

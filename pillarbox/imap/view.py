@@ -68,6 +68,8 @@ def by_number(view: View, ranges: Ranges) -> Spans:
     RFC 9051 9 (seq-number): a number beyond the mailbox is answered BAD, and so is `*` in an empty one.
     """
     exists = view.exists
+    if len(ranges) == 1 and 0 < ranges[0][0] <= ranges[0][1] <= exists:
+        return [(ranges[0][0] - 1, ranges[0][1])]
     wanted = runs(ranges, exists)
     if wanted and (wanted[0][0] < 1 or wanted[-1][1] > exists):
         raise PeerSyntax(f"There are {exists} messages, the command names a number beyond them")
@@ -95,6 +97,10 @@ def by_saved(view: View) -> Spans:
 def uid_runs(view: View, spans: Spans) -> Runs:
     """UIDs of the messages in `spans`, one run for each span: it covers no message outside the span."""
     uids = view.shown.uids
+    if len(spans) == 1:
+        [(start, stop)] = spans
+        low = uids[start]
+        return ((low, low if stop == start + 1 else uids[stop - 1]),)
     return tuple((uids[start], uids[stop - 1]) for start, stop in spans)
 
 
@@ -113,6 +119,8 @@ def numbers(view: View, uids: Runs) -> Runs:
 
 
 def count(spans: Spans) -> int:
+    if len(spans) == 1:
+        return spans[0][1] - spans[0][0]
     return sum(stop - start for start, stop in spans)
 
 

@@ -15,6 +15,7 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import repeat
 from typing import Literal
 
 from pillarbox.model import flags as model
@@ -288,8 +289,11 @@ def _aligned(placed: list[tuple[array[int], int]]) -> tuple[array[int], array[in
     if len(placed) == 1:
         [(uids, number)] = placed
         return uids, array("H", [number]) * len(uids)
-    pairs = sorted(uid << 16 | number for uids, number in placed for uid in uids)
-    return array("I", [pair >> 16 for pair in pairs]), array("H", [pair & 0xFFFF for pair in pairs])
+    placed_in: dict[int, int] = {}
+    for uids, number in placed:
+        placed_in.update(zip(uids, repeat(number)))
+    ascending = sorted(placed_in)  # of some ascending stretches: hardly more than a look at each
+    return array("I", ascending), array("H", map(placed_in.__getitem__, ascending))
 
 
 def sweep(tx: Tx) -> int:

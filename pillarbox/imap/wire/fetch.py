@@ -62,10 +62,14 @@ class FetchItems:
     keeps them here, because to look for one by all that is asked would take longer than to use it."""
 
     items: tuple[Item, ...]
+    asked: frozenset[What] = field(init=False, compare=False, repr=False)
     plans: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "asked", frozenset(item.what for item in self.items))
+
     def ask_for(self, what: What) -> bool:
-        return any(item.what == what for item in self.items)
+        return what in self.asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Literal
 
 from pillarbox.imap.wire import charset
@@ -210,13 +211,20 @@ def preauth(text: str, code: ResponseCode | None = None) -> StatusResponse:
 
 def encode_status(response: StatusResponse, kind: Kind) -> bytes:
     """response-tagged = tag SP resp-cond-state CRLF"""
-    text = _text(response.text)
-    if response.code is not None:
-        text = f"[{_code(response.code)}] {text}"
-    elif text.startswith("["):
-        text = "(" + text[1:]  # or the client would read a response code
     tag = response.tag or b"*"
+    if response.code is None:
+        return tag + _plain(response.condition, response.text)
+    text = f"[{_code(response.code)}] {_text(response.text)}"
     return b"%b %b %b\r\n" % (tag, response.condition.encode("ascii"), text.encode("ascii"))
+
+
+@lru_cache(maxsize=256)
+def _plain(condition: Condition, text: str) -> bytes:
+    """All but the tag: how most commands end, in the same few words."""
+    text = _text(text)
+    if text.startswith("["):
+        text = "(" + text[1:]  # or the client would read a response code
+    return f" {condition} {text}\r\n".encode("ascii")
 
 
 def encode_continue(response: Continue, kind: Kind) -> bytes:

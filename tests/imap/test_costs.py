@@ -1,0 +1,139 @@
+"""What commands cost, counted and not timed: calls of functions, and statements to the database.
+
+Each limit is what a command cost when it was written here, and ALLOWED more. Who makes a command dearer sees
+it here first; who makes it cheaper lowers its limit. Interpreters differ by a few calls, machines not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pillarbox.net import driver
+from tests.imap.conftest import ACCOUNT, Imap, Play, World
+
+ALLOWED = 1.1
+
+MESSAGE = b"From: Ada <ada@example.org>\r\nSubject: costs\r\n\r\n" + b"A line of some length.\r\n" * 20
+
+
+@pytest.fixture(autouse=True)
+def one_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How often a long command leaves the loop to others depends on the machine."""
+    monkeypatch.setattr(driver, "SLICE", 60.0)
+
+
+@dataclass
+class Cost:
+    calls: int = 0
+    statements: int = 0
+
+
+@contextmanager
+def counted(world: World, cost: Cost) -> Iterator[None]:
+    """Count what runs in the block, on this thread."""
+
+    def count(frame: Any, event: str, what: Any) -> None:
+        if event in ("call", "c_call"):
+            cost.calls += 1
+
+    def executed(cursor: Any, sql: str, bindings: Any) -> bool:
+        cost.statements += 1
+        return True
+
+    database = world.store._handles.get(ACCOUNT).database
+    database.cursor.exec_trace = executed
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
+        database.cursor.exec_trace = None
+
+
+async def cost_of(world: World, session: Imap, *commands: bytes) -> Cost:
+    """What one of `commands` costs on average, when each has been given before."""
+    for _ in range(2):
+        cost = Cost()
+        for command in commands:
+            answer = b""
+            with counted(world, cost):
+                session.client.driver.data_received(b"t " + command + b"\r\n")
+                answer = session.client.read_now()
+                while b"\r\nt OK" not in b"\r\n" + answer:
+                    await asyncio.sleep(0)
+                    answer += session.client.read_now()
+    return Cost(cost.calls // len(commands), cost.statements // len(commands))
+
+
+async def filled(world: World, count: int) -> Imap:
+    session = await world.user()
+    for start in range(0, count, 100):
+        literals = b"".join([b" {%d+}\r\n" % len(MESSAGE) + MESSAGE] * min(100, count - start))
+        assert (await session.status(b"APPEND INBOX" + literals)).startswith(b"OK")
+    await session.ok(b"SELECT INBOX")
+    await session.ok(b"SELECT INBOX")  # now nothing is recent
+    return session
+
+
+@pytest.mark.parametrize(
+    ("commands", "calls", "statements"),
+    [
+        ([b"NOOP"], 86, 1),
+        ([b"SELECT INBOX"], 152, 1),
+        ([b"FETCH 2 FLAGS"], 177, 1),
+        ([b"UID FETCH 3 (UID FLAGS ENVELOPE)"], 216, 4),
+        ([b"FETCH 4 BODY.PEEK[]"], 223, 4),
+        ([b"FETCH 5 BODY.PEEK[1]"], 232, 4),
+        ([b"STORE 6 +FLAGS (\\Answered)", b"STORE 6 -FLAGS (\\Answered)"], 371, 12),
+        ([b"STORE 7 +FLAGS.SILENT (\\Seen)", b"STORE 7 -FLAGS.SILENT (\\Seen)"], 328, 12),
+        ([b"SEARCH UNSEEN"], 281, 1),
+        ([b"STATUS INBOX (MESSAGES UNSEEN)"], 349, 9),
+    ],
+    ids=lambda value: value[0].decode() if isinstance(value, list) else "",
+)
+def test_a_command_costs_no_more_than_it_did(
+    play: Play, commands: list[bytes], calls: int, statements: int
+) -> None:
+    async def script(world: World) -> None:
+        cost = await cost_of(world, await filled(world, 20), *commands)
+        assert cost.calls <= calls * ALLOWED, f"{cost.calls} calls; {calls} before"
+        assert cost.statements <= statements, f"{cost.statements} statements; {statements} before"
+
+    play(script)
+
+
+@pytest.mark.parametrize(
+    ("command", "most"),
+    [
+        (lambda n: [b"FETCH 1:%d (UID FLAGS)" % n], 0.0),
+        (lambda n: [b"FETCH 1:%d (UID FLAGS ENVELOPE BODYSTRUCTURE)" % n], 2.0),
+        (lambda n: [b"FETCH 1:%d BODY.PEEK[]" % n], 37.0),
+        (lambda n: [b"FETCH 1:%d BODY.PEEK[HEADER.FIELDS (SUBJECT)]" % n], 24.0),
+        (lambda n: [b"STORE 1:%d %bFLAGS.SILENT (\\Flagged)" % (n, sign) for sign in (b"+", b"-")], 0.0),
+        (lambda n: [b"STORE 1:%d %bFLAGS (\\Flagged)" % (n, sign) for sign in (b"+", b"-")], 0.0),
+        (lambda n: [b"SEARCH UNSEEN UNDELETED 1:%d" % n], 0.0),
+    ],
+    ids=["flags", "envelope", "bodies", "fields", "silent", "store", "search"],
+)
+def test_each_message_costs_no_more_than_it_did(
+    play: Play, command: Callable[[int], list[bytes]], most: float
+) -> None:
+    """Calls for each message of a command about many: nothing is to be made for each but its bytes."""
+
+    async def script(world: World) -> None:
+        session = await filled(world, 400)
+        few = await cost_of(world, session, *command(100))
+        many = await cost_of(world, session, *command(400))
+        each = (many.calls - few.calls) / 300
+        # Work that is done by the hundred or by the slice counts a little too.
+        assert each <= most * ALLOWED + 0.1, f"{each:.2f} calls a message; {most} before"
+
+    play(script)
