@@ -176,7 +176,8 @@ def fixed(key: Key, shown: View) -> Key:
     def fix(leaf: Key) -> Key:
         match leaf:
             case search.Sequence():
-                return search.Uid(view.uid_runs(shown, view.by_number_if_there(shown, leaf.ranges)))
+                places = view.by_number_if_there(shown, leaf.ranges)
+                return search.Uid(view.uid_runs(shown, [span for span in places if span[0] < span[1]]))
             case search.Saved():
                 return search.Uid(shown.saved)
         return leaf

@@ -69,6 +69,13 @@ IMAP = (
         "h UID THREAD REFS UTF-8 $",
     ),
     _said(
+        *(_LOGIN, "b APPEND INBOX {6+}", b"a\r\n\r\nx\r\n", "c SELECT INBOX"),
+        "d SEARCH RETURN (UPDATE (UID FLAGS) COUNT CONTEXT) OR YOUNGER 3 NOT OLDER 4 1:* $",
+        "e UID SORT RETURN (UPDATE RELEVANCY PARTIAL -1:-3) (RELEVANCY REVERSE DATE) UTF-8 FUZZY TEXT xa",
+        "f ESEARCH IN (personal subtree-one (INBOX a) mailboxes Trash) RETURN (MIN UPDATE) UID *:2",
+        *("g STORE 1 +FLAGS (\\Deleted)", "h COPY 1 INBOX", "i EXPUNGE", 'j CANCELUPDATE "d" "f" "x"'),
+    ),
+    _said(
         _LOGIN,
         'b LIST (SUBSCRIBED) "" ("*" "a/%") RETURN (CHILDREN STATUS (MESSAGES SIZE))',
         'c LSUB "" "*"',

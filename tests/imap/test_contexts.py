@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from pillarbox.imap import contexts, positions
 from pillarbox.imap.settings import Settings
-from tests.imap.conftest import Imap, Play, World, world
+from pillarbox.store.files import account_folder
+from pillarbox.store.index.catching_up import catch_up
+from tests.imap.conftest import ACCOUNT, Imap, Play, World, world
 from tests.imap.test_convergence import uids_of
 
 MAILS = (b"Subject: m\r\n\r\nx\r\n", b"Subject: n\r\n\r\nneedle\r\n")
@@ -30,6 +32,7 @@ KEYS = (
     b"NOT UID *:2 UNSEEN",
     b"MODSEQ 8",
     b"YOUNGER 50 UNSEEN",
+    b"FUZZY BODY neddle",
     b"2:4",
 )
 CRITERIA = (b"", b"", b"(REVERSE ARRIVAL)", b"(SUBJECT REVERSE SIZE)", b"(MODSEQ)", b"(REVERSE UID)")
@@ -161,7 +164,7 @@ ACTIONS = st.lists(
         st.sampled_from(
             [
                 *("append", "add", "add", "take", "expunge", "copy", "move", "noop", "fetch"),
-                *("watch", "watch", "cancel", "wait"),
+                *("watch", "watch", "cancel", "wait", "index"),
             ]
         ),
         st.integers(1, 6),
@@ -238,10 +241,24 @@ async def act(
         for tag in list(who.lists)[:1]:
             del who.lists[tag]
             await who.do(b'CANCELUPDATE "' + tag + b'"')
+    elif action == "index":
+        catch_up(account_folder(made.store.data, ACCOUNT))
     elif action == "wait":
         made.clock[0] += 20
     else:
         await who.do(action.upper().encode())
+
+
+def test_message_numbers_of_an_empty_mailbox(play: Play) -> None:
+    async def script(world: World) -> None:
+        user = await world.user(select=b"INBOX")
+        await user.ok(b"SEARCH RETURN (UPDATE COUNT) OR 1:* NOT 3:5")
+        tag = await user.send(b"SEARCH RETURN (UPDATE COUNT) $ 2")
+        await user.answer(tag)
+        lines = await user.ok(b"APPEND INBOX {%d+}\r\n" % len(MAILS[0]) + MAILS[0])
+        assert [b" ADDTO (0 1)" in line for line in lines] == [False, False, True]
+
+    play(script)
 
 
 async def watched(world: World, *keys: bytes) -> Listener:
