@@ -107,6 +107,18 @@ def of_row(
     return Blob(size, dictionary, compress.unpack(frames, size, stored), data, file)
 
 
+def octets(size: int, place: int | None, dictionary: int, frames: bytes | None, data: bytes | None) -> bytes:
+    """What is in these columns. Refused where the octets are in a file, erased, or damaged."""
+    if place != Place.INLINE or data is None:
+        raise _erased()
+    if frames is not None:
+        return Blob(size, dictionary, compress.unpack(frames, size, len(data)), data, None).read(0, size)
+    try:
+        return compress.decompress(data, dictionary, size)
+    except compress.Damaged as error:
+        raise Refused("The message is damaged on disk", Code.CORRUPTION, temporary=True) from error
+
+
 def raw(tx: Tx, blob: int) -> bytes:
     """All octets of a blob: for those that are known to be small."""
     row = tx.row(_ROW, tx.account, blob)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pillarbox.imap import header_lists
+from pillarbox.imap.commands import fetch
 from pillarbox.store import header_rows
 from pillarbox.store.tx import Tx
 from tests.imap.conftest import Imap, Play, World
@@ -230,5 +231,23 @@ def test_header_fields_before_a_damaged_message_are_told(play: Play) -> None:
         assert b"NO [CORRUPTION]" in answer
         number, data = whole[0]
         await world.store.write(7, lambda tx: tx.run("UPDATE blob SET data = ? WHERE id = ?", data, number))
+
+    play(script)
+
+
+@pytest.mark.parametrize("most", [1 << 20, 100])
+def test_messages_are_the_same_alone_and_among_others(
+    play: Play, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    async def script(world: World) -> None:
+        user = await world.user(select=b"INBOX")
+        for number in range(4):
+            await user.append(b"Subject: %d\r\n\r\n\0%b" % (number, b"line of text\r\n" * 4_000 * number))
+        await user.ok(b"NOOP")
+        expected = await one_by_one(user, b"UID BODY.PEEK[]", 4)
+        assert b"\x80" in expected
+        monkeypatch.setattr(fetch, "WHOLES", most)
+        answer = await user.do(b"FETCH 1:* (UID BODY.PEEK[])")
+        assert answer[: answer.rindex(b"\r\nt") + 2] == expected
 
     play(script)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 FROM_VIEW = 2000  # messages rendered at once: a millisecond
 ROWS = 400  # rows read at once
 BODIES = 32  # messages opened at once
+WHOLES = 512 << 10  # octets of messages that are rendered at once: a quarter of a millisecond
 
 Body = tuple[Plan, bytes, tuple[Any, ...]]  # the head of a line, and the row that its octets are found with
 
@@ -117,14 +118,16 @@ class Answer:
         """The answer as one piece where it is short and nothing has to be told first: to have it pulled costs
         as much again as to make it. None: it has to be pulled."""
         plan = self._plan
-        if self._sees or plan.lists or view.count(self._chosen) > (1 if plan.bodies else ROWS):
+        most = 1 if plan.bodies else BODIES if plan.whole else ROWS
+        if self._sees or view.count(self._chosen) > most:
             return None
         lines = b""
         for batch in _batches(self._session.selected, self._chosen, ROWS):
-            if plan.from_view:
-                lines += self._from_view(batch)
-            elif not plan.bodies:
-                lines += await self._metadata(batch)
+            if not plan.bodies:
+                rendered = await self._rendered(batch)
+                if rendered is None:
+                    return None
+                lines += rendered
             else:
                 for body in await self._opened(plan, batch):
                     line = await _line(*body)
@@ -135,26 +138,28 @@ class Answer:
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         plan = self._plan
-        size = BODIES if plan.bodies else FROM_VIEW if plan.from_view else ROWS
+        size = BODIES if plan.bodies or plan.whole else FROM_VIEW if plan.from_view else ROWS
         for batch in _batches(self._session.selected, self._chosen, size):
-            if plan.from_view:
-                yield self._from_view(batch)
-            elif plan.lists:
-                lines = await self._listed(batch)
-                if lines is not None:
-                    yield lines
-                    continue
-                for few in _batches(self._session.selected, batch.places, BODIES):
-                    async for piece in self._bodies(self._planned(), few):
-                        yield piece
-            elif not plan.bodies:
-                yield await self._metadata(batch)
-            else:
-                async for piece in self._bodies(plan, batch):
+            lines = None if plan.bodies else await self._rendered(batch)
+            if lines is not None:
+                yield lines
+                continue
+            for few in _batches(self._session.selected, batch.places, BODIES):
+                async for piece in self._bodies(self._planned(), few):
                     yield piece
         if self._missing:
             # RFC 9051 7.1 (EXPUNGEISSUED), RFC 2180 4.1.3: those that are still there have been sent.
             raise Refused("Some of the messages have been erased", Code.EXPUNGEISSUED)
+
+    async def _rendered(self, batch: Batch) -> bytes | None:
+        """The lines of a plan without `bodies`. None: look into one message after the other, because they are
+        too long to be held together, or one is erased or damaged and others are not."""
+        plan = self._plan
+        if plan.from_view:
+            return self._from_view(batch)
+        if plan.lists:
+            return await self._listed(batch)
+        return await (self._wholes(batch) if plan.whole else self._metadata(batch))
 
     async def _bodies(self, plan: Plan, batch: Batch) -> AsyncIterator[bytes]:
         changed = False
@@ -195,8 +200,7 @@ class Answer:
         return fetch_plan.render(self._plan, numbers, columns, session.flag_sets.spelled(batch.recent))
 
     async def _listed(self, batch: Batch) -> bytes | None:
-        """Lines that end with header fields. None: look into one message after the other, because these are
-        too long to be held together, or one message is damaged and those before it are not."""
+        """Lines that end with header fields."""
         session, plan = self._session, self._plan
         named, rows = await session.store.read(
             session.account,
@@ -212,15 +216,29 @@ class Answer:
             return b""
         emails = columns[plan.columns.index("email")]
         try:
-            for wanted in plan.lists:
-                columns.append(await header_lists.literals(session, named, wanted, emails))
+            said = [await header_lists.literals(session, named, wanted, emails) for wanted in plan.lists]
         except (TooLong, Refused):
             return None
-        if None in columns[-1]:
-            self._missing = True
-            there = [place for place, lines in enumerate(columns[-1]) if lines is not None]
-            numbers = [numbers[place] for place in there]
-            columns = [[column[place] for place in there] for column in columns]
+        if any(None in column for column in said):
+            return None
+        columns += said
+        return fetch_plan.render(plan, numbers, columns, session.flag_sets.spelled(batch.recent))
+
+    async def _wholes(self, batch: Batch) -> bytes | None:
+        """Lines that end with whole messages."""
+        session, plan = self._session, self._plan
+        rows = await session.store.read(
+            session.account,
+            _whole,
+            session.actor,
+            session.selected.shown.mailbox,
+            view.uid_runs(session.selected, batch.places),
+            plan.columns,
+            bool(session.selected.gone),
+        )
+        if rows is None:
+            return None
+        numbers, columns = self._aligned(plan, batch, rows)
         return fetch_plan.render(plan, numbers, columns, session.flag_sets.spelled(batch.recent))
 
     def _aligned(
@@ -352,6 +370,20 @@ def _open(
         if found is not None:
             opened.append((*row[:end], found))
     return opened
+
+
+def _whole(
+    tx: Tx, actor: Actor, mailbox: int, runs: Runs, columns: tuple[str, ...], with_buried: bool
+) -> list[tuple[Any, ...]] | None:
+    """The rows, and at the end of each the message as a literal. None where one is missing, or too long."""
+    size, end = columns.index("size"), len(columns)
+    rows = emails.rows_of(tx, actor, mailbox, runs, (*columns, *blobs.COLUMNS), with_buried=with_buried)
+    if sum([row[size] for row in rows]) > WHOLES:
+        return None
+    try:
+        return [(*row[:end], fetch_plan.literal(blobs.octets(row[size], *row[end:]))) for row in rows]
+    except Refused:
+        return None
 
 
 async def _line(plan: Plan, head: bytes, row: tuple[Any, ...]) -> bytes | Iterator[bytes]:

@@ -41,7 +41,8 @@ class Plan:
     apart, and with `by_uid` lines begin with it and not with the number. With `from_view`, the session's own
     arrays have them all and the store is not read. `bodies` are the items that need the message's octets, in
     the client's order, and the columns to find those with stand in `columns` after what the template uses.
-    `lists` are in their place where all of them are header fields: a column each, literals, after `columns`.
+    `lists` are in their place where all of them are header fields, and `whole` where there is but one, the
+    message: a column each, literals, after `columns`.
     """
 
     columns: tuple[str, ...]
@@ -53,6 +54,7 @@ class Plan:
     by_uid: bool = False
     of_view: tuple[int, ...] = ()  # the columns that a session's own arrays have
     lists: tuple["HeaderList", ...] = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def plan(
 ) -> Plan:
     """The plan for `items`. `uid`: answer UID whether asked or not (RFC 9051 6.4.9); `flags`: FLAGS likewise,
     for messages that have just become \\Seen (RFC 9051 6.4.5); `modseq`: MODSEQ (RFC 7162 3.1.4.1);
-    `lists`: header fields not as `bodies`, where that can be."""
+    `lists`: header fields and whole messages not as `bodies`, where that can be."""
     # RFC 7162 3.2.4: what this FETCH has changed is told like any other change.
     aware = flags and kind.condstore
     asked = kind, uid or aware, flags, modseq or aware, lists
@@ -117,8 +119,10 @@ def _plan(items: FetchItems, kind: Kind, uid: bool, flags: bool, modseq: bool, l
         words.append(b"%b %b" % (what.encode("ascii"), spelling))
         fields.append(Field(tuple(columns.setdefault(name, len(columns)) for name in names), how))
     header_lists = _header_lists(bodies) if lists else ()
-    if header_lists:
-        columns.setdefault("email", len(columns))
+    whole = lists and len(bodies) == 1 and _is_whole(bodies[0])
+    if header_lists or whole:
+        for name in ("email",) if header_lists else ("size",):
+            columns.setdefault(name, len(columns))
         words += [item.label.replace(b"%", b"%%") + b" %b" for item in bodies]
         fields += [Field((len(columns) + number,)) for number in range(len(bodies))]
         bodies = ()
@@ -141,6 +145,7 @@ def _plan(items: FetchItems, kind: Kind, uid: bool, flags: bool, modseq: bool, l
         kind.uid_only,
         tuple(at for at, name in enumerate(columns) if name in ("flag_set", "modseq")),
         header_lists,
+        whole,
     )
 
 
@@ -165,6 +170,15 @@ def _header_lists(bodies: tuple[Item, ...]) -> tuple[HeaderList, ...]:
         names = frozenset(name.lower() for name in section.fields)
         out.append(HeaderList(names, b" ".join(sorted(names))))
     return tuple(out)
+
+
+def _is_whole(item: Item) -> bool:
+    section = item.section
+    return (
+        item.what == "SECTION"
+        and section is not None
+        and not (section.path or section.what or item.seen or item.partial)
+    )
 
 
 def _metadata(what: str, kind: Kind) -> tuple[bytes, tuple[str, ...], Callable[..., Any] | str | None]:
