@@ -91,22 +91,3 @@ def document(message: Searchable) -> Document:
         {field: encode("\n".join(texts)) for field, texts in lists.items()},
         frozenset(names),
     )
-
-
-def has_line(header: bytes, start: bytes, needle: bytes, begin: int = 0, end: int | None = None) -> bool:
-    """Whether a line of `header`, as a document has it, begins with `start` and has `needle` after that."""
-    if end is None:
-        end = len(header)
-    if not needle:
-        return header.startswith(start, begin, end) or header.find(b"\n" + start, begin, end) >= 0
-    at = header.find(needle, begin, end)
-    while at >= 0:
-        line = header.rfind(b"\n", begin, at) + 1 or begin
-        if not header.startswith(start, line):
-            at = header.find(b"\n", at, end)
-            if at < 0:
-                return False
-        elif at >= line + len(start):
-            return True
-        at = header.find(needle, at + 1, end)  # from here on, or it was in the name itself
-    return False

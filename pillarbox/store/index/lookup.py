@@ -25,8 +25,9 @@ T = TypeVar("T")
 Steps = Generator[None, None, T]
 
 TURN = 8192  # postings marked, more or less, between two yields
-EACH = 32  # what looking up a run costs, in postings
+EACH = 256  # what looking up a run costs, in postings
 DEAR = 8  # looking into a message costs as much as looking up so many runs
+NEW = 16  # messages found in a turn that make up for it
 MOST_RUNS = 6  # of a needle that are looked up; the longest tell most
 MOST_WORDS = 2048  # runs that one run of several may be in and still be looked up
 FEW = 16  # candidates that are not worth another lookup
@@ -120,43 +121,46 @@ def _telling(run: Run) -> int:
 def _inside(segment: Listed, field: Field, run: Run) -> Steps[Answer]:
     """The needle is this run."""
     answer = _nothing(segment)
-    yield from _short(segment, field, run, answer)
+    if len(run.octets) <= LONG and not (yield from _sure(segment, field, run.kind, run.octets, answer)):
+        return answer
     grams = GRAMS[run.kind]
     if segment.vocabulary(field, grams) is not None:
         needed = needed_grams(run.octets, run.kind)
         if needed:
             found = yield from _with_all(segment, field, grams, needed)
-            answer.maybe = marks.either(answer.maybe, found)
+            answer.maybe = marks.without(found, answer.sure)
         else:
-            yield from _mark_all(segment, field, grams, run.octets, Stand.INSIDE, answer.sure)
-        answer.maybe = marks.without(answer.maybe, answer.sure)
+            yield from _sure(segment, field, grams, run.octets, answer)
     return answer
 
 
-def _short(segment: Listed, field: Field, run: Run, answer: Answer) -> Steps[None]:
-    """Add the messages in which it is in a run that is listed whole."""
-    listed = segment.vocabulary(field, run.kind)
-    if listed is None or len(run.octets) > LONG:
-        return
+def _sure(segment: Listed, field: Field, kind: Kind, octets: bytes, answer: Answer) -> Steps[bool]:
+    """Add the messages that have it in a run that is listed, and say whether that were all such runs: where
+    they are many the others come in so few more messages that looking into those costs less."""
+    listed = segment.vocabulary(field, kind)
+    if listed is None:
+        return True
     sure = answer.sure
+    uncovered = sure.count(0)
     work = 0
     in_all = -1
-    for number, piece in enumerate(listed.find(run.octets, Stand.INSIDE), start=1):
-        for posting in segment.postings(field, run.kind, piece):
+    for number, piece in enumerate(listed.find(octets, Stand.INSIDE), start=1):
+        for posting in segment.postings(field, kind, piece):
             sure[posting] = 1
         work += piece.size + EACH
         if work >= TURN:
             work = 0
-            uncovered = sure.count(0)
+            before, uncovered = uncovered, sure.count(0)
             if not uncovered:
-                return
+                return False
             if in_all < 0:
-                in_all = listed.count(run.octets, Stand.INSIDE)
-            if uncovered * DEAR < in_all - number:
+                in_all = listed.count(octets, Stand.INSIDE)
+            if before - uncovered < NEW and uncovered * DEAR < in_all - number:
                 answer.maybe = marks.without(marks.every(segment.messages), sure)
-                return
+                return False
             yield
     yield
+    return True
 
 
 def _candidates(segment: Listed, field: Field, run: Run) -> Steps[Marks | None]:

@@ -135,6 +135,10 @@ class Snapshot:
         number = bisect_left(emails, email)
         return self.starts[at] + number if number < len(emails) and emails[number] == email else -1
 
+    def email_at(self, rank: int) -> int:
+        at = bisect_right(self.starts, rank) - 1
+        return self.segments[at].emails[rank - self.starts[at]]
+
     def emails_at(self, start: int, stop: int) -> array[int]:
         """The emails with these ranks."""
         out = array("Q")

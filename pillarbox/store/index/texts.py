@@ -132,13 +132,23 @@ def _cut(text: bytes, ends: array[int]) -> list[bytes]:
     return [text[start : end - 1] for start, end in zip((0, *ends), ends)]
 
 
-def matching(text: bytes, ends: array[int], needle: bytes) -> list[int]:
-    """The places in a group of the messages in whose text the needle is."""
+def matching(text: bytes, ends: array[int], needle: bytes, start: bytes | None = None) -> list[int]:
+    """The places in a group of the messages in whose text the needle is; with `start`, in a line that
+    begins so, after that. The needle is empty only with a start."""
     out = []
     number = 0
-    at = text.find(needle)
+    sought = needle or (start or b"")
+    at = text.find(sought)
     while at >= 0:
+        if start is not None:
+            line = text.rfind(b"\n", 0, at) + 1
+            if not text.startswith(start, line):
+                at = text.find(sought, text.find(b"\n", at) + 1)
+                continue
+            if at < line + len(start) and needle:
+                at = text.find(sought, at + 1)  # in the name itself
+                continue
         number = bisect_right(ends, at, number)
         out.append(number)
-        at = text.find(needle, ends[number])
+        at = text.find(sought, ends[number])
     return out

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from pillarbox.message.casemap import fold_text
-from pillarbox.message.searchable import Documents, searchable_headers, searchable_parts
+from pillarbox.message.searchable import Documents, line, searchable_headers, searchable_parts
 from pillarbox.message.similar import INSIDE, MOST_LETTERS, pieces, similarity
 from pillarbox.model import masks, search
 from pillarbox.model.masks import Mask
@@ -166,9 +166,10 @@ def _texts(
 ) -> Iterator[tuple[float, str]]:
     if fields != (Field.BODY,):
         for name, text in searchable_headers(blob.read(0, header_size)):
-            field = OWN.get(name, Field.HEADER)
-            if field in fields:
-                yield WEIGHTS[field], text
+            if name in OWN and OWN[name] in fields:
+                yield WEIGHTS[OWN[name]], text
+            if Field.HEADER in fields:
+                yield WEIGHTS[Field.HEADER], line(name, text)  # all of them, with their names
     if Field.BODY in fields:
         for text in searchable_parts(blob.read(0, blob.size), documents):
             yield WEIGHTS[Field.BODY], text

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
-from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from pillarbox.message.casemap import Fold
 from pillarbox.message.searchable import Documents, fold_text, line, searchable_headers, searchable_parts
 from pillarbox.model import search
 from pillarbox.store.blobs import Blob
 from pillarbox.store.index import lookup
-from pillarbox.store.index.document import OWN, Field, has_line, plain, start_of
+from pillarbox.store.index.document import OWN, Field, plain, start_of
 from pillarbox.store.index.lookup import Answer, Listed, Steps
 from pillarbox.store.index.marks import Marks
 from pillarbox.store.index.reader import Snapshot
@@ -72,47 +70,39 @@ def question(key: TextKey, fold: Fold = fold_text) -> Question | None:
             return Question(needle, None, COLUMNS, fold)
 
 
-def looking(snapshot: Snapshot, asked: Question, wanted: array[int], found: Marks) -> Steps[set[int]]:
-    """Mark the ranks of those of the emails `wanted`, which ascend, whose kept text says so; those of which
-    none is kept."""
+def looking(snapshot: Snapshot, asked: Question, wanted: Marks, found: Marks) -> Steps[set[int]]:
+    """Of the messages whose ranks are `wanted` mark those as `found` whose kept text says so. Returned are
+    the emails of those of which none is kept."""
     missing: set[int] = set()
     octets = encode(asked.needle)
     start = start_of(asked.name) if asked.name is not None else None
-    at = 0
-    while at < len(wanted):
+    rank = wanted.find(1)
+    while rank >= 0:
         yield
-        group = snapshot.reader.texts(wanted[at], asked.columns)
+        email = snapshot.email_at(rank)
+        group = snapshot.reader.texts(email, asked.columns)
         if group is None:
-            missing.add(wanted[at])
-            at += 1
+            missing.add(email)
+            rank = wanted.find(1, rank + 1)
             continue
-        stop = bisect_right(wanted, group.last, at)
-        some = wanted[at:stop]
-        at = stop
         ids = group.places.emails
-        whole = some == ids
-        if not whole:
-            missing.update(set(some).difference(ids))
-        hits: set[int] = set()
-        for column, text in group.texts:
-            ends = group.places.ends[column]
-            if start is None:
-                hits.update([ids[number] for number in matching(text, ends, octets)])
-            else:
-                hits.update(_with_line(ids, ends, text, start, octets, some))
-        for email in hits if whole else hits.intersection(some):
-            found[snapshot.rank_of(email)] = 1
+        first, last = snapshot.rank_of(ids[0]), snapshot.rank_of(ids[-1])
+        numbers = [
+            number
+            for column, text in group.texts
+            for number in matching(text, group.places.ends[column], octets, start)
+        ]
+        if last - first == len(ids) - 1:
+            for number in numbers:
+                if wanted[first + number]:
+                    found[first + number] = 1
+        else:  # of some that are in between no text is kept any more
+            for number in numbers:
+                at = snapshot.rank_of(ids[number])
+                if wanted[at]:
+                    found[at] = 1
+            between = snapshot.emails_at(rank, last + 1)
+            asked_for = compress(between, wanted[rank : last + 1])
+            missing.update(set(asked_for).difference(ids))
+        rank = wanted.find(1, last + 1)
     return missing
-
-
-def _with_line(
-    ids: Sequence[int], ends: Sequence[int], text: bytes, start: bytes, needle: bytes, some: Sequence[int]
-) -> list[int]:
-    out = []
-    for email in some:
-        number = bisect_left(ids, email)
-        if number < len(ids) and ids[number] == email:
-            begin = ends[number - 1] if number else 0
-            if has_line(text, start, needle, begin, ends[number]):
-                out.append(email)
-    return out

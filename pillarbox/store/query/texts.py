@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from array import array
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -154,7 +153,11 @@ class Texts:
         found = marks.none(snapshot.starts[-1])
         missing = indexed
         if not asked.by_message:
-            missing = await self._look_into(snapshot, asked, array("Q", sorted(indexed)), found, work)
+            wanted_marks = marks.none(snapshot.starts[-1])
+            ranks = {email: snapshot.rank_of(email) for email in indexed}
+            marks.add(wanted_marks, [rank for rank in ranks.values() if rank >= 0])
+            missing = {email for email, rank in ranks.items() if rank < 0}
+            missing |= await self._look_into(snapshot, asked, wanted_marks, found, work)
         read = await self._read(asked, missing | (wanted - indexed), work)
         return await self.mailbox.places({*snapshot.emails_of(found), *read})
 
@@ -171,7 +174,7 @@ class Texts:
         work.sure = sure.count(1)
         if maybe.count(1) >= NARROW:
             maybe = marks.both(maybe, await self.mailbox.marks(snapshot, candidates))
-        missing = await self._look_into(snapshot, asked, snapshot.emails_of(maybe), sure, work)
+        missing = await self._look_into(snapshot, asked, maybe, sure, work)
         places = await self.mailbox.marked(snapshot, sure)
         rest = unknown | missing | await self.unindexed(snapshot)
         if rest:
@@ -194,10 +197,10 @@ class Texts:
         return out
 
     async def _look_into(
-        self, snapshot: Snapshot, asked: Question, wanted: array[int], found: Marks, work: _Work
+        self, snapshot: Snapshot, asked: Question, wanted: Marks, found: Marks, work: _Work
     ) -> set[int]:
-        """Mark those of these emails whose kept text says so; those of which none is kept."""
-        work.looked_into += len(wanted)
+        """As `looking`."""
+        work.looked_into += wanted.count(1)
         return await self._turns.through(looking(snapshot, asked, wanted, found))
 
     async def _read(self, asked: Question, wanted: Collection[int], work: _Work) -> set[int]:
