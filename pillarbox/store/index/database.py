@@ -35,6 +35,8 @@ FORMAT = f"{LAYOUT}.{searchable.VERSION}.{version()}.{sys.byteorder}"
 
 PAGE = 8192
 CHUNK = 1 << 15  # postings in one row
+SLACK = 8  # an eighth of the file may be unused
+TIDY_WAIT = 100  # milliseconds to have the log for oneself
 WAIT = 10_000  # milliseconds a writer waits for another, or a reader while a log is begun anew
 
 ACCOUNT = 1  # the value of every `account` column in a file
@@ -118,6 +120,13 @@ class Database:
 
     def writing(self) -> _Writing:
         return _Writing(self)
+
+    def tidy(self) -> None:
+        """Give back what the file and its log do not need any more."""
+        if self.pragma("freelist_count")[0][0] * SLACK > self.pragma("page_count")[0][0]:
+            self.pragma("incremental_vacuum")
+        self.connection.set_busy_timeout(TIDY_WAIT)
+        self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     def close(self) -> None:
         self.connection.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -268,6 +269,8 @@ class Writer:
             small = []
 
     def close(self) -> None:
+        with suppress(apsw.Error):  # somebody reads just now, or the disk is full: the next one does it
+            self.database.tidy()
         self.database.close()
 
 

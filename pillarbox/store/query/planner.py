@@ -31,13 +31,9 @@ _OF_ROWS = (search.Attached, search.Size, search.Day, search.Instant, search.Ema
 
 
 def cost(key: search.Key) -> tuple[int, int]:
-    """Roughly how dear a key is, so that the dear ones see few candidates. Of text keys the shorter needle
-    is the dearer one: it leaves more."""
+    """Roughly how dear a key without keys in it is, so that the dear ones see few candidates. Of text keys
+    the shorter needle is the dearer one: it leaves more."""
     match key:
-        case search.And() | search.Or():
-            return max(map(cost, key.keys), default=(0, 0))
-        case search.Not() | search.Fuzzy():
-            return cost(key.key)
         case search.Header():
             return _FIELD if key.name in OWN else _HEADER, -len(key.needle)
         case search.Body() | search.Text() | search.FileName():
@@ -59,6 +55,7 @@ class Planner:
         self._turns = Turns()
         self._texts = Texts(store, scope, self._turns)
         self._steps: list[Step] = []
+        self._costs: dict[int, tuple[int, int]] = {}  # by identity: a tree is asked again at each level
         self._scores: fuzzy.Scores = {}
 
     @property
@@ -74,6 +71,19 @@ class Planner:
             raise Refused(f"A search may look for {MOST_TEXTS} texts at once", Code.LIMIT)
         return await self.among(key, candidates)
 
+    def _cost(self, key: search.Key) -> tuple[int, int]:
+        known = self._costs.get(id(key))
+        if known is None:
+            match key:
+                case search.And() | search.Or():
+                    known = max(map(self._cost, key.keys), default=(0, 0))
+                case search.Not() | search.Fuzzy():
+                    known = self._cost(key.key)
+                case _:
+                    known = cost(key)
+            self._costs[id(key)] = known
+        return known
+
     async def among(self, key: search.Key, candidates: Mask) -> Mask:
         if not candidates:
             return NONE
@@ -81,12 +91,12 @@ class Planner:
             case search.All():
                 return candidates
             case search.And():
-                for one in sorted(key.keys, key=cost):
+                for one in sorted(key.keys, key=self._cost):
                     candidates = await self.among(one, candidates)
                 return candidates
             case search.Or():
                 found = NONE
-                for one in sorted(key.keys, key=cost):
+                for one in sorted(key.keys, key=self._cost):
                     found |= await self.among(one, candidates & ~found)
                 return found
             case search.Not():
@@ -121,12 +131,12 @@ class Planner:
         """`among` for a key to which FUZZY applies: it comes down on the text keys in it."""
         match key:
             case search.And():
-                for one in sorted(key.keys, key=cost):
+                for one in sorted(key.keys, key=self._cost):
                     candidates = await self._alike(one, candidates)
                 return candidates
             case search.Or():
                 found = NONE
-                for one in sorted(key.keys, key=cost):
+                for one in sorted(key.keys, key=self._cost):
                     found |= await self._alike(one, candidates)  # all of them: each makes more relevant
                 return found
             case search.Header() | search.Body() | search.Text() if candidates:
