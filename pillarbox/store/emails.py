@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # b = its blob.
 COLUMNS = {
     **dict.fromkeys(("uid", "email", "flag_set", "modseq", "created"), "m"),
-    **dict.fromkeys(("internal_at", "internal_tz", "saved_at", "size"), "m"),
+    **dict.fromkeys(("internal_at", "internal_tz", "saved_at", "size", "uidl"), "m"),
     **dict.fromkeys(("thread", "blob", "header_size", "sent_at", "sent_day", "message_id", "refs"), "e"),
     **dict.fromkeys(("envelope", "structure", "offsets", "preview"), "e"),
     **dict.fromkeys(("is_reply", "base_subject", "sender", "recipient", "cc", "subject"), "k"),

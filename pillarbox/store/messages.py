@@ -288,11 +288,23 @@ def expunge(tx: Tx, actor: Actor, mailbox: int, runs: Runs | None = None) -> Run
     access.require(tx, actor, mailbox, rights.EXPUNGE)
     access.live(tx, mailbox)
     deleted = {number: n for number, named, n, _ in flags.counts(tx, mailbox) if DELETED in named}
-    if not deleted:
+    return _expunge(tx, actor, mailbox, EVERYTHING if runs is None else runs, deleted)
+
+
+def remove(tx: Tx, actor: Actor, mailbox: int, runs: Runs) -> Runs:
+    """Bury what exists of `runs`, whatever flags it has; the UIDs gone."""
+    for right in (rights.DELETE_MESSAGES, rights.EXPUNGE):  # what STORE \\Deleted and EXPUNGE need
+        access.require(tx, actor, mailbox, right)
+    access.live(tx, mailbox)
+    return _expunge(tx, actor, mailbox, runs, {number: n for number, _, n, _ in flags.counts(tx, mailbox)})
+
+
+def _expunge(tx: Tx, actor: Actor, mailbox: int, named: Runs, having: dict[int, int]) -> Runs:
+    """Bury what of `named` has one of the flag sets `having`, of which so many messages are."""
+    if not having:
         return ()
-    named = EVERYTHING if runs is None else runs
-    tx.expect(buried.BURIED * min(sum(deleted.values()), present.at_most(tx, mailbox, named)))
-    groups = present.by_flag_set(tx, mailbox, named, tuple(deleted), most_modseq=flags.ALWAYS)
+    tx.expect(buried.BURIED * min(sum(having.values()), present.at_most(tx, mailbox, named)))
+    groups = present.by_flag_set(tx, mailbox, named, tuple(having), most_modseq=flags.ALWAYS)
     if not groups:
         return ()
     uids = array("I", sorted(uid for group in groups.values() for uid in group.uids))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pillarbox.model.actors import SERVER
+from pillarbox.model.actors import SERVER, Actor
 from pillarbox.model.changes import BurialCause
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.numbers import MAX_NUMBER
@@ -185,6 +185,23 @@ def test_expunge_buries_only_what_is_deleted(verbs: Verbs) -> None:
     assert [uid for (uid,) in rows(verbs, verbs.inbox, "uid")] == [3, 5]
     assert verbs.read(mailboxes.status, verbs.inbox).messages == 2
     assert verbs.write(messages.append, verbs.inbox, MESSAGE).uid == 7
+
+
+def test_remove_buries_whatever_flags_it_has(verbs: Verbs) -> None:
+    fill(verbs, verbs.inbox, 6)
+    verbs.write(flags.store_flags, verbs.inbox, ((1, 2),), "add", ("\\Deleted", "\\Seen"))
+    assert verbs.write(messages.remove, verbs.inbox, ((2, 3), (6, 9))) == ((2, 3), (6, 6))
+    assert [uid for (uid,) in rows(verbs, verbs.inbox, "uid")] == [1, 4, 5]
+    assert verbs.read(mailboxes.status, verbs.inbox).deleted == 1
+    before = verbs.modseq()
+    assert verbs.write(messages.remove, verbs.inbox, ((2, 3),)) == ()
+    assert verbs.modseq() == before
+
+
+def test_remove_needs_the_rights_of_an_expunge(verbs: Verbs) -> None:
+    fill(verbs, verbs.inbox, 1)
+    with pytest.raises(Refused):
+        verbs.write(messages.remove, verbs.inbox, ((1, 1),), actor=Actor(reader=9, owner=False))
 
 
 def test_sets_written_in_a_million_pieces_cost_what_is_there(verbs: Verbs) -> None:
