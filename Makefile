@@ -5,7 +5,7 @@ BIN := .venv/bin
 PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check format bench bench-scale crash fuzz soak docs clean
+.PHONY: help install serve test check format bench bench-scale bench-search crash fuzz soak docs clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -30,6 +30,9 @@ format: .venv/installed-dev  ## put the code in shape
 
 bench-scale: .venv/installed-dev  ## measure what depends on the size of a mailbox; SIZES=1000,1000000
 	$(BIN)/python -m bench.scale $(if $(SIZES),--sizes $(SIZES))
+
+bench-search: .venv/installed-dev  ## measure searches of an account of 200,000 messages, and its index
+	$(BIN)/python -m bench.finding
 
 bench: .venv/installed-dev  ## measure beside Dovecot
 	$(BIN)/python -m bench
