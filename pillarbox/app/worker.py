@@ -18,6 +18,7 @@ import uvloop
 
 from pillarbox.app import log
 from pillarbox.app.config import ConfigError
+from pillarbox.app.heap import keep_buffers_apart
 from pillarbox.app.orders import Adopt, Adopted, Begin, Channel, Failed, Hurry, Ready
 from pillarbox.app.serve import keeping
 from pillarbox.app.wiring import core
@@ -34,6 +35,7 @@ def main() -> None:
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     log.configure(form, worker=name_of(number))
+    keep_buffers_apart()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(number, socket.socket(fileno=descriptor)))
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from pillarbox import __version__
 from pillarbox.app import log
 from pillarbox.app.config import Config, load
+from pillarbox.app.heap import keep_buffers_apart
 from pillarbox.app.output import Json, table
 from pillarbox.app.reload import reload
 from pillarbox.app.serve import FirstAccount, Foundation, cores, serving
@@ -45,6 +46,7 @@ def serve(context: typer.Context, json: Json = False) -> None:
     read = partial(_read, context.obj)
     config = read()
     log.configure("json" if json else "text")
+    keep_buffers_apart()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(config, read, json))
 
