@@ -7,12 +7,12 @@ checkpoints alone go to a thread.
 
 import asyncio
 import ctypes
+import math
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -65,7 +65,7 @@ class Handle:
         self.birth = incarnation.birth(database.folder / sqlite.FILE)
         self.met = False  # whether it is known that the account has lost nothing
         self.writer = incarnation.writer()
-        self.noted = 0.0  # when it was last noted how far the account had come
+        self.noted = -math.inf  # when it was last noted how far the account had come
         self.rooted = False  # whether it is on disk that this writer may have written
         self.used = 0.0
 
@@ -158,7 +158,7 @@ class Handles:
                 folder / f"{sqlite.FILE}-wal",
                 self._executor,
                 self._sync,
-                lambda modseq: self._moved(handle, modseq),
+                lambda modseq: self.moved(handle, modseq),
                 lambda: self._idle(handle),
             )
         except BaseException:
@@ -167,18 +167,18 @@ class Handles:
         database.connection.set_wal_hook(handle.written)
         return handle
 
-    def _moved(self, handle: Handle, modseq: int) -> None:
-        """A mod-sequence is on disk."""
+    def moved(self, handle: Handle, modseq: int) -> None:
+        """The account has come to this mod-sequence, and nobody has been told yet."""
         if time.monotonic() - handle.noted > NOTE:
             self.note(handle)
         self._ring(handle.account, modseq)
 
-    def note(self, handle: Handle, more: int = 0) -> None:
-        """`more` mod-sequences are just about to be given out."""
+    def note(self, handle: Handle) -> None:
+        """What is committed only: were more noted and this process killed, the account would seem to have
+        lost it."""
         handle.noted = time.monotonic()
         with suppress(Busy, Refused), handle.database.transaction(write=False) as tx:
-            reached = incarnation.reached(tx)
-            known.note(self._data, handle.account, replace(reached, modseq=reached.modseq + more))
+            known.note(self._data, handle.account, incarnation.reached(tx))
 
     def _leave(self, handle: Handle) -> None:
         """What it has written is in one log, and will be there if this is (`store.incarnation`). Where the

@@ -9,6 +9,7 @@ Nothing here waits for a disk or for another process on the loop for longer than
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -156,7 +157,7 @@ class Store:
             # Also where nothing was changed: the answer may rest on a commit that is not on disk yet.
             await handle.log.durable(moved)
         elif moved:
-            self._doorbell.ring(account, moved)
+            self._handles.moved(handle, moved)
         return result
 
     async def _heavily(self, account: int, verb: Callable[[Tx], T], durable: bool = True) -> T:
@@ -189,7 +190,7 @@ class Store:
         if durable:
             await handle.log.durable(moved)
         elif moved:
-            self._doorbell.ring(account, moved)
+            self._handles.moved(handle, moved)
         return cast(T, done.result)
 
     async def _on_thread(self, handle: Handle, verb: Callable[[Tx], Any]) -> heavy.Outcome:
@@ -206,23 +207,32 @@ class Store:
 
     async def _meet(self, handle: Handle) -> None:
         """Look whether the account is all that it was, before anybody is told anything from it."""
-        seen = known.find(self.data, handle.account)
+        account = handle.account
+        seen = known.find(self.data, account)
         with handle.database.transaction(write=False) as tx:
             past = incarnation.past(tx, handle.birth, seen)
         if past is Past.WHOLE:
             handle.met = True
             return
-        meet = partial(incarnation.meet, birth=handle.birth, known=seen, lineage=sqlite.lineage())
-        if await self._heavily(handle.account, meet) is Past.COPIED:
-            self._forget_derived(handle.account)
-        self._handles.note(handle)
+
+        def meet(tx: Tx) -> Past:
+            # Several processes may come at once: only the first finds what was known before.
+            found = incarnation.meet(tx, handle.birth, known.find(self.data, account), sqlite.lineage())
+            known.note(self.data, account, incarnation.reached(tx))
+            return found
+
+        if await self._heavily(account, meet) is Past.COPIED:
+            self._forget_derived(account)
 
     async def declare_restored(self, account: int) -> None:
         """The account has been put back as it was earlier, in a way that nobody can see."""
-        seen = known.find(self.data, account)
-        await self._heavily(account, partial(incarnation.leap, known=seen, new_lineage=sqlite.lineage()))
+
+        def leap(tx: Tx) -> None:
+            incarnation.leap(tx, known.find(self.data, account), sqlite.lineage())
+            known.note(self.data, account, incarnation.reached(tx))
+
+        await self._heavily(account, leap)
         self._forget_derived(account)
-        self._handles.note(self._handles.get(account))
 
     def _forget_derived(self, account: int) -> None:
         """What was made of another history of the account."""
@@ -235,7 +245,7 @@ class Store:
             incarnation.enter(tx, handle.birth, handle.writer)
         await handle.log.durable(0)
         handle.rooted = True
-        self._handles.note(handle, 1)
+        handle.noted = -math.inf  # with the first change that comes
 
     def _run_group(self, handle: Handle) -> None:
         """A sync has ended: run the verbs that have come meanwhile (`store.group`)."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pillarbox.model.actors import SERVER
+from pillarbox.model.errors import Refused
 from pillarbox.store import changes, files, flags, handles, incarnation, known, mailboxes, messages, snapshots
 from pillarbox.store.check import check
 from pillarbox.store.engine import sqlite
@@ -155,6 +156,67 @@ def test_an_older_copy_is_seen(data: Data, tmp_path: Path, how: str) -> None:
     assert now[2] != later[2]
     assert now[3] == {now[0]}
     assert not leapt(now, data.state())
+
+
+@pytest.mark.parametrize("verb", ["changes nothing", "is refused"])
+def test_who_was_about_to_change_something_has_lost_nothing(data: Data, verb: str) -> None:
+    data.run(fill)
+    before = data.state()
+
+    async def nothing(store: Store) -> None:
+        inbox = await store.read(ACCOUNT, mailboxes.require, SERVER, "INBOX")
+        if verb == "changes nothing":
+            await store.write(
+                ACCOUNT, flags.store_flags, SERVER, inbox.id, ((2, 2),), "add", ("\\Seen",), durable=False
+            )
+        else:
+            with pytest.raises(Refused):
+                await store.write(ACCOUNT, messages.append, SERVER, inbox.id + 1000, MESSAGE)
+
+    data.run(nothing, killed=True)
+    assert data.state() == before
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_copy_from_a_moment_ago_is_seen(data: Data, tmp_path: Path, durable: bool) -> None:
+    """It is noted with the first change how far the account has come, not some time later."""
+    data.run(fill)
+    before = data.state()
+    shutil.copytree(data.folder, tmp_path / "copy")
+
+    async def change(store: Store) -> None:
+        inbox = await store.read(ACCOUNT, mailboxes.require, SERVER, "INBOX")
+        seen = flags.store_flags, SERVER, inbox.id, ((1, 1),), "add", ("\\Seen",)
+        await store.write(ACCOUNT, *seen, durable=durable)
+
+    data.run(change, killed=True)
+    for path in (tmp_path / "copy").glob("mail.db*"):
+        shutil.copyfile(path, data.folder / path.name)
+    now = data.state()
+    assert leapt(before, now)
+    assert now[2] != before[2]
+
+
+def test_who_come_at_once_leap_once(data: Data, tmp_path: Path) -> None:
+    data.run(fill)
+    shutil.copytree(data.folder, tmp_path / "copy")
+    shutil.rmtree(data.folder)
+    shutil.copytree(tmp_path / "copy", data.folder)
+    found: list[int] = []
+
+    async def together() -> None:
+        stores = [Store(data.data, clock=lambda: data.now, sync=lambda fd: None) for _ in range(4)]
+        for store in stores:
+            await store.open()
+        await asyncio.gather(*(store.read(ACCOUNT, mailboxes.list_all, SERVER) for store in stores))
+        inbox = await stores[0].read(ACCOUNT, mailboxes.require, SERVER, "INBOX")
+        found.append(inbox.uidnext)
+        for store in stores:
+            await store.close()
+
+    asyncio.run(together())
+    data.run(fill)
+    assert found[0] < 2 * incarnation.SINCE_COPIED
 
 
 def test_snapshots_of_another_history_are_removed(data: Data, tmp_path: Path) -> None:
