@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import select
@@ -16,9 +17,37 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from bench.client import Client, Lmtp, trusting
+from pillarbox.app import accounts
+from pillarbox.app.config import load
+from pillarbox.app.wiring import core
+from pillarbox.identity.passwords import hash_password
 from tests.oracle import PASSWORD, Dovecot
 
 HOST = "127.0.0.1"
+
+XAPIAN = Path("/usr/lib/dovecot/modules/lib21_fts_xapian_plugin.so")
+
+# What a Dovecot is run with beside its defaults, by the name of the variant.
+VARIANTS = {
+    "": "",
+    "xapian": """
+mail_plugins = fts fts_xapian
+plugin {
+  fts = xapian
+  fts_xapian = partial=3 full=20
+  fts_enforced = yes
+}
+service indexer-worker {
+  vsz_limit = 2G
+}
+""",
+    "zstd": """
+mail_plugins = zlib
+plugin {
+  zlib_save = zstd
+}
+""",
+}
 
 
 class Server(Protocol):
@@ -27,21 +56,35 @@ class Server(Protocol):
     imap_port: int
     imaps_port: int
     lmtp_port: int
+    mail: Path  # the folder with all that is stored
 
     def __enter__(self) -> Server: ...
     def __exit__(self, *_: object) -> None: ...
     def ensure(self, users: list[str]) -> None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def index(self, user: str) -> None:
+        """Bring the full text index up to date, where that is not done while mail comes."""
+
     @property
     def pid(self) -> int: ...
 
 
 class DovecotServer:
-    def __init__(self, kind: Literal["sdbox", "maildir"], credential: str | None = None) -> None:
-        self.name = f"dovecot-{kind}"
+    """Dovecot from the system's package; `variant` is one of `VARIANTS`."""
+
+    def __init__(
+        self, kind: Literal["sdbox", "maildir"], credential: str | None = None, *, variant: str = ""
+    ) -> None:
+        self.name = f"dovecot-{variant or kind}"
+        self.variant = variant
         scheme = (credential or "{PLAIN}").partition("}")[0].strip("{")
         self.about = f"mail_fsync = optimized (its default); passwords {scheme}"
         extra = "service lmtp {\n  process_limit = 200\n}\nlmtp_user_concurrency_limit = 0\n"
-        self.dovecot = Dovecot(kind, credential=credential or f"{{PLAIN}}{PASSWORD}", extra=extra)
+        self.dovecot = Dovecot(
+            kind, credential=credential or f"{{PLAIN}}{PASSWORD}", extra=extra + VARIANTS[variant]
+        )
+        self.mail = self.dovecot.folder / "home"
         self.imap_port = self.dovecot.ports.imap
         self.imaps_port = self.dovecot.ports.imaps
         self.lmtp_port = self.dovecot.ports.lmtp
@@ -53,11 +96,22 @@ class DovecotServer:
     def __exit__(self, *_: object) -> None:
         self.dovecot.__exit__()
 
+    def start(self) -> None:
+        self.dovecot.start()
+
+    def stop(self) -> None:
+        self.dovecot.stop()
+
     def ensure(self, users: list[str]) -> None:
         for user in users:
             client = Client(HOST, self.imap_port)
             client.login(user, PASSWORD)
             client.close()
+
+    def index(self, user: str) -> None:
+        if self.variant == "xapian":
+            command = ["doveadm", "-c", str(self.dovecot.configuration), "index", "-u", user, "*"]
+            subprocess.run(command, check=True, capture_output=True)
 
     @property
     def pid(self) -> int:
@@ -85,6 +139,7 @@ class PillarboxServer:
             + f'[listen]\nimap = "{HOST}:{self.imap_port}"\nimaps = "{HOST}:{self.imaps_port}"\n'
             f'lmtp = "{HOST}:{self.lmtp_port}"\n'
         )
+        self.mail = self.folder / "var"
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> PillarboxServer:
@@ -140,13 +195,17 @@ class PillarboxServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def ensure(self, users: list[str]) -> None:
-        for user in users:
-            subprocess.run(
-                [*_pillarbox(), "--config", str(self.config), "account", "add", user, "--password-stdin"],
-                input=f"{PASSWORD}\n".encode(),
-                check=True,
-                capture_output=True,
-            )
+        """All have one password and one hash of it; each still costs a check at its first login."""
+        asyncio.run(self._add(users))
+
+    async def _add(self, users: list[str]) -> None:
+        hashed = hash_password(PASSWORD)
+        async with core(load(self.config)) as parts:
+            for user in users:
+                await accounts.add(parts.directory, parts.store, user, hashed)
+
+    def index(self, user: str) -> None:
+        """It is kept up while mail comes."""
 
     @property
     def pid(self) -> int:
@@ -174,14 +233,51 @@ def memory(pid: int) -> int:
     """Octets of memory of a process and all its descendants, shared pages counted once (PSS)."""
     total = 0
     for each in _family(pid):
-        try:
-            text = Path(f"/proc/{each}/smaps_rollup").read_text()
-        except OSError:
-            continue
-        for line in text.splitlines():
+        for line in _lines(each, "smaps_rollup"):
             if line.startswith("Pss:"):
                 total += int(line.split()[1]) * 1024
     return total
+
+
+def cpu(pid: int) -> float:
+    """Seconds of processor time of a process and its descendants, those that have ended included."""
+    ticks = 0
+    for each in _family(pid):
+        for line in _lines(each, "stat"):
+            ticks += sum(int(number) for number in line.rpartition(")")[2].split()[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def written(pid: int) -> int:
+    """Octets that a process and its descendants, ended ones included, have had written to storage."""
+    total = 0
+    for each in _family(pid):
+        for line in _lines(each, "io"):
+            if line.startswith("write_bytes:"):
+                total += int(line.split()[1])
+    return total
+
+
+def occupied(folder: Path) -> int:
+    """Octets on disk of all files in a folder, as whole blocks."""
+    return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+
+
+def forget_caches() -> str:
+    """Empties the page cache; returns how, for the report."""
+    os.sync()
+    try:
+        Path("/proc/sys/vm/drop_caches").write_text("3\n")
+    except OSError:
+        return "kept: this user may not empty the page cache"
+    return "dropped"
+
+
+def _lines(pid: int, name: str) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text().splitlines()
+    except OSError:
+        return []
 
 
 def _family(pid: int) -> list[int]:

@@ -165,6 +165,10 @@ class Dovecot:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Dovecot:
+        self.start()
+        return self
+
+    def start(self) -> None:
         assert BINARY is not None
         with (self.folder / "output").open("wb") as output:
             self.process = subprocess.Popen(
@@ -174,7 +178,7 @@ class Dovecot:
         while True:
             try:
                 socket.create_connection((self.host, self.ports.imap), 1).close()
-                return self
+                return
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     said = (self.folder / "output").read_text(errors="replace")
@@ -182,7 +186,8 @@ class Dovecot:
                     raise RuntimeError(f"dovecot did not start: {said}") from None
                 time.sleep(0.02)
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
+        """The mail stays; `start` begins it again."""
         process, self.process = self.process, None
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGTERM)
@@ -191,6 +196,9 @@ class Dovecot:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
