@@ -1,9 +1,10 @@
 """Results of earlier searches of the selected mailbox that are kept up to date (RFC 5267 4.3).
 
 Theory of operation. A context remembers the UIDs that the client has in its list. Whenever the view moves on,
-the messages that are new or have changed, and only those, are looked at as a little view of their own: what
-matches now and is not in the list is added, what is in the list and matches no longer, or has been expunged,
-is taken out. Nothing piles up between two looks, so a client that never reads costs nothing more.
+the messages that are new or have changed, and only those, are looked at, where they are few or neighbours as
+little views of their own: what matches now and is not in the list is added, what is in the list and matches
+no longer, or has been expunged, is taken out. Nothing piles up between two looks, so a client that never
+reads costs nothing more.
 
 Rules of the place:
 * message numbers and `$` mean what they meant when the command came (RFC 5267 4.3), so they become UIDs;
@@ -44,6 +45,7 @@ CONTEXTS = 32
 KEYS = 2_000  # of all contexts together: every change is held against each
 RESULTS = 2_000_000  # UIDs of all contexts together, at four octets
 SLICE = 2_000  # messages looked at before others have their turn
+FEW = 4  # stretches of neighbours that are looked at each for itself
 AGEING = 60.0  # seconds after which a search by age is looked at again, when something is told anyway
 
 # The FETCH responses for new messages of a context (RFC 5465 7).
@@ -79,12 +81,15 @@ class Context:
     looked: float  # when the whole mailbox was looked at
     order: Order | None = None
     keys: int = field(init=False)
+    flags: bool = field(init=False)  # a change of flags can make a difference
     star: bool = field(init=False)
     ages: bool = field(init=False)
 
     def __post_init__(self) -> None:
         leaves = list(search.leaves(self.key))
         self.keys = len(leaves)
+        moves = self.order is not None and self.order.moves
+        self.flags = moves or any(isinstance(one, search.Flag | search.Modseq) for one in leaves)
         self.star = any(
             isinstance(one, search.Uid) and any(STAR in pair for pair in one.ranges) for one in leaves
         )
@@ -142,12 +147,13 @@ class Contexts:
         """The session's view has become what it is now from what was `shown`, by way of `delta`."""
         now = session.store.clock()
         last = _last(session.selected)
-        touched = _touched(shown, session.selected, delta)
+        new = _new(shown, session.selected)
+        touched = _touched(delta, new)
         told = []
         for context in list(self._kept.values()):
             try:
                 whole = context.due(now) or (context.star and context.last != last)
-                rows = _living(session.selected) if whole else touched
+                rows = _living(session.selected) if whole else touched if context.flags else new
                 told.append(await _followed(session, context, shown, delta.gone, rows, now))
                 if whole:
                     context.looked = now
@@ -253,11 +259,20 @@ async def _matched(
     progress = Progress(session, context.tag)
     for start in range(0, len(rows.uids), SLICE):
         part = rows.part(start, start + SLICE)
-        columns = Columns.joined(selected.shown.mailbox, selected.modseq, [part])
-        little = view.opened(columns, recent_from=selected.recent_from)
-        matcher = Matcher(session, little, session.flag_sets.meanings, progress)
-        found = await matcher.among(key, matcher.living)
-        yield part.uids, masks.selected(part.uids, found)
+        spans = selected.shown.uids.slices(runs_of(part.uids))
+        if len(spans) > FEW:
+            matcher = Matcher(session, selected, session.flag_sets.meanings, progress)
+            found = await matcher.among(key, masks.of_spans(spans, selected.exists) & matcher.living)
+            yield part.uids, masks.selected(selected.shown.uids, found)
+        else:
+            for first, last in spans:
+                # A view of this stretch alone: in a large mailbox a look at it costs no more than elsewhere.
+                some = selected.shown.rows(first, last)
+                columns = Columns.joined(selected.shown.mailbox, selected.modseq, [some])
+                little = view.opened(columns, recent_from=selected.recent_from)
+                matcher = Matcher(session, little, session.flag_sets.meanings, progress)
+                found = await matcher.among(key, matcher.living)
+                yield some.uids, masks.selected(some.uids, found)
         if start + SLICE < len(rows.uids):
             await asyncio.sleep(0)
 
@@ -273,10 +288,14 @@ def _starless(key: Key, last: int) -> Key:
     return search.replaced(key, name)
 
 
-def _touched(shown: View, selected: View, delta: Delta) -> Rows:
-    """The messages that are new to the client, or have changed."""
+def _new(shown: View, selected: View) -> Rows:
+    """The messages that are new to the client."""
     columns = selected.shown
-    new = columns.rows(columns.uids.place(_last(shown) + 1), len(columns.uids))
+    return columns.rows(columns.uids.place(_last(shown) + 1), len(columns.uids))
+
+
+def _touched(delta: Delta, new: Rows) -> Rows:
+    """Those, and the messages that have changed."""
     return Rows(
         delta.changed_uids + new.uids,
         delta.changed_flag_sets + new.flag_sets,

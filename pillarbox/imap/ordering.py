@@ -98,12 +98,12 @@ async def order(
     return chosen
 
 
-async def order_of_few(session: Session, shown: View, criteria: Sequence[Criterion]) -> Sequence[int]:
-    """The same for all messages of a view of some tens, of which nothing is kept."""
-    turns = Turns()
-    everything = array("I", range(shown.exists))
+async def order_of_few(
+    session: Session, shown: View, criteria: Sequence[Criterion], places: array[int]
+) -> array[int]:
+    """Some tens of places, which ascend, sorted; nothing is kept."""
     criteria = _decisive(criteria, session.comparator)
-    return await _sorted(session, shown, criteria, everything, turns) if criteria else everything
+    return await _sorted(session, shown, criteria, places, Turns()) if criteria else places
 
 
 async def _renewed(

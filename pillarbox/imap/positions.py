@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import view
 from pillarbox.imap.ordering import order, order_of_few
 from pillarbox.imap.view import View
 from pillarbox.imap.wire.esearch import Moves
 from pillarbox.model import masks
-from pillarbox.model.changes import Columns, Rows
 from pillarbox.model.errors import Refused
 from pillarbox.model.numbers import runs_of
 from pillarbox.model.sorting import Criterion
@@ -31,8 +29,10 @@ SLICE = 16_384  # places looked at before others have their turn
 Placed = list[tuple[int, int]]  # a position, counted from 1, and the UID that stands there
 
 
-async def places_of(listed: Sequence[int], wanted: set[int]) -> Placed:
-    """Where these UIDs stand in the list."""
+async def places_of(listed: array[int], wanted: set[int]) -> Placed:
+    """Where these UIDs stand in the list, in which they all are."""
+    if len(wanted) <= FEW:
+        return sorted([(listed.index(uid) + 1, uid) for uid in wanted])
     out: Placed = []
     for start in range(0, len(listed), SLICE):
         some = listed[start : start + SLICE]
@@ -93,9 +93,10 @@ async def _place(session: Session, criteria: tuple[Criterion, ...], listed: arra
     while low < high:
         step = max((high - low) // (PROBES + 1), 1)
         probes = range(low + step - 1, high, step)
-        little = _little(session.selected, [*[listed[at] for at in probes], uid])
-        order = [little.shown.uids[place] for place in await order_of_few(session, little, criteria)]
-        before = order.index(uid)  # so many probes come before it
+        places = _places(session.selected, [*[listed[at] for at in probes], uid])
+        mine = session.selected.shown.uids.place(uid)
+        # So many probes come before it.
+        before = (await order_of_few(session, session.selected, criteria, places)).index(mine)
         low, high = (
             probes[before - 1] + 1 if before else low,
             probes[before] if before < len(probes) else high,
@@ -103,18 +104,12 @@ async def _place(session: Session, criteria: tuple[Criterion, ...], listed: arra
     return low
 
 
-def _little(selected: View, uids: list[int]) -> View:
-    """A view of these messages alone."""
-    columns = selected.shown
-    rows = Rows(array("I"), array("H"), array("Q"))
-    for start, stop in columns.uids.slices(runs_of(sorted(uids))):
-        some = columns.rows(start, stop)
-        rows.uids.extend(some.uids)
-        rows.flag_sets.extend(some.flag_sets)
-        rows.modseqs.extend(some.modseqs)
-    if len(rows.uids) != len(uids):
+def _places(selected: View, uids: list[int]) -> array[int]:
+    column = selected.shown.uids
+    places = array("I", sorted([column.place(uid) for uid in uids]))
+    if any(place >= len(column) for place in places) or len(set(places)) != len(uids):
         raise Refused("Some of the results have gone")
-    return view.opened(Columns.joined(columns.mailbox, selected.modseq, [rows]))
+    return places
 
 
 async def _sorted_anew(

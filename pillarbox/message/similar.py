@@ -53,5 +53,6 @@ def _errors(word: str, other: str, most: int) -> int:
 def pieces(word: str) -> tuple[str, str]:
     """A word that is alike must begin with the one or end with the other: so much is right of nearly every
     word that is written wrong, and few other words are compared letter by letter."""
-    size = max(len(word) // (errors_in(word) + 1), 1)
+    # Swapped letters may be the last of one half and the first of the other.
+    size = 2 if len(word) == SHORT else max((len(word) - 1) // (errors_in(word) + 1), 1)
     return word[:size], word[-size:]

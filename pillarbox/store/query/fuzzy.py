@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import islice
 
 from pillarbox.message.casemap import fold_text
 from pillarbox.message.searchable import Documents, line, searchable_headers, searchable_parts
-from pillarbox.message.similar import INSIDE, MOST_LETTERS, pieces, similarity
+from pillarbox.message.similar import BEGINNING, EXACT, INSIDE, MOST_LETTERS, pieces, similarity
 from pillarbox.model import masks, search
 from pillarbox.model.masks import Mask
 from pillarbox.store.blobs import Blob
@@ -24,6 +25,7 @@ from pillarbox.store.index.reader import Moved, Segment
 from pillarbox.store.index.runs import Kind, Stand, encode
 from pillarbox.store.index.runs import words as words_of
 from pillarbox.store.index.texts import Damaged
+from pillarbox.store.index.vocabulary import Slice, Vocabulary
 from pillarbox.store.query.plan import Step
 from pillarbox.store.query.question import TextKey
 from pillarbox.store.query.texts import Texts
@@ -34,7 +36,6 @@ NEAR = 1_000  # words of a vocabulary that are compared with one, for its beginn
 REMEMBERED = 200_000  # pairs of words whose likeness is known, of one search
 WITHIN = 500  # longer words, in which one is found whole
 
-TURN = 32  # words compared before it is asked whether others should have their turn
 ON_LOOP = 16 * 1024  # octets; the words of a larger message are compared on a thread
 
 # How much a word counts where it stands.
@@ -47,6 +48,9 @@ WEIGHTS = {
     Field.BODY: 0.6,
     Field.HEADER: 0.4,
 }
+_STANDS = ((Stand.WHOLE, EXACT), (Stand.BEGINS, BEGINNING), (Stand.INSIDE, INSIDE))
+# Where errors are forgiven. The rest of the header is full of names and numbers that are like many a word.
+FORGIVING = frozenset(WEIGHTS) - {Field.HEADER}
 
 Scores = dict[int, float]  # by email
 
@@ -108,25 +112,31 @@ async def _in_segment(turns: Turns, segment: Segment, words: list[str], fields: 
             if vocabulary is None:
                 continue
             weight = WEIGHTS[field]
-            begin, end = map(encode, pieces(word))
-            for number, (run, piece) in enumerate(vocabulary.near([begin], [end], NEAR)):
+            for run, piece in await _near(turns, vocabulary, word) if field in FORGIVING else ():
                 alike = similarity(word, run.decode("utf-8", "surrogatepass"))
                 if alike:
                     _raise(best, segment.postings(field, Kind.WORD, piece), alike * weight)
-                if number % TURN == 0:
+                await turns.take()
+            for stand, alike in _STANDS:
+                for piece in islice(vocabulary.find(encode(word), stand), WITHIN):
+                    _raise(best, segment.postings(field, Kind.WORD, piece), alike * weight)
                     await turns.take()
-            await turns.take()
-            for number, piece in enumerate(vocabulary.find(encode(word), Stand.INSIDE)):
-                if number == WITHIN:
-                    break
-                _raise(best, segment.postings(field, Kind.WORD, piece), INSIDE * weight)
-            await turns.take()
         found.append(best)
         if not best:
             return {}
     shared = set.intersection(*[set(best) for best in found])
     ids = segment.emails
     return {ids[number]: sum(best[number] for best in found) / len(found) for number in shared}
+
+
+async def _near(turns: Turns, vocabulary: Vocabulary, word: str) -> list[tuple[bytes, Slice]]:
+    """The words that may be alike."""
+    begin, end = map(encode, pieces(word))
+    beginning = vocabulary.near([begin], [], NEAR)
+    await turns.take()
+    ending = vocabulary.near([], [end], NEAR)
+    await turns.take()
+    return beginning + ending
 
 
 def _raise(best: dict[int, float], numbers: Iterable[int], score: float) -> None:
@@ -147,7 +157,7 @@ def _of_message(
     if len(memory) > REMEMBERED:
         memory.clear()
     best = dict.fromkeys(words, 0.0)
-    for weight, text in _texts(fields, documents, blob, header_size):
+    for field, text in _texts(fields, documents, blob, header_size):
         for run in words_of(encode(text)):
             other = run.decode("utf-8", "surrogatepass")
             for word in words:
@@ -156,23 +166,25 @@ def _of_message(
                     alike = similarity(word, other)
                     if len(other) <= MOST_LETTERS:
                         memory[word, other] = alike
-                if alike * weight > best[word]:
-                    best[word] = alike * weight
+                if field not in FORGIVING and alike < INSIDE:
+                    continue
+                if alike * WEIGHTS[field] > best[word]:
+                    best[word] = alike * WEIGHTS[field]
     return sum(best.values()) / len(best) if all(best.values()) else 0.0
 
 
 def _texts(
     fields: tuple[Field, ...], documents: Documents | None, blob: Blob, header_size: int
-) -> Iterator[tuple[float, str]]:
+) -> Iterator[tuple[Field, str]]:
     if fields != (Field.BODY,):
         for name, text in searchable_headers(blob.read(0, header_size)):
             if name in OWN and OWN[name] in fields:
-                yield WEIGHTS[OWN[name]], text
+                yield OWN[name], text
             if Field.HEADER in fields:
-                yield WEIGHTS[Field.HEADER], line(name, text)  # all of them, with their names
+                yield Field.HEADER, line(name, text)  # all of them, with their names
     if Field.BODY in fields:
         for text in searchable_parts(blob.read(0, blob.size), documents):
-            yield WEIGHTS[Field.BODY], text
+            yield Field.BODY, text
 
 
 async def relevancy(texts: Texts, found: Mask, scores: Scores) -> list[int]:
