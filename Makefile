@@ -5,7 +5,7 @@ BIN := .venv/bin
 PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check format bench bench-scale bench-search crash fuzz soak docs clean
+.PHONY: help install serve test check format bench bench-disk bench-scale bench-search crash fuzz soak docs clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,6 +33,9 @@ bench-scale: .venv/installed-dev  ## measure what depends on the size of a mailb
 
 bench-search: .venv/installed-dev  ## measure searches of an account of 200,000 messages, and its index
 	$(BIN)/python -m bench.finding
+
+bench-disk: .venv/installed-dev  ## measure what mail costs the disk, beside Dovecot
+	$(BIN)/python -m bench.disk
 
 bench: .venv/installed-dev  ## measure beside Dovecot
 	$(BIN)/python -m bench

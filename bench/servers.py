@@ -178,7 +178,7 @@ class PillarboxServer:
         """kill -9, all its processes, without a word before."""
         process, self.process = self.process, None
         assert process is not None
-        ends = [os.pidfd_open(pid) for pid in _family(process.pid)]
+        ends = [os.pidfd_open(pid) for pid in family(process.pid)]
         for end in ends:
             signal.pidfd_send_signal(end, signal.SIGKILL)
         for end in ends:
@@ -232,7 +232,7 @@ def lmtp(server: Server) -> Lmtp:
 def memory(pid: int) -> int:
     """Octets of memory of a process and all its descendants, shared pages counted once (PSS)."""
     total = 0
-    for each in _family(pid):
+    for each in family(pid):
         for line in _lines(each, "smaps_rollup"):
             if line.startswith("Pss:"):
                 total += int(line.split()[1]) * 1024
@@ -242,7 +242,7 @@ def memory(pid: int) -> int:
 def cpu(pid: int) -> float:
     """Seconds of processor time of a process and its descendants, those that have ended included."""
     ticks = 0
-    for each in _family(pid):
+    for each in family(pid):
         for line in _lines(each, "stat"):
             ticks += sum(int(number) for number in line.rpartition(")")[2].split()[11:15])
     return ticks / os.sysconf("SC_CLK_TCK")
@@ -251,7 +251,7 @@ def cpu(pid: int) -> float:
 def written(pid: int) -> int:
     """Octets that a process and its descendants, ended ones included, have had written to storage."""
     total = 0
-    for each in _family(pid):
+    for each in family(pid):
         for line in _lines(each, "io"):
             if line.startswith("write_bytes:"):
                 total += int(line.split()[1])
@@ -280,7 +280,7 @@ def _lines(pid: int, name: str) -> list[str]:
         return []
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     parents: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
