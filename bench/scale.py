@@ -29,8 +29,8 @@ from rich.table import Table
 from bench.big_mailbox import ACCOUNT, make
 from pillarbox.delivery.deliver import Delivery
 from pillarbox.identity.authenticate import Login
+from pillarbox.identity.claims import Channel, Claim, Credentials
 from pillarbox.identity.directory import Recipient
-from pillarbox.identity.sasl import Credentials
 from pillarbox.imap.session import Services, Session
 from pillarbox.imap.settings import Settings
 from pillarbox.model.actors import SERVER
@@ -93,7 +93,8 @@ def _show(columns: dict[str, dict[str, float]]) -> None:
     console.print(table)
 
 
-async def _login(credentials: Credentials) -> Login:
+async def _login(credentials: Claim, channel: Channel) -> Login:
+    assert isinstance(credentials, Credentials)
     return Login(ACCOUNT, 1, credentials.name)
 
 

@@ -5,13 +5,22 @@ its mail; what a crash in between leaves is a folder nobody is sent to, which `c
 deleted account whose erasing goes on at the next start.
 """
 
+from collections.abc import Iterable
+
 from pillarbox.identity.addresses import address
 from pillarbox.identity.directory import Account, Directory
+from pillarbox.identity.scram import Verifier
 from pillarbox.model.errors import Code, Refused
 from pillarbox.store.store import Store
 
 
-async def add(directory: Directory, store: Store, text: str, password_hash: str | None) -> Account:
+async def add(
+    directory: Directory,
+    store: Store,
+    text: str,
+    password_hash: str | None,
+    verifiers: Iterable[Verifier] = (),
+) -> Account:
     """A new account with its first mailboxes, durable when this returns."""
     written = address(text)
     if directory.find(text) is not None:
@@ -19,7 +28,7 @@ async def add(directory: Directory, store: Store, text: str, password_hash: str 
     prefix = directory.free_prefix()
     await store.create_account(prefix)
     try:
-        return directory.add(text, password_hash, prefix)
+        return directory.add(text, password_hash, prefix, verifiers)
     except BaseException:
         await store.erase_account(prefix)
         raise

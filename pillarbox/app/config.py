@@ -58,7 +58,13 @@ class Listen(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 # What a server without `[listen]` does: all it can, on loopback, on ports that anybody may open.
-DEFAULT_LISTEN = Listen(imap="127.0.0.1:1143", imaps="127.0.0.1:1993", lmtp="127.0.0.1:1024")
+DEFAULT_LISTEN = Listen(
+    imap="127.0.0.1:1143",
+    imaps="127.0.0.1:1993",
+    lmtp="127.0.0.1:1024",
+    pop3="127.0.0.1:1110",
+    pop3s="127.0.0.1:1995",
+)
 
 
 class Tls(Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,11 +77,16 @@ class Tls(Struct, frozen=True, forbid_unknown_fields=True):
 class Auth(Struct, frozen=True, forbid_unknown_fields=True):
     """`cleartext`: who may send a password without TLS; "loopback" looks at the client's real address.
     `unauthenticate`: whether a connection may log in as somebody else after UNAUTHENTICATE. `submitters`: the
-    accounts of submission servers, which may fetch what an IMAP URL authorizes for submission."""
+    accounts of submission servers, which may fetch what an IMAP URL authorizes for submission. `scram_sha1`:
+    whether SCRAM-SHA-1 is offered too, for clients that know no better. `channel_binding`: whether SCRAM's
+    -PLUS mechanisms are; there is one kind of binding, and clients that know only others cannot log in then.
+    """
 
     cleartext: Cleartext = "loopback"
     unauthenticate: bool = True
     submitters: tuple[str, ...] = ()
+    scram_sha1: bool = False
+    channel_binding: bool = False
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):

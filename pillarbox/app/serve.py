@@ -17,9 +17,9 @@ from pathlib import Path
 
 from pillarbox.app import accounts, folder, indexing
 from pillarbox.app.config import Config, ConfigError
-from pillarbox.app.wiring import PROTOCOLS, Core, Report
+from pillarbox.app.wiring import PROTOCOLS, Core, Report, hashes
 from pillarbox.app.working import Working, working
-from pillarbox.identity.passwords import generate, hash_password
+from pillarbox.identity.passwords import generate, store
 from pillarbox.model.errors import Refused
 from pillarbox.net import tls
 from pillarbox.net.address import bind, release, spell
@@ -154,7 +154,8 @@ async def first_account(config: Config, parts: Core) -> FirstAccount | None:
         return None
     password = generate(secrets.randbelow)
     address = f"{FIRST_NAME}@{config.hostname}"
-    await accounts.add(parts.directory, parts.store, address, hash_password(password))
+    stored = store(password, parts.directory.salt(address), hashes(config))
+    await accounts.add(parts.directory, parts.store, address, stored.hash, stored.verifiers)
     return FirstAccount(address, password)
 
 

@@ -21,6 +21,8 @@ from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.passwords import PasswordPool
 from pillarbox.imap import session as imap
+from pillarbox.identity.sasl import Mechanisms
+from pillarbox.identity.scram import MODERN, Hash
 from pillarbox.imap.settings import Settings
 from pillarbox.imap.wire.response import bye, encode_status
 from pillarbox.imap.wire.strings import REV1
@@ -108,6 +110,11 @@ class Sessions:
     served with another configuration."""
 
     def __init__(self, config: Config, parts: Core, report: Report) -> None:
+def hashes(config: Config) -> Hash:
+    """With which hash functions passwords are stored for SCRAM."""
+    return MODERN | Hash.SHA_1 if config.auth.scram_sha1 else MODERN
+
+
         self._pool = PasswordPool(processes=config.workers or 1)
         key = secrets.token_bytes(KEY_OCTETS)
         self._authenticator = Authenticator(parts.directory, self._pool, clock=time.monotonic, key=key)
@@ -125,7 +132,19 @@ class Sessions:
             submitters=config.auth.submitters,
             save_limit=config.limits.save,
         )
-        users = self._authenticator
+        stored = hashes(config)
+        completion = Completion(
+            self._pool, hashes=stored, salt=parts.directory.salt, record=self._writer.complete, report=report
+        )
+        users = Authenticator(
+            parts.directory, self._pool, clock=time.monotonic, key=self._key, completion=completion
+        )
+        mechanisms = Mechanisms(
+            parts.directory,
+            hashes=stored,
+            random=secrets.token_bytes,
+            channel_binding=config.auth.channel_binding,
+        )
         imap_services = imap.Services(
             parts.store, users.login, settings, report, users.user, secrets.token_bytes
         )

@@ -3,7 +3,6 @@
 A server of one process has one of these, a server of several workers one in each.
 """
 
-import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ GRACE = 10.0  # seconds that sessions have to end by themselves when the server 
 class Working:
     parts: Core
     sessions: Sessions
-    context: ssl.SSLContext
+    context: tls.ServerContext
     listening: Listening
 
     def adopt(self, config: Config, pair: tls.Pair) -> None:
@@ -60,7 +59,7 @@ async def working(
 
 
 def _listener(
-    protocol: str, sock: socket, config: Config, made: Sessions, context: ssl.SSLContext
+    protocol: str, sock: socket, config: Config, made: Sessions, context: tls.ServerContext
 ) -> Listener:
     row = PROTOCOLS[protocol]
     return Listener(spell(sock), made[row.room], row.tls, context, row.refusal(config.hostname))

@@ -2,9 +2,10 @@
 
 Rules of the place: `directory.db` is read on the event loop (point reads of a WAL file, never blocked
 by a writer) and written by the command line or off the loop; nothing here does network IO; a password
-is never kept, only its argon2id hash. Protocol rooms use three things:
+is never kept, only its argon2id hash and SCRAM verifiers. Protocol rooms use these:
 
     directory.resolve("kim+lists@example.test")   -> Recipient | None
-    sasl.start("PLAIN")                           -> a sans-IO mechanism that ends in Credentials
-    await authenticator.login(credentials)        -> Login, or Refused (AUTHENTICATIONFAILED)
+    mechanisms.offered(channel)                   -> the names of what can be used on this connection
+    mechanisms.start("PLAIN", channel)            -> a sans-IO exchange that ends in a claim
+    await authenticator.login(claim, channel)     -> Login, or Refused (AUTHENTICATIONFAILED)
 """

@@ -10,9 +10,10 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pillarbox.identity.claims import Channel, Claim, Proven, refusal
+from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Credential, Directory
 from pillarbox.identity.passwords import PasswordPool
-from pillarbox.identity.sasl import Credentials
 from pillarbox.model.actors import Actor
 from pillarbox.model.errors import Code, Refused
 
@@ -34,29 +35,61 @@ class Login:
 
 
 class Authenticator:
-    """`login` and what it remembers. `clock` is monotonic; `key` is 32 random octets of this process."""
+    """`login` and what it remembers. `clock` is monotonic; `key` is 32 random octets of this process;
+    `completion` has passwords stored in the ways that are lacking."""
 
     def __init__(
-        self, directory: Directory, pool: PasswordPool, *, clock: Callable[[], float], key: bytes
+        self,
+        directory: Directory,
+        pool: PasswordPool,
+        *,
+        clock: Callable[[], float],
+        key: bytes,
+        completion: Completion | None = None,
     ) -> None:
         self._directory = directory
         self._pool = pool
         self._clock = clock
         self._key = key
+        self._completion = completion
         self._remembered: dict[bytes, float] = {}  # proof -> until, oldest first
 
-    async def login(self, credentials: Credentials) -> Login:
+    async def login(self, claim: Claim, channel: Channel = Channel()) -> Login:  # noqa: B008
         """The login, or `Refused`: the same answer after the same time whatever was wrong."""
-        credential = self._directory.credential(credentials.name)
+        if isinstance(claim, Proven):
+            return self._proven(claim)
+        credential = self._directory.credential(claim.name)
         if credential is None or not credential.enabled:
-            await self._pool.verify(None, credentials.password)
-            raise _refused()
-        proof = self._proof(credential, credentials.password)
+            await self._pool.verify(None, claim.password, channel.peer)
+            raise refusal()
+        proof = self._proof(credential, claim.password)
         if not self._remembers(proof):
-            if not await self._pool.verify(credential.password_hash, credentials.password):
-                raise _refused()
+            if not await self._pool.verify(credential.password_hash, claim.password, channel.peer):
+                raise refusal()
+            credential = self._unchanged(credential)
             self._remember(proof)
-        return self._authorized(credential, credentials.authorize_as)
+            if self._completion is not None:
+                self._completion.begin(credential, claim.password)
+        return self._authorized(credential, claim.authorize_as)
+
+    def _proven(self, claim: Proven) -> Login:
+        credential = self._directory.credential(claim.name)
+        if credential is None or not credential.enabled:
+            raise refusal()
+        if (credential.account, credential.version) != (claim.account, claim.version):
+            raise refusal()  # changed while the client was proving it
+        return self._authorized(credential, claim.authorize_as)
+
+    def _unchanged(self, credential: Credential) -> Credential:
+        """What was checked may have been changed meanwhile, when many were waiting to be checked."""
+        now = self._directory.credential(credential.address)
+        if (
+            now is None
+            or not now.enabled
+            or (now.account, now.version) != (credential.account, credential.version)
+        ):
+            raise refusal()
+        return now
 
     def user(self, name: str) -> Login | None:
         """Who logs in under this name; None where nobody can."""
@@ -87,7 +120,3 @@ class Authenticator:
         while len(self._remembered) >= REMEMBERED_LOGINS:
             del self._remembered[next(iter(self._remembered))]
         self._remembered[proof] = self._clock() + REMEMBERED_SECONDS
-
-
-def _refused() -> Refused:
-    return Refused("Authentication failed", Code.AUTHENTICATIONFAILED)

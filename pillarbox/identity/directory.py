@@ -6,7 +6,9 @@ gave out (RFC 8474), so it must never mean another account. Verbs are synchronou
 is one durable transaction.
 """
 
-from collections.abc import Callable, Iterator
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -15,30 +17,19 @@ from typing import Any
 
 import apsw
 
+from pillarbox.identity import schema, scram
 from pillarbox.identity.addresses import address, maybe_address, without_detail
+from pillarbox.identity.claims import Proven
+from pillarbox.identity.scram import Candidates, Hash, Verifier
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.ids import MAX_PREFIX
 
-SCHEMA_VERSION = 1
 BUSY_MILLISECONDS = 5_000  # how long a change waits for another process' change
+SECRET_OCTETS = 32
 
-_SCHEMA = (
-    """CREATE TABLE account (
-      prefix INTEGER NOT NULL PRIMARY KEY,   -- high 31 bits of every object id; random, never reused
-      user INTEGER NOT NULL UNIQUE,          -- the number in every per-user row; 0 is the server
-      address TEXT NOT NULL,                 -- as it was written
-      state INTEGER NOT NULL,
-      password TEXT,                         -- argon2id, PHC string; NULL: nobody logs in
-      credential_version INTEGER NOT NULL,   -- grows with each change of what a login depends on
-      created_at INTEGER NOT NULL, changed_at INTEGER NOT NULL)""",
-    """CREATE TABLE address (                 -- the account's own address and its aliases
-      folded TEXT NOT NULL PRIMARY KEY, account INTEGER NOT NULL) WITHOUT ROWID""",
-    "CREATE INDEX address_account ON address (account)",
-)
-
-_CREDENTIAL = """SELECT account.prefix, user, account.address, state, password, credential_version
+_CREDENTIAL = """SELECT account.prefix, user, account.address, state, password, credential_version, scram
   FROM address JOIN account ON account.prefix = address.account WHERE folded = ?"""
-_ACCOUNT = "SELECT prefix, user, address, state, created_at, password IS NOT NULL FROM account"
+_ACCOUNT = "SELECT prefix, user, address, state, created_at, password IS NOT NULL, scram FROM account"
 
 
 class State(IntEnum):
@@ -58,6 +49,7 @@ class Account:
     state: State
     created_at: int
     has_password: bool
+    scram: Hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +62,7 @@ class Credential:
     enabled: bool
     password_hash: str | None
     version: int
+    scram: Hash  # what is stored of the password for SCRAM
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +81,13 @@ class Directory:
     def __init__(self, path: Path, *, clock: Callable[[], float], pick: Callable[[int], int]) -> None:
         self._clock = clock
         self._pick = pick
+        self._stored_hashes: tuple[object, Hash] = (None, Hash(0))
         self._db = apsw.Connection(str(path))
         self._db.set_busy_timeout(BUSY_MILLISECONDS)
         self._run("PRAGMA journal_mode = WAL")
         self._run("PRAGMA synchronous = FULL")
         self._upgrade(path)
+        ((self._salt,),) = self._run("SELECT octets FROM secret WHERE name = 'salt'")
 
     def close(self) -> None:
         self._db.close()
@@ -117,6 +112,45 @@ class Directory:
         """What a login under this name (an address, without detail) is checked against."""
         written = maybe_address(name)
         return None if written is None else self._credential(written.folded)
+
+    def salt(self, name: str) -> bytes:
+        """SCRAM's salt for a name, the same for one that is nobody's: it is there before any password."""
+        written = maybe_address(name)
+        folded = name if written is None else written.folded
+        octets = folded.encode("utf-8", "surrogatepass")
+        return hmac.digest(self._salt, octets, hashlib.sha256)[: scram.SALT_OCTETS]
+
+    def candidates(self, name: str, hash_: Hash) -> Candidates:
+        """What a SCRAM proof under this name is checked against."""
+        credential = self.credential(name)
+        account = credential.account if credential is not None and credential.enabled else -1
+        rows = self._run(
+            "SELECT iterations, salt, stored_key, server_key FROM verifier"
+            " WHERE account = ? AND mechanism = ?",
+            *(account, hash_),
+        )
+        if credential is None or not rows:
+            return Candidates(self.salt(name), scram.ITERATIONS)
+        iterations, salt, stored_key, server_key = rows[0]
+        proves = Proven(name, credential.account, credential.version)
+        verifier = Verifier(hash_, iterations, salt, stored_key, server_key)
+        return Candidates(salt, iterations, ((verifier, proves),))
+
+    def stored_hashes(self) -> Hash:
+        """With which hash functions every account that can log in by password can use SCRAM."""
+        ((version,),) = self._run("PRAGMA data_version")  # what others have changed
+        seen = version, self._db.total_changes()
+        if self._stored_hashes[0] != seen:
+            found = ~Hash(0)
+            for hash_ in Hash:
+                lacking = ",".join(str(bits) for bits in range(1 << len(Hash)) if not bits & hash_)
+                if self._run(
+                    "SELECT 1 FROM account WHERE state = 1 AND password IS NOT NULL"
+                    f" AND scram IN ({lacking}) LIMIT 1"
+                ):
+                    found &= ~hash_
+            self._stored_hashes = seen, found
+        return self._stored_hashes[1]
 
     def find(self, text: str) -> Account | None:
         written = maybe_address(text)
@@ -155,7 +189,13 @@ class Directory:
 
     # Changing
 
-    def add(self, text: str, password_hash: str | None, prefix: int | None = None) -> Account:
+    def add(
+        self,
+        text: str,
+        password_hash: str | None,
+        prefix: int | None = None,
+        verifiers: Iterable[Verifier] = (),
+    ) -> Account:
         """A new account; `prefix` is one from `free_prefix`, whose folder exists already."""
         written = address(text)
         now = int(self._clock())
@@ -165,15 +205,33 @@ class Directory:
             prefix = prefix or self.free_prefix()
             ((user,),) = self._run("SELECT coalesce(max(user), 0) + 1 FROM account")
             self._run(
-                "INSERT INTO account VALUES (?, ?, ?, ?, ?, 1, ?, ?)",
+                "INSERT INTO account (prefix, user, address, state, password, credential_version, created_at,"
+                " changed_at) VALUES (?, ?, ?, ?, ?, 1, ?, ?)",
                 *(prefix, user, str(written), State.ENABLED, password_hash, now, now),
             )
             self._run("INSERT INTO address VALUES (?, ?)", written.folded, prefix)
-        return Account(prefix, user, str(written), State.ENABLED, now, password_hash is not None)
+            stored = self._set_verifiers(prefix, verifiers)
+        return Account(prefix, user, str(written), State.ENABLED, now, password_hash is not None, stored)
 
-    def set_password(self, prefix: int, password_hash: str | None) -> None:
+    def set_password(
+        self, prefix: int, password_hash: str | None, verifiers: Iterable[Verifier] = ()
+    ) -> None:
         with self._changing():
             self._touch(prefix, "password = ?", password_hash)
+            self._set_verifiers(prefix, verifiers)
+
+    def complete(
+        self, prefix: int, version: int, password_hash: str | None, verifiers: Iterable[Verifier]
+    ) -> None:
+        """Store the same password in further ways, unless it has changed since `version`; `password_hash`
+        replaces the present one where it is not None. What is remembered of logins stays good."""
+        with self._changing():
+            if self._run(
+                "UPDATE account SET password = coalesce(?, password)"
+                " WHERE prefix = ? AND credential_version = ? AND password IS NOT NULL RETURNING 1",
+                *(password_hash, prefix, version),
+            ):
+                self._set_verifiers(prefix, verifiers)
 
     def set_enabled(self, prefix: int, enabled: bool) -> None:
         with self._changing():
@@ -183,6 +241,7 @@ class Directory:
         """From now on nobody logs in and no mail comes; the address is free. The mail is erased later."""
         with self._changing():
             self._touch(prefix, "password = NULL, state = ?", State.DELETED)
+            self._set_verifiers(prefix, ())
             self._run("DELETE FROM address WHERE account = ?", prefix)
 
     def erased(self, prefix: int) -> None:
@@ -196,8 +255,21 @@ class Directory:
         rows = self._run(_CREDENTIAL, folded)
         if not rows:
             return None
-        prefix, user, spelled, state, password_hash, version = rows[0]
-        return Credential(prefix, user, spelled, state == State.ENABLED, password_hash, version)
+        prefix, user, spelled, state, password_hash, version, stored = rows[0]
+        enabled = state == State.ENABLED
+        return Credential(prefix, user, spelled, enabled, password_hash, version, Hash(stored))
+
+    def _set_verifiers(self, prefix: int, verifiers: Iterable[Verifier]) -> Hash:
+        self._run("DELETE FROM verifier WHERE account = ?", prefix)
+        stored = Hash(0)
+        for each in verifiers:
+            self._run(
+                "INSERT INTO verifier VALUES (?, ?, ?, ?, ?, ?)",
+                *(prefix, each.hash, each.iterations, each.salt, each.stored_key, each.server_key),
+            )
+            stored |= each.hash
+        self._run("UPDATE account SET scram = ? WHERE prefix = ?", stored, prefix)
+        return stored
 
     def _touch(self, prefix: int, assignment: str, value: object) -> None:
         self._run(
@@ -221,16 +293,19 @@ class Directory:
             raise
 
     def _upgrade(self, path: Path) -> None:
-        if self._version() == SCHEMA_VERSION:
+        if self._version() == schema.VERSION:
             return
         with self._changing():
             version = self._version()  # another process may have been quicker
-            if version > SCHEMA_VERSION:
+            if version > schema.VERSION:
                 raise Refused(f"{path} was written by a newer Pillarbox (its schema is {version})")
-            if version == 0:
-                for statement in _SCHEMA:
-                    self._run(statement)
-                self._run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            for step in schema.UPGRADES[version:]:
+                for statement in step:
+                    self._db.execute(statement, self._random() if ":random" in statement else None)
+            self._run(f"PRAGMA user_version = {schema.VERSION}")
+
+    def _random(self) -> dict[str, bytes]:
+        return {"random": bytes(self._pick(256) for _ in range(SECRET_OCTETS))}
 
     def _version(self) -> int:
         ((version,),) = self._run("PRAGMA user_version")
@@ -238,5 +313,5 @@ class Directory:
 
 
 def _account(row: tuple[Any, ...]) -> Account:
-    prefix, user, spelled, state, created_at, has_password = row
-    return Account(prefix, user, spelled, State(state), created_at, bool(has_password))
+    prefix, user, spelled, state, created_at, has_password, stored = row
+    return Account(prefix, user, spelled, State(state), created_at, bool(has_password), Hash(stored))

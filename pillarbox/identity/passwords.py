@@ -1,4 +1,4 @@
-"""Passwords: argon2id hashes, checked on a bounded pool of threads (docs/decisions/002-passwords.md).
+"""Passwords: argon2id hashes beside SCRAM verifiers (docs/decisions/002-passwords.md, 010-scram.md).
 
 Each check fills 19 MiB and a core for some 30 ms, so the pool's size bounds both; those who wait cost
 only the connection they already have. An unknown user costs what a wrong password costs.
@@ -9,11 +9,16 @@ import base64
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
 
 import argon2
 
 from pillarbox.identity.prepare import prepare
+from pillarbox.identity.scram import ITERATIONS, MODERN, Hash, Verifier, derive
 from pillarbox.model.errors import Code, Refused
+
+T = TypeVar("T")
 
 MEMORY_KIB = 19 * 1024
 PASSES = 2
@@ -37,6 +42,27 @@ def _phc(salt: bytes, digest: bytes) -> str:
 
 # A hash no password is known for: what is checked when there is no such user.
 _NOBODY = _phc(bytes(SALT_OCTETS), bytes(HASH_OCTETS))
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """All that is stored of a password."""
+
+    hash: str
+    verifiers: tuple[Verifier, ...]
+
+
+def store(password: str, salt: bytes, hashes: Hash = MODERN, iterations: int = ITERATIONS) -> Stored:
+    """A password in all the ways it is stored; `salt` is `Directory.salt` of its account's address."""
+    hashed = hash_password(password)
+    return Stored(
+        hashed, tuple(derive(hash_, password, salt, iterations) for hash_ in Hash if hash_ in hashes)
+    )
+
+
+def is_current(stored: str | None) -> bool:
+    """Whether a hash is as `hash_password` makes them, or there is none to be made again."""
+    return stored is None or stored.startswith("$argon2id$")
 
 
 def hash_password(password: str) -> str:
@@ -72,8 +98,11 @@ class PasswordPool:
         count = threads or max(1, min(4, os.cpu_count() or 1) // processes)
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="password")
 
-    async def verify(self, stored: str | None, password: str) -> bool:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, verify, stored, password)
+    async def verify(self, stored: str | None, password: str, who: str = "") -> bool:
+        return await self.run(lambda: verify(stored, password))
+
+    async def run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

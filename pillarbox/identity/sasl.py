@@ -1,37 +1,36 @@
 """SASL mechanisms as steps without IO (RFC 4422). The protocol room speaks base64 and its own continuations.
 
-    mechanism = sasl.start("PLAIN")
+    mechanism = mechanisms.start("PLAIN", channel)
     outcome = mechanism.step(initial_response_or_None)
     while isinstance(outcome, bytes): send it as a challenge, outcome = mechanism.step(answer)
-    login = await authenticator.login(outcome)        # outcome is Credentials
+    login = await authenticator.login(outcome, channel)      # outcome is Credentials, or Proven
 
-A broken message is PeerSyntax, and the exchange is over. A client that cancels with `*` is the protocol
-room's business: it forgets the mechanism.
+A broken message is PeerSyntax, a failed proof Refused, and the exchange is over. A client that cancels with
+`*` is the protocol room's business: it forgets the mechanism.
 """
 
-from dataclasses import dataclass
+from base64 import b64encode
+from collections.abc import Callable
 from typing import Protocol
 
+from pillarbox.identity import scram
+from pillarbox.identity.claims import Channel, Claim
+from pillarbox.identity.claims import Credentials as Credentials
+from pillarbox.identity.directory import Directory
+from pillarbox.identity.scram import Hash, Scram
 from pillarbox.model.errors import PeerSyntax
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What a client claims. `authorize_as` is '' when it wants to be who it says it is."""
-
-    name: str
-    password: str
-    authorize_as: str = ""
-
-    def __repr__(self) -> str:
-        return f"Credentials(name={self.name!r}, authorize_as={self.authorize_as!r})"  # never the password
-
 
 Outcome = bytes | Credentials
 
 
-class Mechanism(Protocol):
+class Exchange(Protocol):
     """One exchange. `step(None)` starts it when the client sent no initial response."""
+
+    def step(self, response: bytes | None) -> bytes | Claim: ...
+
+
+class Mechanism(Protocol):
+    """An exchange that ends in a password."""
 
     def step(self, response: bytes | None) -> Outcome: ...
 
@@ -66,16 +65,64 @@ class Login:
         return Credentials(self._name, _utf8(response))
 
 
-_MECHANISMS: dict[str, type[Plain] | type[Login]] = {"PLAIN": Plain, "LOGIN": Login}
+_PASSWORDS: dict[str, type[Plain] | type[Login]] = {"PLAIN": Plain, "LOGIN": Login}
+SCRAM_NAMES = tuple(f"{name}{plus}" for plus in (scram.PLUS, "") for name in scram.MECHANISMS)
 
 # In the order in which they are announced: the best first.
-MECHANISMS: tuple[str, ...] = tuple(_MECHANISMS)
+MECHANISMS: tuple[str, ...] = tuple(_PASSWORDS)
+ALL = (*SCRAM_NAMES, *MECHANISMS)
 
 
 def start(name: str) -> Mechanism | None:
-    """A fresh exchange with the mechanism of that name, in any case; None when there is none."""
-    mechanism = _MECHANISMS.get(name.upper())
+    """A fresh exchange of a password, by the mechanism of that name, in any case; None when there is none."""
+    mechanism = _PASSWORDS.get(name.upper())
     return mechanism() if mechanism else None
+
+
+class Mechanisms:
+    """What can be used. `hashes`: those that SCRAM may be used with, by what the directory stores; `random`
+    gives so many octets; `channel_binding`: whether the -PLUS mechanisms are offered under TLS."""
+
+    def __init__(
+        self,
+        directory: Directory | None = None,
+        *,
+        hashes: Hash = Hash(0),  # noqa: B008
+        random: Callable[[int], bytes] = bytes,
+        channel_binding: bool = False,
+    ) -> None:
+        self._directory = directory
+        self._hashes = hashes if directory is not None else Hash(0)
+        self._random = random
+        self._channel_binding = channel_binding
+
+    def offered(self, channel: Channel) -> tuple[str, ...]:
+        """Their names, best first. SCRAM is offered when it works for all that can log in: a client takes the
+        best it is offered, and those without a verifier could not come in to be given one."""
+        usable = self._hashes & self._directory.stored_hashes() if self._directory else self._hashes
+        return tuple(name for name in ALL if name in _PASSWORDS or self._scram(name, usable, channel))
+
+    def start(self, name: str, channel: Channel) -> Exchange | None:
+        """A fresh exchange with the mechanism of that name, in any case; None when there is none."""
+        name = name.upper()
+        if name in _PASSWORDS:
+            return _PASSWORDS[name]()
+        hash_ = self._scram(name, self._hashes, channel)
+        if hash_ is None or self._directory is None:
+            return None
+        find, nonce = self._directory.candidates, b64encode(self._random(scram.NONCE_OCTETS)).decode()
+        end_point = self._end_point(channel)
+        return Scram(hash_, find, nonce, end_point=end_point, plus=name.endswith(scram.PLUS))
+
+    def _end_point(self, channel: Channel) -> bytes | None:
+        return channel.end_point if self._channel_binding else None
+
+    def _scram(self, name: str, among: Hash, channel: Channel) -> Hash | None:
+        base = name.removesuffix(scram.PLUS)
+        if base != name and self._end_point(channel) is None:
+            return None
+        hash_ = scram.MECHANISMS.get(base)
+        return hash_ if hash_ is not None and hash_ in among else None
 
 
 def _utf8(octets: bytes) -> str:

@@ -1,13 +1,11 @@
 """What is advertised when (RFC 9051 6.1.1, 7.2.2). docs/protocols.md is made from this table too.
 
 Rules of the place: a capability names the commands it promises, and a test holds each of them against
-`table`; what depends on the connection (TLS, the cleartext policy) is passed in.
+`table`; what depends on the connection (TLS, how to log in on it) is passed in.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
-
-from pillarbox.identity.sasl import MECHANISMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +92,12 @@ def capabilities(
     *,
     logged_in: bool,
     tls: bool,
-    cleartext: bool,
+    mechanisms: tuple[str, ...],
     append_limit: int,
     save_limit: int | None = None,
     without: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
-    """The list for one kind of connection. `cleartext`: passwords may be sent on it as it is; `without`:
+    """The list for one kind of connection. `mechanisms`: how to log in on it as it is, if at all; `without`:
     what cannot be used on it now."""
     names = [one.name for one in ADVERTISED if (logged_in or one.before_login) and one.name not in without]
     if logged_in:
@@ -112,8 +110,8 @@ def capabilities(
         return tuple(names)
     if not tls:
         names.append("STARTTLS")
-    if cleartext:
-        names += [f"AUTH={mechanism}" for mechanism in MECHANISMS]
+    if mechanisms:
+        names += [f"AUTH={mechanism}" for mechanism in mechanisms]
     else:
         names.append("LOGINDISABLED")  # RFC 9051 6.2.3
     return tuple(names)

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pillarbox.identity.authenticate import Login
-from pillarbox.identity.sasl import Credentials
+from pillarbox.identity.claims import Channel, Claim
+from pillarbox.identity.sasl import Mechanisms
 from pillarbox.imap import telling, untold
 from pillarbox.imap.assembly import Assembly, Fault
 from pillarbox.imap.capability import capabilities
@@ -93,13 +94,14 @@ class Services:
     `random` gives so many octets that nobody can guess."""
 
     store: Store
-    login: Callable[[Credentials], Awaitable[Login]]
+    login: Callable[[Claim, Channel], Awaitable[Login]]
     settings: Settings
     report: Callable[[BaseException], str]
     user: Callable[[str], Login | None]
     random: Callable[[int], bytes]
     openings: Openings = field(default_factory=Openings)
     orders: Orders = field(default_factory=Orders)
+    mechanisms: Mechanisms = field(default_factory=Mechanisms)
 
 
 # The rows a session may use in each state, so that a command costs one look.
@@ -182,6 +184,11 @@ class Session:
         connection = self.connection
         return connection.tls or policy == "always" or (policy == "loopback" and connection.peer.is_loopback)
 
+    @property
+    def channel(self) -> Channel:
+        """What a mechanism may know of this connection."""
+        return Channel("imap", self.connection.peer.address, self.connection.end_point)
+
     def capabilities(self) -> tuple[str, ...]:
         settings = self.services.settings
         without = ["COMPRESS=DEFLATE"] if self.connection.compressed else []
@@ -190,11 +197,16 @@ class Session:
         return capabilities(
             logged_in=self.logged_in,
             tls=self.connection.tls or not settings.tls,
-            cleartext=self.cleartext,
+            mechanisms=self._mechanisms(),
             append_limit=settings.append_limit,
             save_limit=settings.save_limit,
             without=tuple(without),
         )
+
+    def _mechanisms(self) -> tuple[str, ...]:
+        if self.logged_in or not self.cleartext:
+            return ()
+        return self.services.mechanisms.offered(self.channel)
 
     def admit(self, login: Login) -> None:
         """NOT_AUTHENTICATED -> AUTHENTICATED."""

@@ -55,6 +55,7 @@ class Common:
     on_error: Callable[[BaseException, Peer], None]  # a session raised: our bug, never the peer's
     upgrade: Callable[[asyncio.Transport, "Driver"], Awaitable[asyncio.Transport]]  # TLS, or OSError
     implicit_tls: bool = False
+    end_point: Callable[[], bytes | None] = lambda: None  # of the certificate that is used now
     came: Callable[["Driver"], None] = lambda driver: None
     gone: Callable[["Driver"], None] = lambda driver: None
 
@@ -86,6 +87,7 @@ class Driver(asyncio.Protocol):
         "_timeout",
         "_transport",
         "bare_lf",
+        "end_point",
         "peer",
         "slot",
         "tls",
@@ -118,8 +120,8 @@ class Driver(asyncio.Protocol):
         self._timeout = 0.0
         self._heard = 0.0
         self.slot = 0
-        self.bare_lf = False
-        self.tls = False
+        self.bare_lf = self.tls = False
+        self.end_point: bytes | None = None
 
     # What the session may use (session.Connection).
 
@@ -581,6 +583,7 @@ class Driver(asyncio.Protocol):
         self._pending = begin(self._shake(), self._loop)
 
     async def _shake(self) -> None:
+        self.end_point = self._common.end_point()  # now: another certificate may come during the handshake
         try:
             transport = await self._common.upgrade(self._transport, self)
         except OSError as reason:  # ssl.SSLError and timeouts are OSErrors

@@ -8,7 +8,6 @@ await listening.stop(grace=10)
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -16,7 +15,7 @@ from typing import Literal, cast
 from pillarbox.net.address import BACKLOG
 from pillarbox.net.driver import Common, Driver
 from pillarbox.net.session import Peer, Session
-from pillarbox.net.tls import upgrading
+from pillarbox.net.tls import ServerContext, upgrading
 from pillarbox.net.wheel import Wheel
 
 Tls = Literal["none", "starttls", "implicit"]
@@ -31,7 +30,7 @@ class Listener:
     address: str
     session: Callable[[], Session]
     tls: Tls = "none"
-    context: ssl.SSLContext | None = None
+    context: ServerContext | None = None
     refusal: bytes = b""
     limit: int = 20_000  # memory: 30 KiB each under TLS
 
@@ -56,6 +55,7 @@ class Listening:
         if listener.tls != "none" and listener.context is None:
             raise ValueError(f"{listener.address} needs a certificate")
         own: set[Driver] = set()
+        context = listener.context
 
         def came(driver: Driver) -> None:
             own.add(driver)
@@ -70,6 +70,7 @@ class Listening:
             self._on_error,
             upgrading(listener.context if listener.tls != "none" else None),
             implicit_tls=listener.tls == "implicit",
+            end_point=lambda: context.end_point if context is not None else None,
             came=came,
             gone=gone,
         )

@@ -248,8 +248,10 @@ def connect(
     tls: bool = False,
     peer: Peer = Peer("127.0.0.1", 40000, is_loopback=True),  # noqa: B008
     wheel: Wheel | None = None,
+    end_point: bytes | None = None,
 ) -> Client:
-    """Connect to `session`. TLS, from the start or by STARTTLS, is only believed, not spoken."""
+    """Connect to `session`. TLS, from the start or by STARTTLS, is only believed, not spoken; `end_point` is
+    what its certificate binds to."""
     failures: list[BaseException] = []
     transport = MemoryTransport(peer)
 
@@ -262,7 +264,8 @@ def connect(
         plain.resume_reading()
         return plain
 
-    driver = Driver(session, Common(wheel or Wheel(), failed, upgrade, implicit_tls=tls))
+    common = Common(wheel or Wheel(), failed, upgrade, implicit_tls=tls, end_point=lambda: end_point)
+    driver = Driver(session, common)
     transport.driver = driver
     driver.connection_made(transport)
     return Client(transport, driver, failures)

@@ -79,6 +79,10 @@ class Connection(Protocol):
     def tls_info(self) -> TlsInfo | None: ...
 
     @property
+    def end_point(self) -> bytes | None:
+        """Under TLS the hash of the certificate that the peer was shown (RFC 5929 4.1), if it has one."""
+
+    @property
     def bare_lf(self) -> bool:
         """Whether the line just given ended in LF alone."""
 

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pillarbox.net import end_point
+
 HANDSHAKE_TIMEOUT = 60.0
 WRITE_HIGH = 64 * 1024  # as on a plain transport; uvloop's own is 512 KiB a connection under TLS
 VALIDITY = datetime.timedelta(days=825)  # Apple's clients refuse server certificates that live longer
@@ -33,10 +35,16 @@ def read_pair(certificate: Path, key: Path) -> Pair:
     return pair
 
 
-def server_context(pair: Pair, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
+class ServerContext(ssl.SSLContext):
+    """A context that knows what its certificate binds a connection to."""
+
+    end_point: bytes | None = None
+
+
+def server_context(pair: Pair, alpn: tuple[str, ...] = ()) -> ServerContext:
     """RFC 8314 4.1, RFC 9051 11.1: TLS 1.2 or later. A client that offers other ALPN names only is not
     turned away."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     # Mail clients often just hang up; every protocol here has its own goodbye, so that is no truncation.
@@ -47,16 +55,17 @@ def server_context(pair: Pair, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
     return context
 
 
-def reload(context: ssl.SSLContext, pair: Pair) -> None:
+def reload(context: ServerContext, pair: Pair) -> None:
     """Use this pair for every handshake from now on; OSError if it is no good, and then nothing changes."""
     server_context(pair)
     _load(context, pair)
 
 
-def _load(context: ssl.SSLContext, pair: Pair) -> None:
+def _load(context: ServerContext, pair: Pair) -> None:
     with _path(pair.certificate) as certificate, _path(pair.key) as key:
         # A key under a passphrase is no good here; without this OpenSSL asks for it on the terminal.
         context.load_cert_chain(certificate, key, password="")
+    context.end_point = end_point.of(pair.certificate)
 
 
 @contextmanager

@@ -27,9 +27,10 @@ from pillarbox.app.checking import check_all
 from pillarbox.app.config import Config, Listen
 from pillarbox.app.deliver import deliver
 from pillarbox.app.serve import Foundation, serving
-from pillarbox.app.wiring import Core, core, delivery, existing
+from pillarbox.app.wiring import Core, core, delivery, existing, hashes
 from pillarbox.app.workers import Several, several
-from pillarbox.identity.passwords import hash_password
+from pillarbox.identity.passwords import store
+from pillarbox.identity.scram import MIN_ITERATIONS
 from pillarbox.net.session import Peer
 
 T = TypeVar("T")
@@ -81,6 +82,15 @@ class MailServer:
         return self._port("lmtp")
 
     @property
+    def pop3_port(self) -> int:
+        """POP3 with STLS; passwords are taken without it too, because this is loopback."""
+        return self._port("pop3")
+
+    @property
+    def pop3s_port(self) -> int:
+        return self._port("pop3s")
+
+    @property
     def certificate(self) -> Path:
         """The self-signed certificate, PEM: what a client has to trust for `localhost` and 127.0.0.1."""
         return self._server.foundation.certificate.certificate
@@ -99,9 +109,11 @@ class MailServer:
     # What to do with it
 
     def add_account(self, address: str, password: str) -> None:
-        hashed = hash_password(password)
         parts = self._server.parts
-        self._run(accounts.add(parts.directory, parts.store, address, hashed))
+        # As few iterations as there may be: an account of a test shall not cost what it does in earnest.
+        salt, config = parts.directory.salt(address), self._config
+        stored = store(password, salt, hashes(config), MIN_ITERATIONS)
+        self._run(accounts.add(parts.directory, parts.store, address, stored.hash, stored.verifiers))
 
     def deliver(self, address: str, message: bytes) -> None:
         """File a message as if it had come by LMTP; bare LF becomes CRLF. It is durable when this returns."""
@@ -203,5 +215,5 @@ class MailServer:
             self._wanted,
             data=str(Path(self._folder.name) / "var"),
             workers=self._workers,
-            listen=Listen(imap=_FREE, imaps=_FREE, lmtp=_FREE),
+            listen=Listen(imap=_FREE, imaps=_FREE, lmtp=_FREE, pop3=_FREE, pop3s=_FREE),
         )

@@ -22,9 +22,9 @@ class CountingPool(PasswordPool):
         super().__init__(1)
         self.verified: list[str | None] = []
 
-    async def verify(self, stored: str | None, password: str) -> bool:
+    async def verify(self, stored: str | None, password: str, who: str = "") -> bool:
         self.verified.append(stored)
-        return await super().verify(stored, password)
+        return await super().verify(stored, password, who)
 
 
 @pytest.fixture(scope="module")

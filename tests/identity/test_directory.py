@@ -4,7 +4,10 @@ from random import Random
 import apsw
 import pytest
 
-from pillarbox.identity.directory import Directory, Recipient, State
+from pillarbox.identity import schema, scram
+from pillarbox.identity.directory import SECRET_OCTETS, Directory, Recipient, State
+from pillarbox.identity.passwords import store
+from pillarbox.identity.scram import MODERN, Hash, derive
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.ids import MAX_PREFIX
 
@@ -17,6 +20,9 @@ def test_an_account_is_found_under_its_address_in_any_case(directory: Directory)
     assert 0 < kim.prefix <= MAX_PREFIX
 
 
+SECRET = [5] * SECRET_OCTETS
+
+
 def test_an_address_exists_once(directory: Directory) -> None:
     directory.add("kim@example.test", None)
     with pytest.raises(Refused) as refused:
@@ -26,7 +32,7 @@ def test_an_address_exists_once(directory: Directory) -> None:
 
 
 def test_a_prefix_that_was_drawn_before_is_drawn_again(tmp_path: Path) -> None:
-    draws = iter([41, 41, 41, 7])
+    draws = iter([*SECRET, 41, 41, 41, 7])
     directory = Directory(tmp_path / "directory.db", clock=lambda: 0.0, pick=lambda below: next(draws))
     assert directory.add("a@example.test", None).prefix == 42
     directory.delete(42)
@@ -158,3 +164,90 @@ def test_an_account_can_be_given_a_number_that_is_prepared(directory: Directory)
     assert not directory.is_empty()
     with pytest.raises(apsw.ConstraintError):
         directory.add("tim@example.test", None, prefix)
+
+
+def stored_as(directory: Directory, *hashes: Hash) -> list[scram.Verifier]:
+    salt = directory.salt("kim@example.test")
+    return [derive(hash_, "secret", salt, scram.MIN_ITERATIONS) for hash_ in hashes]
+
+
+def test_who_stores_no_verifier_looks_like_who_does(directory: Directory) -> None:
+    directory.add("new@example.test", "hash", verifiers=stored_as(directory, Hash.SHA_256))
+    directory.add("old@example.test", "hash")
+    off = directory.add("off@example.test", "hash", verifiers=stored_as(directory, Hash.SHA_256))
+    directory.set_enabled(off.prefix, False)
+    for name in ("old@example.test", "off@example.test", "nobody@example.test", "no address", ""):
+        found = directory.candidates(name, Hash.SHA_256)
+        assert found.verifiers == ()
+        assert found.salt == directory.candidates(name, Hash.SHA_256).salt
+        assert (len(found.salt), found.iterations) == (scram.SALT_OCTETS, scram.ITERATIONS)
+    found = directory.candidates("NEW@example.test", Hash.SHA_256)
+    assert len(found.verifiers) == 1
+    assert directory.candidates("new@example.test", Hash.SHA_512).verifiers == ()
+
+
+def test_a_salt_is_there_before_the_account_and_after_each_password(directory: Directory) -> None:
+    before = directory.candidates("Kim@example.test", Hash.SHA_256)
+    account = directory.add("kim@example.test", None)
+    for password in ("one", "two"):
+        stored = store(password, directory.salt(account.address))
+        directory.set_password(account.prefix, stored.hash, stored.verifiers)
+        found = directory.candidates("kim@example.test", Hash.SHA_256)
+        assert (found.salt, found.iterations) == (before.salt, before.iterations)
+    assert directory.salt("tim@example.test") != before.salt
+
+
+def test_a_new_password_leaves_no_verifier_of_the_old_one(directory: Directory) -> None:
+    account = directory.add("kim@example.test", "hash", verifiers=stored_as(directory, *MODERN))
+    directory.set_password(account.prefix, "other")
+    assert directory.require("kim@example.test").scram == Hash(0)
+    assert directory.candidates("kim@example.test", Hash.SHA_512).verifiers == ()
+
+
+def test_which_hashes_work_for_everybody(directory: Directory, tmp_path: Path) -> None:
+    assert directory.stored_hashes() == Hash.SHA_1 | MODERN  # nobody is in the way
+    kim = directory.add("kim@example.test", "hash", verifiers=stored_as(directory, *MODERN))
+    directory.add("nobody.logs.in@example.test", None)
+    assert directory.stored_hashes() == MODERN
+    other = Directory(tmp_path / "directory.db", clock=lambda: 0.0, pick=lambda below: 77)
+    old = other.add("old@example.test", "hash", verifiers=stored_as(directory, Hash.SHA_256))
+    assert directory.stored_hashes() == Hash.SHA_256  # another process' change counts at once
+    other.set_enabled(old.prefix, False)
+    assert directory.stored_hashes() == MODERN
+    other.set_password(kim.prefix, "hash")
+    assert directory.stored_hashes() == Hash(0)
+    other.close()
+
+
+def test_a_password_is_completed_unless_it_has_changed(directory: Directory) -> None:
+    account = directory.add("kim@example.test", "{OLD}hash")
+    seen = directory.credential("kim@example.test")
+    assert seen is not None
+    directory.complete(account.prefix, seen.version, "hash", stored_as(directory, *MODERN))
+    completed = directory.credential("kim@example.test")
+    assert completed is not None
+    assert (completed.password_hash, completed.scram, completed.version) == ("hash", MODERN, seen.version)
+    directory.set_password(account.prefix, "new")
+    directory.complete(account.prefix, seen.version, "old", stored_as(directory, *MODERN))
+    changed = directory.credential("kim@example.test")
+    assert changed is not None
+    assert (changed.password_hash, changed.scram) == ("new", Hash(0))
+
+
+def test_a_directory_of_the_first_version_is_brought_up(tmp_path: Path) -> None:
+    db = apsw.Connection(str(tmp_path / "directory.db"))
+    for statement in schema.FIRST:
+        db.execute(statement)
+    db.execute("INSERT INTO account VALUES (42, 1, 'kim@example.test', 1, 'hash', 3, 0, 0)")
+    db.execute("INSERT INTO address VALUES ('kim@example.test', 42)")
+    db.execute("PRAGMA user_version = 1")
+    db.close()
+    for _ in range(2):
+        directory = Directory(tmp_path / "directory.db", clock=lambda: 0.0, pick=lambda below: 5)
+        credential = directory.credential("kim@example.test")
+        assert credential is not None
+        assert (credential.account, credential.password_hash, credential.version) == (42, "hash", 3)
+        assert directory.stored_hashes() == Hash(0)
+        salt = directory.salt("kim@example.test")
+        directory.close()
+    assert len(salt) == scram.SALT_OCTETS

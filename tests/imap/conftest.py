@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pillarbox.identity.authenticate import Login
-from pillarbox.identity.sasl import Credentials
+from pillarbox.identity.claims import Channel, Claim, Credentials
 from pillarbox.imap.openings import Openings
 from pillarbox.imap.session import Services, Session
 from pillarbox.imap.settings import Settings
@@ -30,7 +30,8 @@ ACCOUNT = 7
 NOW = 1_700_000_000
 
 
-async def login(credentials: Credentials) -> Login:
+async def login(credentials: Claim, channel: Channel) -> Login:
+    assert isinstance(credentials, Credentials)
     if (credentials.name, credentials.password) != ("ada", "secret"):
         raise Refused("Authentication failed", Code.AUTHENTICATIONFAILED)
     return Login(ACCOUNT, 3, "ada@example.org")

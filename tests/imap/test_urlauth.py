@@ -37,7 +37,7 @@ class Town:
         self.world = world
         self.random = Random(4467)
 
-    async def login(self, credentials: Any) -> Login:
+    async def login(self, credentials: Any, channel: object) -> Login:
         return USERS[credentials.name]
 
     def user(self, name: str) -> Login | None:

@@ -16,6 +16,7 @@ from pillarbox.app import accounts
 from pillarbox.app.checking import check_all
 from pillarbox.app.config import Config
 from pillarbox.app.wiring import Core, core, sessions
+from pillarbox.identity import scram
 from pillarbox.net.memory import Client, connect
 from pillarbox.net.session import Peer, Session
 from pillarbox.testing.server import MailServer
@@ -122,7 +123,10 @@ class Memory:
 
     async def account(self) -> tuple[str, str]:
         address = _address()
-        await accounts.add(self.parts.directory, self.parts.store, address, self.hashed)
+        directory, store = self.parts.directory, self.parts.store
+        salt = directory.salt(address)
+        verifiers = [scram.derive(hash_, PASSWORD, salt, scram.MIN_ITERATIONS) for hash_ in scram.MODERN]
+        await accounts.add(directory, store, address, self.hashed, verifiers)
         return address, PASSWORD
 
     async def connect(self) -> MemoryWire:

@@ -10,9 +10,10 @@ import typer
 from pillarbox.app import accounts
 from pillarbox.app.config import load
 from pillarbox.app.output import Json, moment, show, table
-from pillarbox.app.wiring import Core, core, existing
+from pillarbox.app.wiring import Core, core, existing, hashes
 from pillarbox.identity.directory import Account, State
-from pillarbox.identity.passwords import generate, hash_password
+from pillarbox.identity.passwords import generate, store
+from pillarbox.identity.scram import MECHANISMS
 from pillarbox.model.actors import SERVER
 from pillarbox.model.errors import Refused
 from pillarbox.store import mailboxes
@@ -31,10 +32,12 @@ def add(
 ) -> None:
     """Add an account. Without --password-stdin a password is made and printed, once."""
     password = _password(password_stdin)
+    config = load(context.obj)
 
     async def run() -> Account:
-        async with core(load(context.obj)) as parts:
-            return await accounts.add(parts.directory, parts.store, address, hash_password(password))
+        async with core(config) as parts:
+            stored = store(password, parts.directory.salt(address), hashes(config))
+            return await accounts.add(parts.directory, parts.store, address, stored.hash, stored.verifiers)
 
     added = asyncio.run(run())
     _show_password(added, password, password_stdin, json, f"{added.address} is added.")
@@ -76,10 +79,12 @@ def password(
     context: typer.Context, address: Address, password_stdin: PasswordStdin = False, json: Json = False
 ) -> None:
     """Set an account's password. Without --password-stdin one is made and printed, once."""
-    with existing(load(context.obj)) as directory:
+    config = load(context.obj)
+    with existing(config) as directory:
         account = directory.require(address)
         chosen = _password(password_stdin)
-        directory.set_password(account.prefix, hash_password(chosen))
+        stored = store(chosen, directory.salt(account.address), hashes(config))
+        directory.set_password(account.prefix, stored.hash, stored.verifiers)
     _show_password(account, chosen, password_stdin, json, f"The password of {account.address} is changed.")
 
 
@@ -168,6 +173,7 @@ def _plain(account: Account) -> dict[str, Any]:
         "account": f"{account.prefix:08x}",
         "user": account.user,
         "has_password": account.has_password,
+        "scram": [name for name, hash_ in MECHANISMS.items() if hash_ in account.scram],
     }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pillarbox.identity import sasl
-from pillarbox.identity.sasl import Credentials
+from pillarbox.identity.claims import Claim, Credentials
 from pillarbox.imap.outcome import Begun, Done, Outcome
 from pillarbox.imap.settings import MAX_FAILED_LOGINS
 from pillarbox.imap.table import TABLE
@@ -26,12 +26,19 @@ async def login(session: Session, tag: bytes, command: wire.Login) -> Outcome:
 
 
 async def authenticate(session: Session, tag: bytes, command: wire.Authenticate) -> Outcome:
-    mechanism = sasl.start(command.mechanism)
+    mechanism = session.services.mechanisms.start(command.mechanism, session.channel)
     if mechanism is None:
         raise Refused("There is no such authentication mechanism", Code.CANNOT)
     _require_privacy(session)
-    step = mechanism.step(command.initial)
-    if isinstance(step, Credentials):
+    return await _step(session, tag, mechanism, command.initial)
+
+
+async def _step(session: Session, tag: bytes, mechanism: sasl.Exchange, response: bytes | None) -> Outcome:
+    try:
+        step = mechanism.step(response)
+    except Refused as refused:
+        return _failed(session, refused)
+    if not isinstance(step, bytes):
         return await _verified(session, step)
     session.dialogue = Exchange(session, tag, mechanism)
     return Begun(wire.Challenge(step))
@@ -66,7 +73,7 @@ class Exchange:
 
     session: Session
     tag: bytes
-    mechanism: sasl.Mechanism
+    mechanism: sasl.Exchange
 
     async def line(self, line: bytes) -> Answer:
         return await self.session.conclude(self.tag, TABLE["AUTHENTICATE"], self._step(line))
@@ -78,11 +85,7 @@ class Exchange:
             raise PeerSyntax("Authentication given up")
         if self.session.connection.bare_lf:
             raise PeerSyntax("A line ends in CR LF")
-        step = self.mechanism.step(wire.response(line))
-        if isinstance(step, Credentials):
-            return await _verified(self.session, step)
-        self.session.dialogue = self
-        return Begun(wire.Challenge(step))
+        return await _step(self.session, self.tag, self.mechanism, wire.response(line))
 
     def octets(self, piece: bytes, last: bool) -> Answer:
         raise AssertionError("an exchange asks for lines only")
@@ -99,15 +102,19 @@ def _require_privacy(session: Session) -> None:
         raise Refused("Passwords are not taken without TLS", Code.PRIVACYREQUIRED)
 
 
-async def _verified(session: Session, credentials: Credentials) -> Outcome:
+async def _verified(session: Session, claim: Claim) -> Outcome:
     try:
-        login = await session.services.login(credentials)
+        login = await session.services.login(claim, session.channel)
     except Refused as refused:
-        session.failed_logins += 1
-        if session.failed_logins < MAX_FAILED_LOGINS:
-            raise
-        session.connection.close()
-        return Done(refused.text, refused.code, (bye("Too many failed logins"),), condition="NO")
+        return _failed(session, refused)
     session.admit(login)
     # RFC 9051 6.2.2, 6.2.3: what is offered now, without being asked.
     return Done("Logged in", CapabilityCode(session.capabilities()))
+
+
+def _failed(session: Session, refused: Refused) -> Outcome:
+    session.failed_logins += 1
+    if session.failed_logins < MAX_FAILED_LOGINS:
+        raise refused
+    session.connection.close()
+    return Done(refused.text, refused.code, (bye("Too many failed logins"),), condition="NO")

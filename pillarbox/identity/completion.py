@@ -1,0 +1,73 @@
+"""Passwords that are not stored in every way that is wanted are completed when they are seen: at a login.
+
+Accounts of an earlier version have no SCRAM verifiers, imported ones a hash of another server. Only the
+password itself can make what is lacking, so it is made when its owner has just proved to know it, after the
+answer, on the threads that check passwords. A completion that fails is tried again at the next login.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from pillarbox.identity.directory import Credential
+from pillarbox.identity.passwords import PasswordPool, is_current, store
+from pillarbox.identity.scram import Hash, Verifier
+
+MAX_AT_ONCE = 100  # accounts; who comes beyond that is completed at another login
+
+
+class Record(Protocol):
+    """`Directory.complete`, of a directory that nobody else uses; called on threads, one at a time."""
+
+    def __call__(
+        self, prefix: int, version: int, password_hash: str | None, verifiers: Iterable[Verifier]
+    ) -> None: ...
+
+
+class Completion:
+    def __init__(
+        self,
+        pool: PasswordPool,
+        *,
+        hashes: Hash,
+        salt: Callable[[str], bytes],
+        record: Record,
+        report: Callable[[BaseException], object],
+    ) -> None:
+        self._pool = pool
+        self._hashes = hashes
+        self._salt = salt
+        self._record = record
+        self._report = report
+        self._recording = threading.Lock()
+        self._under_way: dict[int, asyncio.Task[None]] = {}
+
+    def begin(self, credential: Credential, password: str) -> None:
+        """Complete in the background what is stored of this password, which is the right one."""
+        complete = credential.scram & self._hashes == self._hashes and is_current(credential.password_hash)
+        if complete or credential.account in self._under_way or len(self._under_way) >= MAX_AT_ONCE:
+            return
+        task = asyncio.create_task(self._complete(credential, password))
+        self._under_way[credential.account] = task
+        task.add_done_callback(lambda _: self._under_way.pop(credential.account, None))
+
+    async def settled(self) -> None:
+        """Until nothing is under way."""
+        while self._under_way:
+            await asyncio.wait(self._under_way.values())
+
+    async def _complete(self, credential: Credential, password: str) -> None:
+        salt = self._salt(credential.address)
+
+        def make_and_record() -> None:
+            made = store(password, salt, self._hashes)
+            kept = is_current(credential.password_hash)
+            new_hash = None if kept else made.hash
+            with self._recording:  # a database connection is for one thread at a time
+                self._record(credential.account, credential.version, new_hash, made.verifiers)
+
+        try:
+            await self._pool.run(make_and_record)
+        except Exception as error:
+            self._report(error)

@@ -1,0 +1,35 @@
+"""The tables of `directory.db`, and how those of an earlier version become them.
+
+`UPGRADES[n]` makes version n + 1 out of version n, in one transaction with the number itself. A step never
+changes once it has been released: a directory goes through all that it has not gone through.
+"""
+
+FIRST = (
+    """CREATE TABLE account (
+      prefix INTEGER NOT NULL PRIMARY KEY,   -- high 31 bits of every object id; random, never reused
+      user INTEGER NOT NULL UNIQUE,          -- the number in every per-user row; 0 is the server
+      address TEXT NOT NULL,                 -- as it was written
+      state INTEGER NOT NULL,
+      password TEXT,                         -- argon2id, PHC string; NULL: nobody logs in
+      credential_version INTEGER NOT NULL,   -- grows with each change of what a login depends on
+      created_at INTEGER NOT NULL, changed_at INTEGER NOT NULL)""",
+    """CREATE TABLE address (                 -- the account's own address and its aliases
+      folded TEXT NOT NULL PRIMARY KEY, account INTEGER NOT NULL) WITHOUT ROWID""",
+    "CREATE INDEX address_account ON address (account)",
+)
+
+SCRAM = (
+    # A bit for each SCRAM verifier that is stored of the password: what is lacking is found at once.
+    "ALTER TABLE account ADD COLUMN scram INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX account_scram ON account (scram) WHERE state = 1 AND password IS NOT NULL",
+    """CREATE TABLE verifier (                -- RFC 5802 3: proves a password and does not tell it
+      account INTEGER NOT NULL, mechanism INTEGER NOT NULL,
+      iterations INTEGER NOT NULL, salt BLOB NOT NULL, stored_key BLOB NOT NULL, server_key BLOB NOT NULL,
+      PRIMARY KEY (account, mechanism)) WITHOUT ROWID""",
+    """CREATE TABLE secret (                  -- random octets that the server keeps to itself
+      name TEXT NOT NULL PRIMARY KEY, octets BLOB NOT NULL) WITHOUT ROWID""",
+    "INSERT INTO secret VALUES ('salt', :random)",
+)
+
+UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, SCRAM)
+VERSION = len(UPGRADES)
