@@ -106,8 +106,12 @@ class Mailbox:
         piece = await self.piece(at)
         serial, total = snapshot.reader.serial, snapshot.starts[-1]
         ranks = piece.ranks
-        if ranks is None or ranks.serial != serial or not (ranks.complete or ranks.total == total):
-            ranks = piece.ranks = await self._rank(piece, snapshot)
+        if ranks is not None and ranks.serial == serial:
+            if ranks.total == total or (ranks.total < total and ranks.complete):
+                return ranks
+            if ranks.total > total:  # a later search has seen more of the index
+                return await self._rank(piece, snapshot)
+        ranks = piece.ranks = await self._rank(piece, snapshot)
         return ranks
 
     async def _rank(self, piece: Piece, snapshot: Snapshot) -> Ranks:

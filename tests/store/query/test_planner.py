@@ -10,8 +10,11 @@ import pytest
 from pillarbox.model import masks, search
 from pillarbox.model.actors import SERVER
 from pillarbox.model.errors import Code, Refused
+from pillarbox.model.flags import DELETED
 from pillarbox.store import buried, mailboxes, messages, turns
+from pillarbox.store.index import marks
 from pillarbox.store.messages import Incoming
+from pillarbox.store.query.emails import Mailbox
 from pillarbox.store.query.plan import spell
 from pillarbox.store.query.planner import MOST_TEXTS, Planner
 from pillarbox.store.query.scope import Scope
@@ -167,5 +170,33 @@ def test_others_have_their_turn(
                 with pytest.raises(asyncio.CancelledError):
                     await searching
         assert masks.size(await planner(archive, store, columns.uids).find(key, everything)) == 2000
+
+    archive.play(story)
+
+
+def test_searches_that_see_different_moments_of_the_index(archive: Archive) -> None:
+    """One that has begun before the index grew, and goes on after another has seen it grown."""
+    archive.add([b"Subject: a\r\n\r\nword"] * 450)
+    archive.add([b"Subject: a\r\n\r\nword"], flags=(DELETED,))
+    archive.add([b"Subject: a\r\n\r\nword"] * 449)
+    archive.index()  # all before this; what comes is for later
+    archive.add([b"Subject: a\r\n\r\nword"] * 600)
+    archive.verbs.write(messages.expunge, archive.verbs.inbox)  # so that it is no stretch of the index
+    lineage = str(archive.verbs.rows("SELECT lineage FROM account")[0][0])
+
+    async def story(store: Store) -> None:
+        columns = await store.columns(archive.number, SERVER, archive.verbs.inbox)
+        scope = Scope(archive.number, SERVER, archive.verbs.inbox, columns.uids, lambda key: None)
+        mailbox = Mailbox(store, scope, turns.Turns())
+        before = store.index.snapshot(archive.number, lineage)
+        archive.index()
+        after = store.index.snapshot(archive.number, lineage)
+        assert before is not None and after is not None
+        for snapshot, found in ((after, 1499), (before, 899), (after, 1499)):
+            every = marks.every(snapshot.starts[-1])
+            every[450] = 0  # the one that is gone
+            marked = await mailbox.marked(snapshot, every)
+            assert marked == masks.of_spans([(0, found)], 1499)
+            assert await mailbox.marks(snapshot, marked) == every
 
     archive.play(story)
