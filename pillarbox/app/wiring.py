@@ -18,11 +18,12 @@ from pillarbox.app.config import Config
 from pillarbox.app.log import trace_id
 from pillarbox.delivery.deliver import Delivery
 from pillarbox.identity.authenticate import Authenticator
+from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.passwords import PasswordPool
-from pillarbox.imap import session as imap
 from pillarbox.identity.sasl import Mechanisms
 from pillarbox.identity.scram import MODERN, Hash
+from pillarbox.imap import session as imap
 from pillarbox.imap.settings import Settings
 from pillarbox.imap.wire.response import bye, encode_status
 from pillarbox.imap.wire.strings import REV1
@@ -105,21 +106,21 @@ def delivery(config: Config, parts: Core, report: Report) -> Delivery:
     )
 
 
-class Sessions:
-    """For each room what a listener calls for a new connection. After `configure` those that come are
-    served with another configuration."""
-
-    def __init__(self, config: Config, parts: Core, report: Report) -> None:
 def hashes(config: Config) -> Hash:
     """With which hash functions passwords are stored for SCRAM."""
     return MODERN | Hash.SHA_1 if config.auth.scram_sha1 else MODERN
 
 
+class Sessions:
+    """For each room what a listener calls for a new connection. After `configure` those that come are
+    served with another configuration."""
+
+    def __init__(self, config: Config, parts: Core, report: Report, writer: Directory) -> None:
         self._pool = PasswordPool(processes=config.workers or 1)
-        key = secrets.token_bytes(KEY_OCTETS)
-        self._authenticator = Authenticator(parts.directory, self._pool, clock=time.monotonic, key=key)
+        self._key = secrets.token_bytes(KEY_OCTETS)
         self._parts = parts
         self._report = report
+        self._writer = writer
         self._make: dict[str, Callable[[], Session]] = {}
         self.configure(config)
 
@@ -146,7 +147,13 @@ def hashes(config: Config) -> Hash:
             channel_binding=config.auth.channel_binding,
         )
         imap_services = imap.Services(
-            parts.store, users.login, settings, report, users.user, secrets.token_bytes
+            parts.store,
+            users.login,
+            settings,
+            report,
+            users.user,
+            secrets.token_bytes,
+            mechanisms=mechanisms,
         )
         inbound = delivery(config, parts, report)
         lmtp_service = lmtp.Service(LMTP, config.hostname, inbound, report, trace_id, starttls=True)
@@ -164,11 +171,12 @@ def hashes(config: Config) -> Hash:
 
 @contextmanager
 def sessions(config: Config, parts: Core, report: Report) -> Iterator[Sessions]:
-    made = Sessions(config, parts, report)
-    try:
-        yield made
-    finally:
-        made.close()
+    with _directory(config.data_folder) as writer:  # what logins write; on threads, so not on the loop's own
+        made = Sessions(config, parts, report, writer)
+        try:
+            yield made
+        finally:
+            made.close()
 
 
 @contextmanager

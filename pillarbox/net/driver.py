@@ -117,8 +117,7 @@ class Driver(asyncio.Protocol):
         self._eof = False
         self._draining = False
         self._expiring = False
-        self._timeout = 0.0
-        self._heard = 0.0
+        self._timeout = self._heard = 0.0
         self.slot = 0
         self.bare_lf = self.tls = False
         self.end_point: bytes | None = None
