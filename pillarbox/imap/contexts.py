@@ -115,10 +115,11 @@ NOTHING = Told()
 class Contexts:
     """Those of one session and its selected mailbox."""
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_kept", "age")
 
     def __init__(self) -> None:
         self._kept: dict[bytes, Context] = {}
+        self.age = False  # some have, or had, results that change with time
 
     def __bool__(self) -> bool:
         return bool(self._kept)
@@ -135,6 +136,7 @@ class Contexts:
         ):
             return False
         kept[context.tag] = context
+        self.age = self.age or context.ages
         return True
 
     def cancel(self, tag: bytes) -> bool:
