@@ -53,7 +53,7 @@ def nothing_new(session: Session, *, expunge: bool, looked: bool) -> bool:
         return True
     if modseq != view.modseq or (expunge and view.gone):
         return False
-    if session.contexts and session.contexts.due(store.clock()):
+    if session.contexts.age and session.contexts.due(store.clock()):
         return False
     return not view.behind or not (session.notified is None or session.notified.hears_messages)
 

@@ -122,6 +122,18 @@ def test_many_mailboxes_hold_up_nobody(play: Play) -> None:
     play(script)
 
 
+def test_how_far_it_is_stands_between_whole_answers(play: Play) -> None:
+    async def script(world: World) -> None:
+        user = await with_mailboxes(world, *[b"m%d" % number for number in range(60)])
+        lines = await user.ok(b"ESEARCH IN (personal) TEXT needle")
+        heads = (b"* ESEARCH (TAG ", b"* OK [INPROGRESS (")
+        assert all(line.startswith(heads) for line in lines)
+        assert sum(line.startswith(heads[0]) for line in lines) == 60
+        assert any(line.startswith(heads[1]) for line in lines)
+
+    play(script, progress_every=0.0005)
+
+
 def row(number: int, path: str, *, selectable: bool = True) -> MailboxRow:
     return MailboxRow(number, path, None, selectable, False, number, 1, 0, 1)
 
