@@ -115,7 +115,7 @@ def test_a_command_costs_no_more_than_it_did(
     [
         (lambda n: [b"FETCH 1:%d (UID FLAGS)" % n], 0.0),
         (lambda n: [b"FETCH 1:%d (UID FLAGS ENVELOPE BODYSTRUCTURE)" % n], 2.0),
-        (lambda n: [b"FETCH 1:%d BODY.PEEK[]" % n], 37.0),
+        (lambda n: [b"FETCH 1:%d BODY.PEEK[]" % n], 11.0),
         (lambda n: [b"FETCH 1:%d BODY.PEEK[HEADER.FIELDS (SUBJECT)]" % n], 24.0),
         (lambda n: [b"STORE 1:%d %bFLAGS.SILENT (\\Flagged)" % (n, sign) for sign in (b"+", b"-")], 0.0),
         (lambda n: [b"STORE 1:%d %bFLAGS (\\Flagged)" % (n, sign) for sign in (b"+", b"-")], 0.0),
@@ -135,5 +135,38 @@ def test_each_message_costs_no_more_than_it_did(
         each = (many.calls - few.calls) / 300
         # Work that is done by the hundred or by the slice counts a little too.
         assert each <= most * ALLOWED + 0.1, f"{each:.2f} calls a message; {most} before"
+
+    play(script)
+
+
+def test_header_fields_cost_nothing_when_they_have_been_asked_for_before(play: Play) -> None:
+    async def script(world: World) -> None:
+        session = await filled(world, 400)
+        await session.ok(b"FETCH 1:400 BODY.PEEK[HEADER.FIELDS (SUBJECT)]")
+        await world.store.header_rows.settle()
+        few = await cost_of(world, session, b"FETCH 1:100 BODY.PEEK[HEADER.FIELDS (SUBJECT)]")
+        many = await cost_of(world, session, b"FETCH 1:400 BODY.PEEK[HEADER.FIELDS (SUBJECT)]")
+        assert (many.calls - few.calls) / 300 <= 0.1
+        assert many.statements == few.statements
+
+    play(script)
+
+
+def test_mail_that_arrives_costs_no_more_than_it_did(play: Play) -> None:
+    """An APPEND of one message, and each further message in it."""
+
+    async def script(world: World) -> None:
+        session = await filled(world, 20)
+
+        async def appended(count: int) -> Cost:
+            literals = b"".join([b" {%d+}\r\n" % len(MESSAGE) + MESSAGE] * count)
+            return await cost_of(world, session, b"APPEND Archive" + literals)
+
+        one, many = await appended(1), await appended(101)
+        assert one.calls <= 1220 * ALLOWED, f"{one.calls} calls; 1220 before"
+        assert one.statements <= 29, f"{one.statements} statements; 29 before"
+        each = (many.calls - one.calls) / 100, (many.statements - one.statements) / 100
+        assert each[0] <= 368 * ALLOWED, f"{each[0]} calls a message; 368 before"
+        assert each[1] <= 4, f"{each[1]} statements a message; 4 before"
 
     play(script)
