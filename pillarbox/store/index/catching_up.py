@@ -64,9 +64,13 @@ def catch_up(
     try:
         horizon = _settled(mail)
         try:
-            return _catch_up(mail, Writer(folder, horizon.lineage), horizon, documents, anew, told, clock)
+            writer = Writer(folder, horizon.lineage, wait=anew)
+            return _catch_up(mail, writer, horizon, documents, anew, told, clock)
         except (apsw.CorruptError, apsw.NotADBError, Damaged):
-            return _catch_up(mail, Writer(folder, horizon.lineage), horizon, documents, True, told, clock)
+            writer = Writer(folder, horizon.lineage, wait=anew)
+            return _catch_up(mail, writer, horizon, documents, True, told, clock)
+        except Overtaken:
+            return Caught(0, 0, 0)  # the other one does it
     finally:
         mail.close()
 
@@ -94,8 +98,6 @@ def _catch_up(
             further = _settled(mail)  # who brings much mail is not left for later
             if further.lineage == horizon.lineage and further.email > horizon.email + MORE:
                 horizon = further
-    except Overtaken:
-        pass  # the other one goes on
     finally:
         writer.close()
     return Caught(messages, octets, joined)

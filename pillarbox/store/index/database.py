@@ -26,6 +26,7 @@ from pillarbox.store.schema import statements
 
 FILE = "search.db"
 BAD = "search.bad"  # lies beside it when a reader has found it damaged
+LOCK = "search.lock"  # held by who writes
 ERASED = "search.erased"  # lies beside it when mail has been erased that may be in it
 APPLICATION_ID = 0x50424F53  # "PBOS"
 LAYOUT = 2
@@ -90,6 +91,8 @@ class Database:
                 self._make()
             else:
                 self.pragma("query_only=1")
+                # A reader that closes last must not take a log away that a writer has just begun.
+                self.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         except BaseException:
             self.connection.close()
             raise

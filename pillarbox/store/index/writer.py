@@ -1,10 +1,13 @@
 """Filling `search.db`: segments and texts are added, small ones joined, and what was erased goes.
 
-One step is one transaction. Two writers do no harm: who has been overtaken finds another cursor, and stops.
+One step is one transaction. There is one writer at a time: files that are removed and made anew while another
+writes to them would lose their logs to each other.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -19,6 +22,7 @@ from pillarbox.store.index.database import (
     CHUNK,
     FILE,
     FORMAT,
+    LOCK,
     Database,
     posting_id,
     remove,
@@ -53,24 +57,37 @@ class Row(NamedTuple):
 
 
 class Writer:
-    """The one that fills the index in `folder`, made anew if it is not of this `lineage` and format."""
+    """The one that fills the index in `folder`, made anew if it is not of this `lineage` and format. With
+    `wait` another writer is waited for, else it is `Overtaken`."""
 
-    def __init__(self, folder: Path, lineage: str) -> None:
+    def __init__(self, folder: Path, lineage: str, *, wait: bool = False) -> None:
         self._folder = folder
         self._lineage = lineage
-        if (folder / BAD).exists():
-            remove(folder)
+        self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            self.database = Database(folder / FILE, write=True)
-        except (apsw.CorruptError, apsw.NotADBError):
-            remove(folder)
-            self.database = Database(folder / FILE, write=True)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Overtaken from None
+            self.database = self._opened()
+        except BaseException:
+            os.close(self._lock)
+            raise
         try:
             if not self._usable():
                 self.begin_anew()
         except BaseException:
-            self.database.close()
+            self.close()
             raise
+
+    def _opened(self) -> Database:
+        if (self._folder / BAD).exists():
+            remove(self._folder)
+        try:
+            return Database(self._folder / FILE, write=True)
+        except (apsw.CorruptError, apsw.NotADBError):
+            remove(self._folder)
+            return Database(self._folder / FILE, write=True)
 
     def _usable(self) -> bool:
         try:
@@ -272,6 +289,7 @@ class Writer:
         with suppress(apsw.Error):  # somebody reads just now, or the disk is full: the next one does it
             self.database.tidy()
         self.database.close()
+        os.close(self._lock)
 
 
 def due(segments: Sequence[Row]) -> list[Row]:

@@ -16,7 +16,7 @@ from tests.store.archive import Archive
 from tests.store.needles import TextKey
 
 KILLS = 100 if LONG else 6
-MESSAGES = 1500 if LONG else 200
+MESSAGES = 400 if LONG else 200
 LONGEST = 1.0  # seconds it lives
 
 _CHILD = """
