@@ -103,17 +103,18 @@ class Fleet:
         return mode
 
     async def play(self, rounds: int) -> None:
-        for _ in range(rounds):
-            await self.round()
+        deadly = set(self.chance.sample(range(rounds), rounds // 10))
+        for number in range(rounds):
+            await self.round(kill=number in deadly)
         await self.rest()
 
-    async def round(self) -> None:
-        """Some devices do a few things each, at the same time; sometimes a worker dies meanwhile."""
+    async def round(self, *, kill: bool = False) -> None:
+        """Some devices do a few things each, at the same time; with `kill` a worker dies meanwhile."""
         acting = self.chance.sample(
             self.devices, self.chance.randint(1, min(self.at_once, len(self.devices)))
         )
         tasks = [self._busy(device, self.chance.randint(1, 8)) for device in acting]
-        if self.chance.random() < 0.1:
+        if kill:
             tasks.append(self._kill(self.chance.randrange(300)))
         await asyncio.gather(*tasks)
         if self.chance.random() < 0.2:
