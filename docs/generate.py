@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pillarbox.identity import sasl
 from pillarbox.imap import capability, table
+from pillarbox.pop3 import capability as pop3_capability
+from pillarbox.pop3 import table as pop3
 from pillarbox.smtp import table as smtp
 from pillarbox.smtp.profile import LMTP
 
@@ -90,6 +92,20 @@ def protocols() -> str:
     ]
     for row in table.TABLE.values():
         out.append(f"| {row.name} | {states(row.states)} | {row.rfc} |")
+    out += [
+        "",
+        "## POP3",
+        "",
+        "SASL lists the mechanisms of IMAP. There is no APOP: it needs passwords stored as they are.",
+        "",
+        "| capability | RFC | announced |",
+        "|---|---|---|",
+    ]
+    out += [f"| {one.text} | {one.rfc} | {one.when.value} |" for one in pop3_capability.ADVERTISED]
+    out += ["", "| command | states | RFC |", "|---|---|---|"]
+    for each in pop3.ROWS:
+        where = "any" if len(each.states) > 1 else next(iter(each.states)).name.lower()
+        out.append(f"| {each.keyword} | {where} | {each.rfc} |")
     out += [
         "",
         "## LMTP",

@@ -33,12 +33,12 @@ ARROWS: dict[str, set[str]] = {
         *_PROTOCOL,
         *("filter", "delivery", "imap", "pop3", "managesieve", "activesync", "smtp", "jmap", "web", "remote"),
     },
-    "testing": {*_PROTOCOL, "delivery", "imap", "smtp", "app"},
+    "testing": {*_PROTOCOL, "delivery", "imap", "pop3", "smtp", "app"},
     "__main__": {"app"},
 }
 
 # Rooms that touch no file, socket, thread or clock, and what they would need for it.
-PURE = ("model", "message", "imap/wire", "smtp/wire")
+PURE = ("model", "message", "imap/wire", "pop3/wire", "smtp/wire")
 IMPURE_MODULES = {
     "asyncio",
     "socket",
@@ -114,7 +114,7 @@ def test_pure_rooms_reach_for_nothing_outside(folder: str) -> None:
         assert not names & IMPURE_MODULES, path
 
 
-@pytest.mark.parametrize("folder", ["identity", "delivery", "store", "net", "imap", "smtp"])
+@pytest.mark.parametrize("folder", ["identity", "delivery", "store", "net", "imap", "pop3", "smtp"])
 def test_the_clock_is_passed_in(folder: str) -> None:
     """Below `app`, `time.time` and friends are at most a parameter's default, never called."""
     for path in sorted((PACKAGE / folder).rglob("*.py")):

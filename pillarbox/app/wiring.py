@@ -30,6 +30,8 @@ from pillarbox.imap.wire.strings import REV1
 from pillarbox.model.errors import Code
 from pillarbox.net.listen import Tls
 from pillarbox.net.session import Peer, Session
+from pillarbox.pop3 import session as pop3
+from pillarbox.pop3.settings import Settings as PopSettings
 from pillarbox.smtp import session as lmtp
 from pillarbox.smtp.profile import LMTP
 from pillarbox.store.store import Store
@@ -71,6 +73,8 @@ def _imap_refusal(hostname: str) -> bytes:
 PROTOCOLS: dict[str, Protocol] = {
     "imap": Protocol("imap", "starttls", "IMAP", "STARTTLS", _imap_refusal),
     "imaps": Protocol("imap", "implicit", "IMAPS", "SSL/TLS", _imap_refusal),
+    "pop3": Protocol("pop3", "starttls", "POP3", "STARTTLS", pop3.refusal),
+    "pop3s": Protocol("pop3", "implicit", "POP3S", "SSL/TLS", pop3.refusal),
     "lmtp": Protocol("lmtp", "starttls", "LMTP", "STARTTLS", lmtp.refusal),
 }
 
@@ -155,10 +159,13 @@ class Sessions:
             secrets.token_bytes,
             mechanisms=mechanisms,
         )
+        pop_settings = PopSettings(config.hostname, config.auth.cleartext)
+        pop_services = pop3.Services(parts.store, users.login, pop_settings, report, mechanisms)
         inbound = delivery(config, parts, report)
         lmtp_service = lmtp.Service(LMTP, config.hostname, inbound, report, trace_id, starttls=True)
         self._make = {
             "imap": lambda: imap.Session(imap_services),
+            "pop3": lambda: pop3.Session(pop_services),
             "lmtp": lambda: lmtp.Session(lmtp_service),
         }
 

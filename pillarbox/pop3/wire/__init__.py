@@ -1,0 +1,1 @@
+"""Lines to commands, answers to octets. Pure: no IO, no state beyond the octets of one message."""
