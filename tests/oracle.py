@@ -22,13 +22,14 @@ from typing import Literal
 import pytest
 
 BINARY = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+HAS_POP3 = Path("/usr/lib/dovecot/pop3-login").exists()
 PASSWORD = "correct-horse"
 
 CONFIGURATION = """
 base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = {folder}/log
-protocols = imap lmtp
+protocols = {protocols}
 default_internal_user = {internal_user}
 default_internal_group = {internal_group}
 default_login_user = {login_user}
@@ -88,6 +89,18 @@ service imap-login {{
 service imap {{
   process_limit = 4096
 }}
+service pop3-login {{
+  chroot =
+  inet_listener pop3 {{
+    address = 127.0.0.1
+    port = {pop3}
+  }}
+  inet_listener pop3s {{
+    address = 127.0.0.1
+    port = {pop3s}
+    ssl = yes
+  }}
+}}
 service lmtp {{
   inet_listener lmtp {{
     address = 127.0.0.1
@@ -116,6 +129,8 @@ class Ports:
     imap: int
     imaps: int
     lmtp: int
+    pop3: int  # this and the next are served only if HAS_POP3
+    pop3s: int
 
 
 class Dovecot:
@@ -136,7 +151,7 @@ class Dovecot:
         # Not pytest's folders: those are closed to the user who owns the mail.
         self.folder = Path(tempfile.mkdtemp(prefix="dovecot."))
         self.folder.chmod(0o755)
-        self.ports = Ports(*_free_ports(3))
+        self.ports = Ports(*_free_ports(5))
         location = "sdbox:~/mail" if kind == "sdbox" else "maildir:~/mail:LAYOUT=fs"
         root = os.geteuid() == 0
         me = _name_of_me()
@@ -159,6 +174,9 @@ class Dovecot:
                 imap=self.ports.imap,
                 imaps=self.ports.imaps,
                 lmtp=self.ports.lmtp,
+                pop3=self.ports.pop3,
+                pop3s=self.ports.pop3s,
+                protocols="imap lmtp pop3" if HAS_POP3 else "imap lmtp",
                 extra=extra,
             )
         )

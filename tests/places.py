@@ -14,7 +14,7 @@ import pytest
 from imapclient import IMAPClient
 
 from pillarbox.testing.server import MailServer
-from tests.oracle import BINARY, PASSWORD, Dovecot
+from tests.oracle import BINARY, HAS_POP3, PASSWORD, Dovecot
 
 LONG = bool(os.environ.get("PILLARBOX_LONG"))  # the full counts; smaller ones keep `make test` quick
 
@@ -28,6 +28,8 @@ class Place:
     imap: int
     imaps: int
     lmtp: Callable[[], int]
+    pop3: int  # 0: nobody speaks it here
+    pop3s: int
     certificate: str
     make: Callable[[str], None]
 
@@ -58,6 +60,8 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
                 ports.imap,
                 ports.imaps,
                 lambda: ports.lmtp,
+                ports.pop3 if HAS_POP3 else 0,
+                ports.pop3s if HAS_POP3 else 0,
                 certificate,
                 lambda _: None,
             )
@@ -69,6 +73,8 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
                 ours.imap_port,
                 ours.imaps_port,
                 lambda: ours.lmtp_port,
+                ours.pop3_port,
+                ours.pop3s_port,
                 str(ours.certificate),
                 lambda address: ours.add_account(address, PASSWORD),
             )
