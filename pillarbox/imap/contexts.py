@@ -42,11 +42,13 @@ if TYPE_CHECKING:
 
 # What one session may keep. The first context is always taken (RFC 5267 4.3.1: there is at least one).
 CONTEXTS = 32
-KEYS = 2_000  # of all contexts together: every change is held against each
+KEYS = 2_000  # and ranges of UIDs in them, of all contexts together: every change is held against each
 RESULTS = 2_000_000  # UIDs of all contexts together, at four octets
 SLICE = 2_000  # messages looked at before others have their turn
 FEW = 4  # stretches of neighbours that are looked at each for itself
 AGEING = 60.0  # seconds after which a search by age is looked at again, when something is told anyway
+
+_TEXTS = (search.Header, search.Body, search.Text)
 
 # The FETCH responses for new messages of a context (RFC 5465 7).
 Describe = Callable[["Session", view.Spans], Awaitable[bytes]]
@@ -57,7 +59,6 @@ class Order:
     """How SORT has put results in order; `listed` are their UIDs in it."""
 
     criteria: tuple[Criterion, ...]
-    comparator: Comparator
     listed: array[int]
 
     @property
@@ -76,18 +77,22 @@ class Context:
     key: Key
     uids: array[int]
     source: tuple[str, int] | None
+    comparator: Comparator  # by which text was compared
     describe: Describe | None
     last: int  # the greatest UID of the mailbox when it was looked at
     looked: float  # when the whole mailbox was looked at
     order: Order | None = None
     keys: int = field(init=False)
+    texts: bool = field(init=False)  # it depends on the comparator
     flags: bool = field(init=False)  # a change of flags can make a difference
     star: bool = field(init=False)
     ages: bool = field(init=False)
 
     def __post_init__(self) -> None:
         leaves = list(search.leaves(self.key))
-        self.keys = len(leaves)
+        # What the client has saved can be a set of many ranges, and is kept with the key.
+        self.keys = len(leaves) + sum(len(one.ranges) for one in leaves if isinstance(one, search.Uid))
+        self.texts = self.order is not None or any(isinstance(one, _TEXTS) for one in leaves)
         moves = self.order is not None and self.order.moves
         self.flags = moves or any(isinstance(one, search.Flag | search.Modseq) for one in leaves)
         self.star = any(
@@ -154,6 +159,8 @@ class Contexts:
         told = []
         for context in list(self._kept.values()):
             try:
+                if context.texts and context.comparator != session.comparator:
+                    raise Refused("Text is compared in another way now")
                 whole = context.due(now) or (context.star and context.last != last)
                 rows = _living(session.selected) if whole else touched if context.flags else new
                 told.append(await _followed(session, context, shown, delta.gone, rows, now))
@@ -228,8 +235,6 @@ async def _reordered(
     changes: tuple[array[int], array[int], array[int]],
 ) -> tuple[tuple[Response, ...], tuple[Response, ...]]:
     """`_updated` for results that SORT has put in order, before and after the expunges."""
-    if session.comparator != order.comparator:
-        raise Refused("Text is compared in another way now")
     expunged, removed, added = changes
     listed = order.listed
     before = await positions.places_of(listed, set(expunged)) if expunged else []

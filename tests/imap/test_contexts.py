@@ -317,14 +317,29 @@ def test_a_context_that_fails_is_given_up_and_said_to_be(play: Play, monkeypatch
     play(script)
 
 
-def test_comparing_text_in_another_way_ends_updates_of_what_it_sorts(play: Play) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [b"SORT RETURN (UPDATE) (SUBJECT) UTF-8 UNSEEN", b"SEARCH RETURN (UPDATE) UNSEEN NOT SUBJECT q"],
+)
+def test_comparing_text_in_another_way_ends_updates_of_what_depends_on_it(play: Play, command: bytes) -> None:
     async def script(world: World) -> None:
         user = (await watched(world, b"UNSEEN")).user
-        tag = await user.send(b"SORT RETURN (UPDATE) (SUBJECT) UTF-8 UNSEEN")
+        tag = await user.send(command)
         await user.answer(tag)
         await user.ok(b'COMPARATOR "i;octet"')
         lines = await user.ok(b"STORE 2 +FLAGS.SILENT (\\Seen)")
         assert [b'* NO [NOUPDATE "%b"]' % tag in line for line in lines] == [False, True]
+
+    play(script)
+
+
+def test_what_was_saved_counts_by_its_ranges(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def script(world: World) -> None:
+        monkeypatch.setattr(contexts, "KEYS", 4)
+        user = (await watched(world, b"UNSEEN")).user
+        await user.ok(b"SEARCH RETURN (SAVE) 1,3")
+        assert refusals(await user.ok(b"SEARCH RETURN (UPDATE) $")) == 0
+        assert refusals(await user.ok(b"SEARCH RETURN (UPDATE) $")) == 1
 
     play(script)
 

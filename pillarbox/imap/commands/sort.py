@@ -81,9 +81,7 @@ async def _returned(
         data += (refusal(tag),)
     elif ReturnOption.UPDATE in returning:
         listed = array("I", numbers(shown, places, uid=True))
-        data += updating(
-            session, tag, search, found, order=Order(command.criteria, session.comparator, listed)
-        )
+        data += updating(session, tag, search, found, order=Order(command.criteria, listed))
     return data
 
 

@@ -54,6 +54,7 @@ def updating(
         contexts.fixed(command.key, shown),
         uids,
         source,
+        session.comparator,
         None if returning.items is None else partial(_described, _unseen(returning.items)),
         last=shown.shown.uids[-1] if shown.shown.uids else 0,
         looked=session.store.clock(),
