@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import argon2
 
+from pillarbox.identity import old_hashes
 from pillarbox.identity.prepare import prepare
 from pillarbox.identity.scram import ITERATIONS, MODERN, Hash, Verifier, derive
 from pillarbox.model.errors import Code, Refused
@@ -79,9 +80,11 @@ def verify(stored: str | None, password: str) -> bool:
         prepared = prepare(password)
     except Refused:
         stored, prepared = None, ""
+    if stored is not None and stored.startswith("{"):
+        return old_hashes.verify(stored, password)
     try:
         return _hasher.verify(stored or _NOBODY, prepared)
-    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError, UnicodeError):
         return False
 
 

@@ -39,6 +39,22 @@ def test_programs_get_the_password_too(run: Run) -> None:
     assert password_works("kim@example.test", added["password"])
 
 
+def test_a_hash_of_another_server(run: Run) -> None:
+    sha = b"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n"
+    added = run("account", "add", "kim@example.test", "--hash-stdin", "--json", stdin=sha)
+    assert (added.code, added.value["scram"], "password" in added.value) == (0, [], False)
+    assert password_works("kim@example.test", "secret")
+    run("account", "password", "kim@example.test", "--hash-stdin", stdin=b"{PLAIN}in clear")
+    assert password_works("kim@example.test", "in clear")
+    shown = run("account", "show", "kim@example.test", "--json").value
+    assert shown["scram"] == ["SCRAM-SHA-512", "SCRAM-SHA-256"]
+    refused = run("account", "password", "kim@example.test", "--hash-stdin", stdin=b"{SHA}5en")
+    assert refused.code == 1
+    assert "This hash is damaged" in refused.err
+    both = run("account", "password", "kim@example.test", "--hash-stdin", "--password-stdin")
+    assert both.err == "pillarbox: --password-stdin and --hash-stdin exclude each other\n"
+
+
 @pytest.mark.parametrize("address", ["kim", "kim@", "a b@example.test", ""])
 def test_not_an_address(run: Run, address: str) -> None:
     added = run("account", "add", address)

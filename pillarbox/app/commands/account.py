@@ -3,16 +3,18 @@
 import asyncio
 import secrets
 import sys
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
 
 from pillarbox.app import accounts
-from pillarbox.app.config import load
+from pillarbox.app.config import Config, load
 from pillarbox.app.output import Json, moment, show, table
 from pillarbox.app.wiring import Core, core, existing, hashes
+from pillarbox.identity import old_hashes
 from pillarbox.identity.directory import Account, State
-from pillarbox.identity.passwords import generate, store
+from pillarbox.identity.passwords import Stored, generate, store
 from pillarbox.identity.scram import MECHANISMS
 from pillarbox.model.actors import SERVER
 from pillarbox.model.errors import Refused
@@ -24,23 +26,34 @@ Address = Annotated[str, typer.Argument(help="The account's address, like kim@ex
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input; else one is made.")
 ]
+HashStdin = Annotated[
+    bool,
+    typer.Option(
+        "--hash-stdin",
+        help="Read a hash of another server from standard input, like {SSHA512}… or {BLF-CRYPT}…",
+    ),
+]
 
 
 @app.command()
 def add(
-    context: typer.Context, address: Address, password_stdin: PasswordStdin = False, json: Json = False
+    context: typer.Context,
+    address: Address,
+    password_stdin: PasswordStdin = False,
+    hash_stdin: HashStdin = False,
+    json: Json = False,
 ) -> None:
-    """Add an account. Without --password-stdin a password is made and printed, once."""
-    password = _password(password_stdin)
+    """Add an account. Without --password-stdin or --hash-stdin a password is made and printed, once."""
+    secret = _secret(password_stdin, hash_stdin)
     config = load(context.obj)
 
     async def run() -> Account:
         async with core(config) as parts:
-            stored = store(password, parts.directory.salt(address), hashes(config))
+            stored = secret.stored(parts.directory.salt(address), config)
             return await accounts.add(parts.directory, parts.store, address, stored.hash, stored.verifiers)
 
     added = asyncio.run(run())
-    _show_password(added, password, password_stdin, json, f"{added.address} is added.")
+    _show_password(added, secret, json, f"{added.address} is added.")
 
 
 @app.command("list")
@@ -76,16 +89,20 @@ def show_account(context: typer.Context, address: Address, json: Json = False) -
 
 @app.command()
 def password(
-    context: typer.Context, address: Address, password_stdin: PasswordStdin = False, json: Json = False
+    context: typer.Context,
+    address: Address,
+    password_stdin: PasswordStdin = False,
+    hash_stdin: HashStdin = False,
+    json: Json = False,
 ) -> None:
-    """Set an account's password. Without --password-stdin one is made and printed, once."""
+    """Set an account's password. Without --password-stdin or --hash-stdin one is made and printed, once."""
     config = load(context.obj)
     with existing(config) as directory:
         account = directory.require(address)
-        chosen = _password(password_stdin)
-        stored = store(chosen, directory.salt(account.address), hashes(config))
+        secret = _secret(password_stdin, hash_stdin)
+        stored = secret.stored(directory.salt(account.address), config)
         directory.set_password(account.prefix, stored.hash, stored.verifiers)
-    _show_password(account, chosen, password_stdin, json, f"The password of {account.address} is changed.")
+    _show_password(account, secret, json, f"The password of {account.address} is changed.")
 
 
 @app.command()
@@ -151,18 +168,38 @@ def _set_enabled(context: typer.Context, address: str, enabled: bool, json: bool
     show(_plain(account), json, f"{account.address} is {account.state.name.lower()}.")
 
 
-def _password(from_stdin: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    """What an account is to be opened with: a password, which may have been made here, or a hash of one."""
+
+    password: str = field(default="", repr=False)
+    made: bool = False
+    hash: str | None = field(default=None, repr=False)
+
+    def stored(self, salt: bytes, config: Config) -> Stored:
+        if self.hash is not None:
+            return Stored(self.hash, ())  # the rest is made when its owner first logs in
+        return store(self.password, salt, hashes(config))
+
+
+def _secret(password_stdin: bool, hash_stdin: bool) -> _Secret:
     """The first line of standard input, or a new password."""
-    if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    return generate(secrets.randbelow)
+    if password_stdin and hash_stdin:
+        raise Refused("--password-stdin and --hash-stdin exclude each other")
+    if not password_stdin and not hash_stdin:
+        return _Secret(generate(secrets.randbelow), made=True)
+    line = sys.stdin.readline().rstrip("\r\n")
+    if password_stdin:
+        return _Secret(line)
+    plain = old_hashes.maybe_plain(line)
+    return _Secret(plain) if plain is not None else _Secret(hash=old_hashes.accepted(line))
 
 
-def _show_password(account: Account, chosen: str, was_given: bool, json: bool, sentence: str) -> None:
-    if was_given:
-        show(_plain(account), json, sentence)
+def _show_password(account: Account, secret: _Secret, json: bool, sentence: str) -> None:
+    if secret.made:
+        show({**_plain(account), "password": secret.password}, json, sentence, f"Password: {secret.password}")
     else:
-        show({**_plain(account), "password": chosen}, json, sentence, f"Password: {chosen}")
+        show(_plain(account), json, sentence)
 
 
 def _plain(account: Account) -> dict[str, Any]:
