@@ -27,6 +27,7 @@ REST = 2.0  # seconds an account is left alone after it
 IDLE = 60.0  # seconds without work after which the child ends
 SWEEP = 600.0  # seconds after which all accounts are looked at
 PAUSE = 1.0  # seconds after a child has died
+LONG_PAUSE = 10.0  # seconds until it is tried again what the machine had no room for
 LONGEST = 3600.0  # seconds until an account is tried again that it has died of again and again
 
 
@@ -69,13 +70,20 @@ class Indexing:
 
     async def run(self) -> None:
         while True:
-            if self._now() >= self._sweep:
-                self._sweep = self._now() + SWEEP
-                await self._all()
-            account = self._next()
-            if account is not None:
-                await self._index(account)
-                continue
+            try:
+                await self._turn()
+            except OSError as error:  # no memory, no process, no file left
+                self._tell("indexing waits", reason=str(error))
+                await asyncio.sleep(LONG_PAUSE)
+
+    async def _turn(self) -> None:
+        if self._now() >= self._sweep:
+            self._sweep = self._now() + SWEEP
+            await self._all()
+        account = self._next()
+        if account is not None:
+            await self._index(account)
+        else:
             await self._rest()
 
     async def _all(self) -> None:
