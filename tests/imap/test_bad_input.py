@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 
+import pytest
+
 from pillarbox.imap import settings as imap_settings
 from pillarbox.net.session import Peer
+from pillarbox.store import turns
 from tests.imap.conftest import Imap, Play, World
 
 MAIL = b"Subject: one\r\n\r\nbody\r\n"
@@ -328,7 +331,10 @@ def test_a_fault_of_ours_is_told_and_the_connection_lives(play: Play) -> None:
     play(script)
 
 
-def test_a_long_search_lets_others_work(play: Play) -> None:
+def test_a_long_search_lets_others_work(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not by the clock, which a busy machine stops in one and lets run in the other: whoever asks has a turn.
+    monkeypatch.setattr(turns, "SLICE", 0.0)
+
     async def script(world: World) -> None:
         user = await world.user(select=b"INBOX")
         mail = MAIL + b"lorem ipsum dolor\r\n" * 5000
@@ -341,6 +347,6 @@ def test_a_long_search_lets_others_work(play: Play) -> None:
             await alive(bystander)
             answered += 1
             await asyncio.sleep(0)
-        assert answered > 5
+        assert answered > 20, answered
 
     play(script)
