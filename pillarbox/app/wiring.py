@@ -20,7 +20,7 @@ from pillarbox.delivery.deliver import Delivery
 from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Directory
-from pillarbox.identity.passwords import PasswordPool
+from pillarbox.identity.pool import PasswordPool
 from pillarbox.identity.sasl import Mechanisms
 from pillarbox.identity.scram import MODERN, Hash
 from pillarbox.imap import session as imap

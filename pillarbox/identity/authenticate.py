@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pillarbox.identity.claims import Channel, Claim, Proven, refusal
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Credential, Directory
-from pillarbox.identity.passwords import PasswordPool
+from pillarbox.identity.pool import PasswordPool
 from pillarbox.model.actors import Actor
 from pillarbox.model.errors import Code, Refused
 

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from pillarbox.identity.directory import Credential
-from pillarbox.identity.passwords import PasswordPool, is_current, store
+from pillarbox.identity.passwords import is_current, store
+from pillarbox.identity.pool import PasswordPool
 from pillarbox.identity.scram import Hash, Verifier
 
+LINE = "completion"  # one line among those of the networks
 MAX_AT_ONCE = 100  # accounts; who comes beyond that is completed at another login
 
 
@@ -68,6 +70,6 @@ class Completion:
                 self._record(credential.account, credential.version, new_hash, made.verifiers)
 
         try:
-            await self._pool.run(make_and_record)
+            await self._pool.run(make_and_record, LINE)
         except Exception as error:
             self._report(error)

@@ -1,16 +1,12 @@
 """Passwords: argon2id hashes beside SCRAM verifiers (docs/decisions/002-passwords.md, 010-scram.md).
 
-Each check fills 19 MiB and a core for some 30 ms, so the pool's size bounds both; those who wait cost
-only the connection they already have. An unknown user costs what a wrong password costs.
+Each check fills 19 MiB and a core for some 30 ms, so `pool` bounds how many run at once. An unknown user
+costs what a wrong password costs.
 """
 
-import asyncio
 import base64
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
 
 import argon2
 
@@ -18,8 +14,6 @@ from pillarbox.identity import old_hashes
 from pillarbox.identity.prepare import prepare
 from pillarbox.identity.scram import ITERATIONS, MODERN, Hash, Verifier, derive
 from pillarbox.model.errors import Code, Refused
-
-T = TypeVar("T")
 
 MEMORY_KIB = 19 * 1024
 PASSES = 2
@@ -92,20 +86,3 @@ def generate(pick: Callable[[int], int]) -> str:
     """A password to print for a person; `pick(n)` gives a random number below n."""
     groups = ("".join(_ALPHABET[pick(len(_ALPHABET))] for _ in range(_GROUP_LENGTH)) for _ in range(_GROUPS))
     return "-".join(groups)
-
-
-class PasswordPool:
-    """Runs `verify` on as many threads as there are cores, four at most; `processes` share that bound."""
-
-    def __init__(self, threads: int | None = None, *, processes: int = 1) -> None:
-        count = threads or max(1, min(4, os.cpu_count() or 1) // processes)
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix="password")
-
-    async def verify(self, stored: str | None, password: str, who: str = "") -> bool:
-        return await self.run(lambda: verify(stored, password))
-
-    async def run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)

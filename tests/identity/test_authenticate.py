@@ -6,7 +6,8 @@ import pytest
 from pillarbox.identity import authenticate
 from pillarbox.identity.authenticate import Authenticator, Login
 from pillarbox.identity.directory import Account, Directory
-from pillarbox.identity.passwords import PasswordPool, hash_password
+from pillarbox.identity.passwords import hash_password
+from pillarbox.identity.pool import PasswordPool
 from pillarbox.identity.sasl import Credentials
 from pillarbox.model.actors import Actor
 from pillarbox.model.errors import Code, Refused
@@ -106,6 +107,19 @@ def test_a_changed_password_counts_at_once(authenticator, directory, kim) -> Non
     directory.set_password(kim.prefix, hash_password("new"))
     assert refusal(authenticator, RIGHT).code is Code.AUTHENTICATIONFAILED
     login(authenticator, Credentials("kim@example.test", "new"))
+
+
+def test_a_change_counts_at_once_in_every_process(
+    authenticator, directory, pool, clock, kim, tmp_path
+) -> None:
+    other = Directory(tmp_path / "directory.db", clock=clock, pick=lambda below: 0)
+    elsewhere = Authenticator(other, pool, clock=clock, key=bytes([1]) * 32)
+    login(authenticator, RIGHT)
+    login(elsewhere, RIGHT)
+    directory.set_password(kim.prefix, hash_password("new"))
+    for each in (authenticator, elsewhere):
+        assert refusal(each, RIGHT).code is Code.AUTHENTICATIONFAILED
+    other.close()
 
 
 def test_a_disabled_account_is_closed_at_once(authenticator, directory, kim) -> None:

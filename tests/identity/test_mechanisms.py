@@ -11,7 +11,8 @@ from pillarbox.identity.authenticate import Authenticator, Login
 from pillarbox.identity.claims import Channel, Claim, Credentials
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Account, Directory
-from pillarbox.identity.passwords import PasswordPool, hash_password, store
+from pillarbox.identity.passwords import hash_password, store
+from pillarbox.identity.pool import PasswordPool
 from pillarbox.identity.sasl import Mechanisms
 from pillarbox.identity.scram import MODERN, Hash
 from pillarbox.model.errors import Code, Refused

@@ -12,7 +12,8 @@ from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.claims import Credentials
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Directory
-from pillarbox.identity.passwords import PasswordPool, verify
+from pillarbox.identity.passwords import verify
+from pillarbox.identity.pool import PasswordPool
 from pillarbox.identity.scram import MODERN
 from pillarbox.model.errors import Refused
 

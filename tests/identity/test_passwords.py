@@ -1,4 +1,3 @@
-import asyncio
 from random import Random
 
 import argon2
@@ -62,14 +61,3 @@ def test_a_generated_password_can_be_read_aloud() -> None:
     assert [len(group) for group in groups] == [6, 6, 6]
     assert not set(password) & set("0O1lIoi")
     assert password != passwords.generate(Random(2).randrange)
-
-
-def test_the_pool_verifies_off_the_loop(stored: str) -> None:
-    async def both() -> list[bool]:
-        pool = passwords.PasswordPool(1)
-        try:
-            return await asyncio.gather(pool.verify(stored, "correct horse"), pool.verify(stored, "wrong"))
-        finally:
-            pool.close()
-
-    assert asyncio.run(both()) == [True, False]
