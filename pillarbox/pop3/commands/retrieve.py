@@ -22,6 +22,10 @@ SHORT = 8 * 1024  # octets of a header that is made ASCII in a millisecond
 
 async def retr(session: Session, command: wire.Retr) -> Answer:
     blob, header_size = await session.opened_maildrop.open(command.number)
+    if blob.size <= PIECE:
+        whole = blob.read(0, blob.size)
+        if session.utf8 or whole.isascii() or whole[:header_size].isascii():
+            return Content(f"{blob.size} octets", iter((whole,)))
     header, body = await _pieces(blob, header_size, utf8=session.utf8)
     return Content(f"{blob.size} octets", chain(header, body))
 

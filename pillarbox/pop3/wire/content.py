@@ -61,7 +61,7 @@ def encode_content(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _spelled(text: bytes) -> bytes:
     if text.count(b"\n") != text.count(b"\r\n"):
-        text = _BARE_LF.sub(b"\r\n", text)
+        text = _BARE_LF.sub(b"\r\n", text)  # an order of magnitude dearer than the two counts
     if b"\0" in text:
         # RFC 2449 3: dot-stuffed = *CHAR, and NUL is none. IMAP puts the same octet in its place.
         text = text.replace(b"\0", b"\x80")
