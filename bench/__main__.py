@@ -8,14 +8,14 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
-from bench import messages, report
+from bench import messages, report, results
 from bench.client import Refusal
-from bench.servers import DovecotServer, PillarboxServer, Server
+from bench.servers import XAPIAN, DovecotServer, PillarboxServer, Server
 from bench.workloads import USERS, Bench, NotOffered, Row, load
 from bench.workloads.arriving import multiappend
 from tests import oracle
 
-NAMES = ("dovecot-sdbox", "dovecot-maildir", "pillarbox")
+NAMES = (*report.FORMATS, report.INDEXED, report.OURS)
 
 
 def main() -> int:
@@ -28,16 +28,17 @@ def main() -> int:
     if not rows:
         console.print(f"no row is called that; there are: {', '.join(row.name for row in load())}")
         return 2
-    figures = report.Figures()
+    corpus = messages.all_messages()[: arguments.messages]
+    figures, load_before = report.Figures(), results.load()
     with ExitStack() as running:
         servers = [running.enter_context(server) for server in _servers(arguments)]
         if not servers:
             console.print("nothing to measure: Dovecot is not installed")
             return 2
-        benches = [Bench(server, messages.all_messages()) for server in servers]
+        benches = [Bench(server, corpus) for server in servers]
         for bench in benches:
             bench.server.ensure(USERS)
-            if rows[0].name != "multiappend":
+            if rows[0].name != "multiappend" or bench.server.rows:
                 _prepare(bench)
         for number in range(arguments.rounds):
             for row in rows:
@@ -47,7 +48,7 @@ def main() -> int:
                     bench.round = number + 1
                     _measure(row, bench, figures)
             console.print(f"round {number + 1} of {arguments.rounds} done")
-        path = report.write(figures, rows, servers, arguments.rounds)
+        path = results.write("rows", report.data(figures, rows, servers, arguments.rounds), load_before)
         report.show(figures, rows, servers)
         console.print(f"figures in {path}", highlight=False)
     return 0
@@ -57,6 +58,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Pillarbox beside Dovecot.")
     parser.add_argument("--rows", default="", help="names or beginnings of names, separated by commas")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--messages", type=int, default=messages.COUNT, help="fewer try the rows out; some need all of them"
+    )
     parser.add_argument("--servers", default=",".join(NAMES))
     parser.add_argument("--workers", type=int, default=None, help="of Pillarbox; its default otherwise")
     parser.add_argument(
@@ -73,18 +77,19 @@ def _chosen(wanted: str) -> list[Row]:
 
 
 def _servers(arguments: argparse.Namespace) -> list[Server]:
-    names = [name for name in arguments.servers.split(",") if name in NAMES]
     out: list[Server] = []
-    for name in names:
-        if name == "pillarbox":
+    hashed = _hashed() if arguments.hashed else None
+    for name in NAMES:
+        if name not in arguments.servers.split(","):
+            continue
+        if name == report.OURS:
             out.append(PillarboxServer(arguments.workers))
-        elif oracle.BINARY is not None:
-            out.append(
-                DovecotServer(
-                    "sdbox" if name == "dovecot-sdbox" else "maildir",
-                    _hashed() if arguments.hashed else None,
-                )
-            )
+        elif oracle.BINARY is None or (name == report.INDEXED and not XAPIAN.exists()):
+            continue
+        elif name == report.INDEXED:
+            out.append(DovecotServer("sdbox", hashed, variant="xapian"))
+        else:
+            out.append(DovecotServer("sdbox" if name == "dovecot-sdbox" else "maildir", hashed))
     return out
 
 
@@ -98,9 +103,12 @@ def _hashed() -> str:
 def _prepare(bench: Bench) -> None:
     multiappend(bench)
     bench.done()
+    bench.server.index(USERS[0])
 
 
 def _measure(row: Row, bench: Bench, figures: report.Figures) -> None:
+    if bench.server.rows and not row.name.startswith(bench.server.rows):
+        return
     try:
         figures.add(row.name, bench.server.name, row.run(bench))
     except NotOffered as missing:

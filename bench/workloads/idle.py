@@ -36,7 +36,7 @@ def push(bench: Bench) -> float:
     return statistics.median(times)
 
 
-@row("memory", "memory for one idle TLS session (the worst round)", None, "KiB", worst=True)
+@row("memory", "memory for one idle TLS session (the worst round)", None, "KiB", worst=True, limit=30)
 def idle_memory(bench: Bench) -> float:
     """200 sessions in IDLE on 20 accounts; PSS of all the server's processes, after less before.
 

@@ -7,17 +7,13 @@ are stopped while a connection is made.
 
 from __future__ import annotations
 
-import os
 import select
-import signal
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from bench.client import Client, Lmtp, stuffed
-from bench.servers import Server, imap, lmtp
+from bench.servers import imap, lmtp
+from bench.workers import only, workers
 from bench.workloads import USERS, Bench, row
 
 DELIVERIES = 1000
@@ -47,10 +43,10 @@ def _latencies(bench: Bench) -> list[float]:
 
 
 def _measure(bench: Bench) -> list[float]:
-    workers = _workers(bench.server)
-    with _only(workers[:1], workers):
+    everyone = workers(bench.server)
+    with only(everyone[:1], everyone):
         client = imap(bench.server, USERS[11])
-    with _only(workers[1:2], workers):
+    with only(everyone[1:2], everyone):
         delivery = lmtp(bench.server)
     client.command(b"SELECT INBOX")
     client.send(b"IDLE")
@@ -85,28 +81,3 @@ def _one(client: Client, delivery: Lmtp, message: bytes) -> float:
                 client.line()
             heard = now
     return max(0.0, heard - replied)
-
-
-def _workers(server: Server) -> list[int]:
-    """The worker processes of ours; nothing of a server that is made otherwise."""
-    if server.name != "pillarbox":
-        return []
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    return [int(pid) for pid in children if _number(pid) > 0]
-
-
-def _number(pid: str) -> int:
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    return int(words[words.index(b"pillarbox.app.worker") + 1]) if b"pillarbox.app.worker" in words else 0
-
-
-@contextmanager
-def _only(those: list[int], workers: list[int]) -> Iterator[None]:
-    others = [pid for pid in workers if those and pid not in those]
-    for pid in others:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in others:
-            os.kill(pid, signal.SIGCONT)

@@ -74,29 +74,3 @@ def login_tls(bench: Bench) -> float:
             client.close()
 
     return on_threads(8, run)
-
-
-@row("fairness", "another client's NOOP while one fetches everything, 99th percentile", None, "ms")
-def fairness(bench: Bench) -> float:
-    """The design's goal here is a time, 3 ms, and not a ratio."""
-    eager, patient = bench.big(), bench.connect(USERS[1])
-    waits: list[float] = []
-    fetching = True
-
-    def ask() -> None:
-        while fetching:
-            with clock() as measured:
-                patient.command(b"NOOP")
-            waits.append(measured.seconds)
-
-    thread = Thread(target=ask)
-    thread.start()
-    try:
-        for _ in range(2):
-            eager.command(b"FETCH 1:* (UID BODY.PEEK[])")
-            eager.command(b"FETCH 1:* (UID FLAGS ENVELOPE BODYSTRUCTURE)")
-    finally:
-        fetching = False
-        thread.join()
-    waits.sort()
-    return waits[int(len(waits) * 0.99)] * 1000

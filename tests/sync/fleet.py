@@ -13,6 +13,7 @@ import os
 import random
 import re
 import signal
+import string
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -45,12 +46,21 @@ class Place:
 class Fleet:
     """`seed` decides who wants to do what; what the server makes of it at once is its own chance."""
 
-    def __init__(self, place: Place, seed: int, *, devices: int = DEVICES, at_once: int = 4) -> None:
+    def __init__(
+        self,
+        place: Place,
+        seed: int,
+        *,
+        devices: int = DEVICES,
+        at_once: int = 4,
+        mailboxes: list[bytes] = MAILBOXES,
+    ) -> None:
         self.place = place
         self.chance = random.Random(seed)
         self.at_once = at_once
         self.ledger = Ledger()
         self.devices: list[Device] = []
+        self.mailboxes = mailboxes  # INBOX first
         self.wanted = devices
         self.kills = 0
         self.rests = 0
@@ -63,7 +73,7 @@ class Fleet:
             while not (line := await wire.line()).startswith(tag):
                 if line.startswith(b"* CAPABILITY "):
                     self._capabilities = frozenset(line.upper().split()[2:])
-            for name in MAILBOXES[1:]:
+            for name in self.mailboxes[1:]:
                 tag = await wire.send(b"CREATE " + name)
                 while not (await wire.line()).startswith(tag):
                     pass
@@ -73,7 +83,7 @@ class Fleet:
             chance = random.Random(self.chance.random())
             self.devices.append(
                 Device(
-                    "abcdefghij"[number],
+                    string.ascii_lowercase[number],
                     self.place.address,
                     self.place.password,
                     self._mode(number),
@@ -129,7 +139,7 @@ class Fleet:
             if device.chance.random() < 0.04:
                 device.lost()
                 device.wire = None
-            await self._with(device, lambda: device.act(MAILBOXES))
+            await self._with(device, lambda: device.act(self.mailboxes))
 
     async def _with(self, device: Device, do: Callable[[], object]) -> None:
         """On a connection, a new one where the old one is lost; the action itself is not repeated."""
@@ -167,7 +177,7 @@ class Fleet:
 
     async def rest(self) -> None:
         self.rests += 1
-        truths = {name: await self._truth(name) for name in MAILBOXES}
+        truths = {name: await self._truth(name) for name in self.mailboxes}
         for device in self.devices:
             for _ in range(3):  # a connection may turn out to be lost only now
                 if device.wire is None:
