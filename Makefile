@@ -5,10 +5,11 @@ BIN := .venv/bin
 PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check format bench bench-disk bench-scale bench-search crash fuzz soak docs clean
+.PHONY: help install serve test check format bench bench-disk bench-growth \
+	bench-mixed bench-scale bench-search bench-weight performance crash fuzz soak stress docs clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 install: .venv/installed  ## make .venv with the package and the command pillarbox in it
 
@@ -37,6 +38,18 @@ bench-search: .venv/installed-dev  ## measure searches of an account of 200,000 
 bench-disk: .venv/installed-dev  ## measure what mail costs the disk, beside Dovecot
 	$(BIN)/python -m bench.disk
 
+bench-mixed: .venv/installed-dev  ## measure 200 accounts as people use them, beside Dovecot
+	$(BIN)/python -m bench.mixed
+
+bench-weight: .venv/installed-dev  ## measure memory, beside Dovecot
+	$(BIN)/python -m bench.weight
+
+bench-growth: .venv/installed-dev  ## plot how costs grow, with the newest figures of bench-scale
+	$(BIN)/python -m bench.growth $(lastword $(sort $(wildcard bench/results/*-scale.json)))
+
+performance: .venv/installed-dev  ## write docs/performance.md from the newest figures of all of these
+	$(BIN)/python -m bench.page
+
 bench: .venv/installed-dev  ## measure beside Dovecot
 	$(BIN)/python -m bench
 
@@ -48,6 +61,9 @@ fuzz: .venv/installed-dev  ## feed the parsers garbage for a while
 
 soak: .venv/installed-dev  ## keep many devices in step for PILLARBOX_SOAK_MINUTES (30)
 	$(BIN)/python -m tests.sync
+
+stress: .venv/installed-dev  ## twenty devices hammer one mailbox for PILLARBOX_STRESS_SECONDS (60)
+	$(BIN)/python -m bench.stress
 
 docs: .venv/installed-dev  ## write the generated pages again
 	$(BIN)/python docs/generate.py

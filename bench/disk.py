@@ -12,16 +12,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.table import Table
 
-from bench import messages
+from bench import messages, results
 from bench.client import Client, Lmtp, stuffed
-from bench.servers import HOST, PillarboxServer, family
+from bench.servers import HOST, VARIANTS, PillarboxServer, occupied, written
 from pillarbox.store import checkpoint, files
 from pillarbox.store.engine import sqlite
 from tests.oracle import BINARY, PASSWORD, Dovecot
@@ -29,7 +28,6 @@ from tests.oracle import BINARY, PASSWORD, Dovecot
 USER = "disk@bench.test"
 COUNT = 1000
 REST = 60.0  # seconds that a server is given to come to rest
-ZSTD = "mail_plugins = zlib\nplugin {\n  zlib_save = zstd\n}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,8 @@ def main() -> int:
     mail = messages.all_messages()[:count]
     size = sum(map(len, mail))
     table = Table("server", "written", "kept", "kept / mail", "search index", caption="a message")
-    for name, cost in _costs(mail):
+    load_before, costs = results.load(), dict(_costs(mail))
+    for name, cost in costs.items():
         table.add_row(
             name,
             f"{cost.written / len(mail) / 1024:.1f} KiB",
@@ -60,6 +59,12 @@ def main() -> int:
     console = Console()
     console.print(f"{len(mail)} messages of {size / len(mail) / 1024:.1f} KiB on average")
     console.print(table)
+    figures = {
+        "messages": len(mail),
+        "octets": size,
+        "servers": {name: asdict(costs[name]) for name in costs},
+    }
+    console.print(f"figures in {results.write('disk', figures, load_before)}", highlight=False)
     return 0
 
 
@@ -67,21 +72,21 @@ def _costs(mail: tuple[bytes, ...]) -> Iterator[tuple[str, Cost]]:
     if BINARY is not None:
         for name, kind, extra in (
             ("dovecot-sdbox", "sdbox", ""),
-            ("dovecot-sdbox, zstd", "sdbox", ZSTD),
+            ("dovecot-sdbox, zstd", "sdbox", VARIANTS["zstd"]),
             ("dovecot-maildir", "maildir", ""),
         ):
             with Dovecot("sdbox" if kind == "sdbox" else "maildir", extra=extra) as dovecot:
                 Client(HOST, dovecot.ports.imap).login(USER, PASSWORD)
                 home = dovecot.folder / "home"
-                before = _kept(home)
-                with _writing(dovecot.pid) as written:
+                before = occupied(home)
+                with _writing(dovecot.pid) as wrote:
                     _deliver(dovecot.ports.lmtp, mail)
-                yield name, Cost(written[0], _kept(home) - before)
+                yield name, Cost(wrote[0], occupied(home) - before)
     with PillarboxServer() as pillarbox:
         pillarbox.ensure([USER])
         home = pillarbox.folder / "var" / "accounts"
-        before = _kept(home)
-        with _writing(pillarbox.pid) as written:
+        before = occupied(home)
+        with _writing(pillarbox.pid) as wrote:
             _deliver(pillarbox.lmtp_port, mail)
         pillarbox.stop()
         # As a server does with an account at rest.
@@ -89,8 +94,8 @@ def _costs(mail: tuple[bytes, ...]) -> Iterator[tuple[str, Cost]]:
             folder = files.account_folder(pillarbox.folder / "var", account)
             sqlite.open_account(folder).complete()
             checkpoint.checkpoint(folder, truncate=True)
-        index = _kept(home, "search.db*")
-        yield "pillarbox", Cost(written[0], _kept(home) - index - before, index)
+        index = occupied(home, "search.db*")
+        yield "pillarbox", Cost(wrote[0], occupied(home) - index - before, index)
 
 
 def _deliver(port: int, mail: tuple[bytes, ...]) -> None:
@@ -103,35 +108,15 @@ def _deliver(port: int, mail: tuple[bytes, ...]) -> None:
 @contextmanager
 def _writing(pid: int) -> Iterator[list[int]]:
     """What the server's processes write meanwhile, and then until they write no more."""
-    before = _written(pid)
+    before = written(pid)
     out = [0]
     yield out
     until = time.monotonic() + REST
     last = -1
-    while (now := _written(pid)) != last and time.monotonic() < until:
+    while (now := written(pid)) != last and time.monotonic() < until:
         last = now
         time.sleep(2)
     out[0] = last - before
-
-
-def _written(pid: int) -> int:
-    """A process that has ended counts with its parent."""
-    total = 0
-    for each in family(pid):
-        with suppress(OSError):
-            for line in Path(f"/proc/{each}/io").read_text().splitlines():
-                if line.startswith("write_bytes:"):
-                    total += int(line.split()[1])
-    return total
-
-
-def _kept(folder: Path, pattern: str = "*") -> int:
-    """Octets of blocks."""
-    total = 0
-    for path in folder.rglob(pattern):
-        with suppress(OSError):
-            total += path.stat().st_blocks * 512
-    return total
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from bench import results
 from bench.big_mailbox import ACCOUNT, make
 from pillarbox.delivery.deliver import Delivery
 from pillarbox.identity.authenticate import Login
@@ -58,6 +59,7 @@ def main() -> int:
         print(json.dumps(asyncio.Runner(loop_factory=uvloop.new_event_loop).run(_measure(arguments.one))))
         return 0
     columns: dict[str, dict[str, float]] = {}
+    load_before = results.load()
     with ExitStack() as stack:
         for size in arguments.sizes.split(","):
             base = arguments.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scale.")))
@@ -69,6 +71,7 @@ def main() -> int:
             )
             columns[size] = json.loads(done.stdout)
     _show(columns)
+    print(f"figures in {results.write('scale', columns, load_before)}")
     return 0
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -273,9 +274,13 @@ def written(pid: int) -> int:
     return total
 
 
-def occupied(folder: Path) -> int:
+def occupied(folder: Path, pattern: str = "*") -> int:
     """Octets on disk of all files in a folder, as whole blocks."""
-    return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+    total = 0
+    for path in folder.rglob(pattern):
+        with suppress(OSError):  # it is gone meanwhile
+            total += path.lstat().st_blocks * 512
+    return total
 
 
 def forget_caches() -> str:

@@ -1,9 +1,8 @@
-"""`python -m bench.weight`: memory and disk, beside Dovecot.
+"""`python -m bench.weight`: memory, beside Dovecot.
 
-Memory: what a server holds before anybody has come, for each session that waits in IDLE under TLS, and while
-many clients take in one great message very slowly. It is the PSS of all the server's processes, so pages
-they share count once. Disk: what a delivered message occupies, in whole blocks and with all indexes, and how
-many octets were written for it on the way.
+What a server holds before anybody has come, for each session that waits in IDLE under TLS, and while many
+clients take in one great message very slowly. It is the PSS of all the server's processes, so pages they
+share count once.
 """
 
 from __future__ import annotations
@@ -17,24 +16,19 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from bench import messages, results
-from bench.client import Client, stuffed
-from bench.servers import DovecotServer, PillarboxServer, Server, imap, lmtp, memory, occupied, written
+from bench import results
+from bench.client import Client
+from bench.servers import DovecotServer, PillarboxServer, Server, family, imap, memory
 from tests import oracle
 
 ACCOUNTS = 50
 GREAT = 20 << 20  # octets of the message that is fetched slowly
 SIP = 4096  # octets a slow client takes at a time
 SLOW_SECONDS = 10.0
-QUIET = 2.0  # seconds in which nothing is written, before what was written is counted
-PATIENCE = 30.0
 
 
 def main() -> int:
     arguments = _arguments()
-    if not messages.available():
-        print("the corpus of real messages is not here: set PILLARBOX_CORPUS", file=sys.stderr)
-        return 2
     load_before = results.load()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -43,12 +37,8 @@ def main() -> int:
         with server:
             users = [f"weight{number}@bench.test" for number in range(ACCOUNTS)]
             server.ensure(users)
-            taken: dict[str, float] = {}
-            if not isinstance(server, DovecotServer) or not server.variant:
-                taken |= _waiting(server, users, arguments.sessions)
-                taken |= _slow(server, users[0], arguments.slow)
-            taken |= _disk(server, users[1], arguments.messages)
-            figures[server.name] = taken
+            figures[server.name] = _waiting(server, users, arguments.sessions)
+            figures[server.name] |= _slow(server, users[0], arguments.slow)
     path = results.write("weight", {"settings": vars(arguments), "servers": figures}, load_before)
     show(figures)
     print(f"figures in {path}")
@@ -56,11 +46,10 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.weight", description="Memory and disk.")
+    parser = argparse.ArgumentParser(prog="python -m bench.weight", description="Memory beside Dovecot.")
     parser.add_argument("--sessions", type=int, default=1000, help="that wait in IDLE under TLS")
     parser.add_argument("--slow", type=int, default=200, help="clients that fetch a great message slowly")
-    parser.add_argument("--messages", type=int, default=1000, help="delivered for the figures of disk")
-    parser.add_argument("--servers", default="dovecot-sdbox,dovecot-maildir,dovecot-zstd,pillarbox")
+    parser.add_argument("--servers", default="dovecot-sdbox,dovecot-maildir,pillarbox")
     return parser.parse_args()
 
 
@@ -68,12 +57,12 @@ def _servers(names: list[str]) -> list[Server]:
     out: list[Server] = []
     if oracle.BINARY is not None:
         out += [DovecotServer(kind) for kind in ("sdbox", "maildir") if f"dovecot-{kind}" in names]
-        out += [DovecotServer("sdbox", variant="zstd")] if "dovecot-zstd" in names else []
     return [*out, PillarboxServer()] if "pillarbox" in names else out
 
 
 def _waiting(server: Server, users: list[str], count: int) -> dict[str, float]:
     base = memory(server.pid)
+    largest = max(memory(each) for each in family(server.pid)[1:] or [server.pid])
     for user in users:
         imap(server, user).close()  # so that everybody's account was open before
     before = memory(server.pid)
@@ -89,6 +78,7 @@ def _waiting(server: Server, users: list[str], count: int) -> dict[str, float]:
         client.close()
     return {
         "MiB before anybody has come": base / 2**20,
+        "MiB of its largest process then": largest / 2**20,
         f"KiB for each of {count:,} TLS sessions in IDLE": (after - before) / count / 1024,
     }
 
@@ -113,35 +103,6 @@ def _slow(server: Server, user: str, count: int) -> dict[str, float]:
     for client in clients:
         client.close()
     return {f"KiB for each of {count:,} clients that fetch 20 MiB slowly": (most - before) / count / 1024}
-
-
-def _disk(server: Server, user: str, count: int) -> dict[str, float]:
-    corpus = messages.all_messages()[:count]
-    octets = sum(map(len, corpus))
-    _settled(server)
-    occupied_before, written_before = occupied(server.mail), written(server.pid)
-    connection = lmtp(server)
-    for message in corpus:
-        connection.deliver(user.encode(), stuffed(message))
-    connection.close()
-    _settled(server)
-    written_after = written(server.pid)
-    server.stop()
-    return {
-        "octets of a message": octets / len(corpus),
-        "octets on disk for a message": (occupied(server.mail) - occupied_before) / len(corpus),
-        "octets written for a message": (written_after - written_before) / len(corpus),
-    }
-
-
-def _settled(server: Server) -> None:
-    """Until nothing is written any more: indexes and checkpoints come after the replies."""
-    end = time.monotonic() + PATIENCE
-    before, since = written(server.pid), time.monotonic()
-    while time.monotonic() < min(end, since + QUIET):
-        time.sleep(0.1)
-        if (now := written(server.pid)) != before:
-            before, since = now, time.monotonic()
 
 
 def show(figures: dict[str, dict[str, float]]) -> None:
