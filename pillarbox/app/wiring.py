@@ -23,6 +23,7 @@ from pillarbox.identity.directory import Directory
 from pillarbox.identity.pool import PasswordPool
 from pillarbox.identity.sasl import Mechanisms
 from pillarbox.identity.scram import MODERN, Hash
+from pillarbox.identity.uses import Uses
 from pillarbox.imap import session as imap
 from pillarbox.imap.settings import Settings
 from pillarbox.imap.wire.response import bye, encode_status
@@ -142,7 +143,12 @@ class Sessions:
             self._pool, hashes=stored, salt=parts.directory.salt, record=self._writer.complete, report=report
         )
         users = Authenticator(
-            parts.directory, self._pool, clock=time.monotonic, key=self._key, completion=completion
+            parts.directory,
+            self._pool,
+            clock=time.monotonic,
+            key=self._key,
+            completion=completion,
+            uses=Uses(self._pool, self._writer, report=report),
         )
         mechanisms = Mechanisms(
             parts.directory,

@@ -10,10 +10,12 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pillarbox.identity import app_passwords
 from pillarbox.identity.claims import Channel, Claim, Proven, refusal
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Credential, Directory
 from pillarbox.identity.pool import PasswordPool
+from pillarbox.identity.uses import Uses
 from pillarbox.model.actors import Actor
 from pillarbox.model.errors import Code, Refused
 
@@ -36,7 +38,7 @@ class Login:
 
 class Authenticator:
     """`login` and what it remembers. `clock` is monotonic; `key` is 32 random octets of this process;
-    `completion` has passwords stored in the ways that are lacking."""
+    `completion` has passwords stored in the ways that are lacking, `uses` notes when a device came."""
 
     def __init__(
         self,
@@ -46,22 +48,30 @@ class Authenticator:
         clock: Callable[[], float],
         key: bytes,
         completion: Completion | None = None,
+        uses: Uses | None = None,
     ) -> None:
         self._directory = directory
         self._pool = pool
         self._clock = clock
         self._key = key
         self._completion = completion
+        self._uses = uses
         self._remembered: dict[bytes, float] = {}  # proof -> until, oldest first
 
     async def login(self, claim: Claim, channel: Channel = Channel()) -> Login:  # noqa: B008
         """The login, or `Refused`: the same answer after the same time whatever was wrong."""
         if isinstance(claim, Proven):
-            return self._proven(claim)
+            return self._proven(claim, channel)
         credential = self._directory.credential(claim.name)
         if credential is None or not credential.enabled:
             await self._pool.verify(None, claim.password, channel.peer)
             raise refusal()
+        device = app_passwords.maybe_name(
+            self._directory, credential.account, claim.password, channel.protocol
+        )
+        if device is not None:
+            self._used(credential, device, channel)
+            return self._authorized(credential, claim.authorize_as)
         proof = self._proof(credential, claim.password)
         if not self._remembers(proof):
             if not await self._pool.verify(credential.password_hash, claim.password, channel.peer):
@@ -72,13 +82,19 @@ class Authenticator:
                 self._completion.begin(credential, claim.password)
         return self._authorized(credential, claim.authorize_as)
 
-    def _proven(self, claim: Proven) -> Login:
+    def _proven(self, claim: Proven, channel: Channel) -> Login:
         credential = self._directory.credential(claim.name)
         if credential is None or not credential.enabled:
             raise refusal()
         if (credential.account, credential.version) != (claim.account, claim.version):
             raise refusal()  # changed while the client was proving it
+        if claim.device:
+            self._used(credential, claim.device, channel)
         return self._authorized(credential, claim.authorize_as)
+
+    def _used(self, credential: Credential, device: str, channel: Channel) -> None:
+        if self._uses is not None:
+            self._uses.note(credential.account, device, channel.peer)
 
     def _unchanged(self, credential: Credential) -> Credential:
         """What was checked may have been changed meanwhile, when many were waiting to be checked."""

@@ -29,12 +29,14 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """What a mechanism has found proved: whose name, and by which state of the account's credentials."""
+    """What a mechanism has found proved: whose name, by which state of the account's credentials, and with
+    the app password of which device, if it was one."""
 
     name: str
     account: int
     version: int
     authorize_as: str = ""
+    device: str = ""
 
 
 Claim = Credentials | Proven

@@ -6,7 +6,6 @@ answer, on the threads that check passwords. A completion that fails is tried ag
 """
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -20,7 +19,7 @@ MAX_AT_ONCE = 100  # accounts; who comes beyond that is completed at another log
 
 
 class Record(Protocol):
-    """`Directory.complete`, of a directory that nobody else uses; called on threads, one at a time."""
+    """`Directory.complete`, of a directory that only changes are made in; called on threads."""
 
     def __call__(
         self, prefix: int, version: int, password_hash: str | None, verifiers: Iterable[Verifier]
@@ -42,7 +41,6 @@ class Completion:
         self._salt = salt
         self._record = record
         self._report = report
-        self._recording = threading.Lock()
         self._under_way: dict[int, asyncio.Task[None]] = {}
 
     def begin(self, credential: Credential, password: str) -> None:
@@ -66,8 +64,7 @@ class Completion:
             made = store(password, salt, self._hashes)
             kept = is_current(credential.password_hash)
             new_hash = None if kept else made.hash
-            with self._recording:  # a database connection is for one thread at a time
-                self._record(credential.account, credential.version, new_hash, made.verifiers)
+            self._record(credential.account, credential.version, new_hash, made.verifiers)
 
         try:
             await self._pool.run(make_and_record, LINE)

@@ -8,6 +8,7 @@ is one durable transaction.
 
 import hashlib
 import hmac
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +20,7 @@ import apsw
 
 from pillarbox.identity import schema, scram
 from pillarbox.identity.addresses import address, maybe_address, without_detail
-from pillarbox.identity.claims import Proven
-from pillarbox.identity.scram import Candidates, Hash, Verifier
+from pillarbox.identity.scram import Hash, Verifier
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.ids import MAX_PREFIX
 
@@ -81,16 +81,21 @@ class Directory:
     def __init__(self, path: Path, *, clock: Callable[[], float], pick: Callable[[int], int]) -> None:
         self._clock = clock
         self._pick = pick
+        self._changes = threading.Lock()
         self._stored_hashes: tuple[object, Hash] = (None, Hash(0))
         self._db = apsw.Connection(str(path))
         self._db.set_busy_timeout(BUSY_MILLISECONDS)
-        self._run("PRAGMA journal_mode = WAL")
-        self._run("PRAGMA synchronous = FULL")
+        self.run("PRAGMA journal_mode = WAL")
+        self.run("PRAGMA synchronous = FULL")
         self._upgrade(path)
-        ((self._salt,),) = self._run("SELECT octets FROM secret WHERE name = 'salt'")
+        self._salt = self._secret("salt")
+        self.app_key = self._secret("app password")
 
     def close(self) -> None:
         self._db.close()
+
+    def now(self) -> int:
+        return int(self._clock())
 
     # Reading
 
@@ -120,31 +125,24 @@ class Directory:
         octets = folded.encode("utf-8", "surrogatepass")
         return hmac.digest(self._salt, octets, hashlib.sha256)[: scram.SALT_OCTETS]
 
-    def candidates(self, name: str, hash_: Hash) -> Candidates:
-        """What a SCRAM proof under this name is checked against."""
-        credential = self.credential(name)
-        account = credential.account if credential is not None and credential.enabled else -1
-        rows = self._run(
+    def verifier(self, prefix: int, hash_: Hash) -> Verifier | None:
+        """What is stored of an account's password for SCRAM with this hash function."""
+        rows = self.run(
             "SELECT iterations, salt, stored_key, server_key FROM verifier"
             " WHERE account = ? AND mechanism = ?",
-            *(account, hash_),
+            *(prefix, hash_),
         )
-        if credential is None or not rows:
-            return Candidates(self.salt(name), scram.ITERATIONS)
-        iterations, salt, stored_key, server_key = rows[0]
-        proves = Proven(name, credential.account, credential.version)
-        verifier = Verifier(hash_, iterations, salt, stored_key, server_key)
-        return Candidates(salt, iterations, ((verifier, proves),))
+        return Verifier(hash_, *rows[0]) if rows else None
 
     def stored_hashes(self) -> Hash:
         """With which hash functions every account that can log in by password can use SCRAM."""
-        ((version,),) = self._run("PRAGMA data_version")  # what others have changed
+        ((version,),) = self.run("PRAGMA data_version")  # what others have changed
         seen = version, self._db.total_changes()
         if self._stored_hashes[0] != seen:
             found = ~Hash(0)
             for hash_ in Hash:
                 lacking = ",".join(str(bits) for bits in range(1 << len(Hash)) if not bits & hash_)
-                if self._run(
+                if self.run(
                     "SELECT 1 FROM account WHERE state = 1 AND password IS NOT NULL"
                     f" AND scram IN ({lacking}) LIMIT 1"
                 ):
@@ -156,7 +154,7 @@ class Directory:
         written = maybe_address(text)
         if written is None:
             return None
-        rows = self._run(
+        rows = self.run(
             _ACCOUNT + " WHERE prefix = (SELECT account FROM address WHERE folded = ?)", written.folded
         )
         return _account(rows[0]) if rows else None
@@ -169,22 +167,22 @@ class Directory:
 
     def accounts(self) -> list[Account]:
         """Every account that exists, by address."""
-        rows = self._run(_ACCOUNT + " WHERE state <= ? ORDER BY address", State.DISABLED)
+        rows = self.run(_ACCOUNT + " WHERE state <= ? ORDER BY address", State.DISABLED)
         return [_account(row) for row in rows]
 
     def unerased(self) -> list[int]:
         """Deleted accounts whose mail is still there: erasing them was interrupted."""
-        return [row[0] for row in self._run("SELECT prefix FROM account WHERE state = ?", State.DELETED)]
+        return [row[0] for row in self.run("SELECT prefix FROM account WHERE state = ?", State.DELETED)]
 
     def is_empty(self) -> bool:
         """Whether there never was an account."""
-        return not self._run("SELECT 1 FROM account LIMIT 1")
+        return not self.run("SELECT 1 FROM account LIMIT 1")
 
     def free_prefix(self) -> int:
         """A number no account ever had."""
         while True:
             prefix = 1 + self._pick(MAX_PREFIX)
-            if not self._run("SELECT 1 FROM account WHERE prefix = ?", prefix):
+            if not self.run("SELECT 1 FROM account WHERE prefix = ?", prefix):
                 return prefix
 
     # Changing
@@ -199,25 +197,25 @@ class Directory:
         """A new account; `prefix` is one from `free_prefix`, whose folder exists already."""
         written = address(text)
         now = int(self._clock())
-        with self._changing():
-            if self._run("SELECT 1 FROM address WHERE folded = ?", written.folded):
+        with self.changing():
+            if self.run("SELECT 1 FROM address WHERE folded = ?", written.folded):
                 raise Refused(f"{written} exists already", Code.ALREADYEXISTS)
             prefix = prefix or self.free_prefix()
-            ((user,),) = self._run("SELECT coalesce(max(user), 0) + 1 FROM account")
-            self._run(
+            ((user,),) = self.run("SELECT coalesce(max(user), 0) + 1 FROM account")
+            self.run(
                 "INSERT INTO account (prefix, user, address, state, password, credential_version, created_at,"
                 " changed_at) VALUES (?, ?, ?, ?, ?, 1, ?, ?)",
                 *(prefix, user, str(written), State.ENABLED, password_hash, now, now),
             )
-            self._run("INSERT INTO address VALUES (?, ?)", written.folded, prefix)
+            self.run("INSERT INTO address VALUES (?, ?)", written.folded, prefix)
             stored = self._set_verifiers(prefix, verifiers)
         return Account(prefix, user, str(written), State.ENABLED, now, password_hash is not None, stored)
 
     def set_password(
         self, prefix: int, password_hash: str | None, verifiers: Iterable[Verifier] = ()
     ) -> None:
-        with self._changing():
-            self._touch(prefix, "password = ?", password_hash)
+        with self.changing():
+            self.touch(prefix, "password = ?", password_hash)
             self._set_verifiers(prefix, verifiers)
 
     def complete(
@@ -225,8 +223,8 @@ class Directory:
     ) -> None:
         """Store the same password in further ways, unless it has changed since `version`; `password_hash`
         replaces the present one where it is not None. What is remembered of logins stays good."""
-        with self._changing():
-            if self._run(
+        with self.changing():
+            if self.run(
                 "UPDATE account SET password = coalesce(?, password)"
                 " WHERE prefix = ? AND credential_version = ? AND password IS NOT NULL RETURNING 1",
                 *(password_hash, prefix, version),
@@ -234,25 +232,27 @@ class Directory:
                 self._set_verifiers(prefix, verifiers)
 
     def set_enabled(self, prefix: int, enabled: bool) -> None:
-        with self._changing():
-            self._touch(prefix, "state = ?", State.ENABLED if enabled else State.DISABLED)
+        with self.changing():
+            self.touch(prefix, "state = ?", State.ENABLED if enabled else State.DISABLED)
 
     def delete(self, prefix: int) -> None:
         """From now on nobody logs in and no mail comes; the address is free. The mail is erased later."""
-        with self._changing():
-            self._touch(prefix, "password = NULL, state = ?", State.DELETED)
+        with self.changing():
+            self.touch(prefix, "password = NULL, state = ?", State.DELETED)
             self._set_verifiers(prefix, ())
-            self._run("DELETE FROM address WHERE account = ?", prefix)
+            self.run("DELETE FROM address WHERE account = ?", prefix)
+            self.run("DELETE FROM app_password WHERE account = ?", prefix)
+            self.run("DELETE FROM app_verifier WHERE account = ?", prefix)
 
     def erased(self, prefix: int) -> None:
         """The mail of this deleted account is gone."""
-        with self._changing():
-            self._touch(prefix, "state = ?", State.ERASED)
+        with self.changing():
+            self.touch(prefix, "state = ?", State.ERASED)
 
     # Inside
 
     def _credential(self, folded: str) -> Credential | None:
-        rows = self._run(_CREDENTIAL, folded)
+        rows = self.run(_CREDENTIAL, folded)
         if not rows:
             return None
         prefix, user, spelled, state, password_hash, version, stored = rows[0]
@@ -260,55 +260,64 @@ class Directory:
         return Credential(prefix, user, spelled, enabled, password_hash, version, Hash(stored))
 
     def _set_verifiers(self, prefix: int, verifiers: Iterable[Verifier]) -> Hash:
-        self._run("DELETE FROM verifier WHERE account = ?", prefix)
+        self.run("DELETE FROM verifier WHERE account = ?", prefix)
         stored = Hash(0)
         for each in verifiers:
-            self._run(
+            self.run(
                 "INSERT INTO verifier VALUES (?, ?, ?, ?, ?, ?)",
                 *(prefix, each.hash, each.iterations, each.salt, each.stored_key, each.server_key),
             )
             stored |= each.hash
-        self._run("UPDATE account SET scram = ? WHERE prefix = ?", stored, prefix)
+        self.run("UPDATE account SET scram = ? WHERE prefix = ?", stored, prefix)
         return stored
 
-    def _touch(self, prefix: int, assignment: str, value: object) -> None:
-        self._run(
+    def touch(
+        self, prefix: int, assignment: str = "state = coalesce(?, state)", value: object = None
+    ) -> None:
+        """A change of what logins depend on: nothing remembered or half proved is good any more."""
+        self.run(
             f"UPDATE account SET {assignment}, credential_version = credential_version + 1, changed_at = ?"
             " WHERE prefix = ?",
             *(value, int(self._clock()), prefix),
         )
 
-    def _run(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    def run(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return self._db.execute(sql, values).fetchall()
 
     @contextmanager
-    def _changing(self) -> Iterator[None]:
-        self._run("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._run("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:  # a failed COMMIT may have ended it already
-                self._run("ROLLBACK")
-            raise
+    def changing(self) -> Iterator[None]:
+        """One durable transaction. Threads that only change things may share a directory."""
+        with self._changes:
+            self.run("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.run("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # a failed COMMIT may have ended it already
+                    self.run("ROLLBACK")
+                raise
 
     def _upgrade(self, path: Path) -> None:
         if self._version() == schema.VERSION:
             return
-        with self._changing():
+        with self.changing():
             version = self._version()  # another process may have been quicker
             if version > schema.VERSION:
                 raise Refused(f"{path} was written by a newer Pillarbox (its schema is {version})")
             for step in schema.UPGRADES[version:]:
                 for statement in step:
                     self._db.execute(statement, self._random() if ":random" in statement else None)
-            self._run(f"PRAGMA user_version = {schema.VERSION}")
+            self.run(f"PRAGMA user_version = {schema.VERSION}")
+
+    def _secret(self, name: str) -> bytes:
+        ((octets,),) = self.run("SELECT octets FROM secret WHERE name = ?", name)
+        return bytes(octets)
 
     def _random(self) -> dict[str, bytes]:
         return {"random": bytes(self._pick(256) for _ in range(SECRET_OCTETS))}
 
     def _version(self) -> int:
-        ((version,),) = self._run("PRAGMA user_version")
+        ((version,),) = self.run("PRAGMA user_version")
         return int(version)
 
 

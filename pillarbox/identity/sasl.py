@@ -14,10 +14,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pillarbox.identity import scram
+from pillarbox.identity.candidates import candidates
 from pillarbox.identity.claims import Channel, Claim
 from pillarbox.identity.claims import Credentials as Credentials
 from pillarbox.identity.directory import Directory
-from pillarbox.identity.scram import Hash, Scram
+from pillarbox.identity.scram import Candidates, Hash, Scram
 from pillarbox.model.errors import PeerSyntax
 
 Outcome = bytes | Credentials
@@ -110,7 +111,11 @@ class Mechanisms:
         hash_ = self._scram(name, self._hashes, channel)
         if hash_ is None or self._directory is None:
             return None
-        find, nonce = self._directory.candidates, b64encode(self._random(scram.NONCE_OCTETS)).decode()
+        directory, nonce = self._directory, b64encode(self._random(scram.NONCE_OCTETS)).decode()
+
+        def find(name: str, hash_: Hash) -> Candidates:
+            return candidates(directory, name, hash_, channel.protocol)
+
         end_point = self._end_point(channel)
         return Scram(hash_, find, nonce, end_point=end_point, plus=name.endswith(scram.PLUS))
 

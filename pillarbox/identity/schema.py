@@ -31,5 +31,20 @@ SCRAM = (
     "INSERT INTO secret VALUES ('salt', :random)",
 )
 
-UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, SCRAM)
+APP_PASSWORDS = (
+    """CREATE TABLE app_password (
+      account INTEGER NOT NULL, name TEXT NOT NULL,
+      digest BLOB NOT NULL,                  -- HMAC-SHA-256 under the secret 'app password'
+      protocols TEXT NOT NULL,               -- separated by spaces; '' is all
+      created_at INTEGER NOT NULL, expires_at INTEGER,
+      used_at INTEGER, used_from TEXT NOT NULL,
+      PRIMARY KEY (account, name)) WITHOUT ROWID""",
+    """CREATE TABLE app_verifier (
+      account INTEGER NOT NULL, name TEXT NOT NULL, mechanism INTEGER NOT NULL,
+      iterations INTEGER NOT NULL, salt BLOB NOT NULL, stored_key BLOB NOT NULL, server_key BLOB NOT NULL,
+      PRIMARY KEY (account, name, mechanism)) WITHOUT ROWID""",
+    "INSERT INTO secret VALUES ('app password', :random)",
+)
+
+UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, SCRAM, APP_PASSWORDS)
 VERSION = len(UPGRADES)

@@ -19,7 +19,7 @@ import re
 from base64 import b64decode, b64encode
 from binascii import Error
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntFlag
 
 from pillarbox.identity.claims import Proven, refusal
@@ -178,7 +178,7 @@ class Scram:
         if proven is None:
             raise refusal()
         verifier, proves = proven
-        self._proven = Proven(proves.name, proves.account, proves.version, self._acts)
+        self._proven = replace(proves, authorize_as=self._acts)
         return b"v=" + b64encode(hmac.digest(verifier.server_key, said, self._hash.algorithm))
 
 

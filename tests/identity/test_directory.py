@@ -5,6 +5,7 @@ import apsw
 import pytest
 
 from pillarbox.identity import schema, scram
+from pillarbox.identity.candidates import candidates
 from pillarbox.identity.directory import SECRET_OCTETS, Directory, Recipient, State
 from pillarbox.identity.passwords import store
 from pillarbox.identity.scram import MODERN, Hash, derive
@@ -32,7 +33,7 @@ def test_an_address_exists_once(directory: Directory) -> None:
 
 
 def test_a_prefix_that_was_drawn_before_is_drawn_again(tmp_path: Path) -> None:
-    draws = iter([*SECRET, 41, 41, 41, 7])
+    draws = iter([*SECRET, *SECRET, 41, 41, 41, 7])
     directory = Directory(tmp_path / "directory.db", clock=lambda: 0.0, pick=lambda below: next(draws))
     assert directory.add("a@example.test", None).prefix == 42
     directory.delete(42)
@@ -177,22 +178,22 @@ def test_who_stores_no_verifier_looks_like_who_does(directory: Directory) -> Non
     off = directory.add("off@example.test", "hash", verifiers=stored_as(directory, Hash.SHA_256))
     directory.set_enabled(off.prefix, False)
     for name in ("old@example.test", "off@example.test", "nobody@example.test", "no address", ""):
-        found = directory.candidates(name, Hash.SHA_256)
+        found = candidates(directory, name, Hash.SHA_256, "imap")
         assert found.verifiers == ()
-        assert found.salt == directory.candidates(name, Hash.SHA_256).salt
+        assert found.salt == candidates(directory, name, Hash.SHA_256, "imap").salt
         assert (len(found.salt), found.iterations) == (scram.SALT_OCTETS, scram.ITERATIONS)
-    found = directory.candidates("NEW@example.test", Hash.SHA_256)
+    found = candidates(directory, "NEW@example.test", Hash.SHA_256, "imap")
     assert len(found.verifiers) == 1
-    assert directory.candidates("new@example.test", Hash.SHA_512).verifiers == ()
+    assert candidates(directory, "new@example.test", Hash.SHA_512, "imap").verifiers == ()
 
 
 def test_a_salt_is_there_before_the_account_and_after_each_password(directory: Directory) -> None:
-    before = directory.candidates("Kim@example.test", Hash.SHA_256)
+    before = candidates(directory, "Kim@example.test", Hash.SHA_256, "imap")
     account = directory.add("kim@example.test", None)
     for password in ("one", "two"):
         stored = store(password, directory.salt(account.address))
         directory.set_password(account.prefix, stored.hash, stored.verifiers)
-        found = directory.candidates("kim@example.test", Hash.SHA_256)
+        found = candidates(directory, "kim@example.test", Hash.SHA_256, "imap")
         assert (found.salt, found.iterations) == (before.salt, before.iterations)
     assert directory.salt("tim@example.test") != before.salt
 
@@ -201,7 +202,7 @@ def test_a_new_password_leaves_no_verifier_of_the_old_one(directory: Directory) 
     account = directory.add("kim@example.test", "hash", verifiers=stored_as(directory, *MODERN))
     directory.set_password(account.prefix, "other")
     assert directory.require("kim@example.test").scram == Hash(0)
-    assert directory.candidates("kim@example.test", Hash.SHA_512).verifiers == ()
+    assert candidates(directory, "kim@example.test", Hash.SHA_512, "imap").verifiers == ()
 
 
 def test_which_hashes_work_for_everybody(directory: Directory, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from scramp import ScramClient
 
 from pillarbox.identity import scram
 from pillarbox.identity.authenticate import Authenticator, Login
+from pillarbox.identity.candidates import candidates
 from pillarbox.identity.claims import Channel, Claim, Credentials
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Account, Directory
@@ -154,7 +155,7 @@ def test_who_logs_in_with_an_old_hash_can_use_scram_from_then_on(
     writer.close()
     assert failures == []
     assert directory.require("kim@example.test").scram == MODERN
-    assert directory.candidates("kim@example.test", Hash.SHA_256).iterations == scram.ITERATIONS
+    assert candidates(directory, "kim@example.test", Hash.SHA_256, "imap").iterations == scram.ITERATIONS
     for name in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
         assert asyncio.run(authenticator.login(prove(mechanisms, name))).account == account.prefix
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pillarbox.app import accounts
+from pillarbox.app.commands import app_password
 from pillarbox.app.config import Config, load
 from pillarbox.app.output import Json, moment, show, table
 from pillarbox.app.wiring import Core, core, existing, hashes
@@ -21,6 +22,7 @@ from pillarbox.model.errors import Refused
 from pillarbox.store import mailboxes
 
 app = typer.Typer(help="Add, list, show, change and delete accounts.", no_args_is_help=True)
+app.add_typer(app_password.app, name="app-password")
 
 Address = Annotated[str, typer.Argument(help="The account's address, like kim@example.org.")]
 PasswordStdin = Annotated[

@@ -1,0 +1,103 @@
+"""`pillarbox account app-password`: a password for each device."""
+
+import re
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from pillarbox.app.config import load
+from pillarbox.app.output import Json, moment, show, table
+from pillarbox.app.wiring import existing, hashes
+from pillarbox.identity import app_passwords, scram
+from pillarbox.identity.app_passwords import AppPassword
+from pillarbox.identity.passwords import generate
+from pillarbox.model.errors import Refused
+
+app = typer.Typer(help="Give each device a password of its own, and take it away.", no_args_is_help=True)
+
+Address = Annotated[str, typer.Argument(help="The account's address, like kim@example.org.")]
+Name = Annotated[str, typer.Option("--name", help="What you call the device.")]
+_DAYS = re.compile(r"(\d{1,5})d")
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    address: Address,
+    name: Name,
+    protocols: Annotated[
+        str,
+        typer.Option(
+            help=f"Where it may be used, separated by commas: {', '.join(app_passwords.PROTOCOLS)}."
+        ),
+    ] = "",
+    expires: Annotated[str, typer.Option(help="The last day it is good, like 2027-01-31, or 90d.")] = "",
+    json: Json = False,
+) -> None:
+    """Make a password for a device and print it, once."""
+    config = load(context.obj)
+    password = generate(secrets.randbelow)
+    with existing(config) as directory:
+        account = directory.require(address)
+        salt = directory.salt(account.address)
+        wanted = hashes(config)
+        made = app_passwords.add(
+            directory,
+            account,
+            name,
+            password,
+            [scram.derive(hash_, password, salt) for hash_ in scram.Hash if hash_ in wanted],
+            protocols=tuple(each.strip() for each in protocols.split(",") if each.strip()),
+            expires_at=_end(expires, directory.now()),
+        )
+    about = {**_plain(made), "address": account.address, "password": password}
+    show(about, json, f"{account.address} has an app password {made.name}.", f"Password: {password}")
+
+
+@app.command("list")
+def list_app_passwords(context: typer.Context, address: Address, json: Json = False) -> None:
+    """List the app passwords of an account, with when and from where each was used last."""
+    with existing(load(context.obj)) as directory:
+        found = app_passwords.each_of(directory, directory.require(address).prefix)
+    plain = [_plain(each) for each in found]
+    columns = ("name", "protocols", "created", "expires", "used", "from")
+    rows = [tuple(str(each[column] or "") for column in columns) for each in plain]
+    show(plain, json, table(columns, rows))
+
+
+@app.command()
+def revoke(context: typer.Context, address: Address, name: Name, json: Json = False) -> None:
+    """Take an app password away; the device cannot log in again."""
+    with existing(load(context.obj)) as directory:
+        account = directory.require(address)
+        app_passwords.revoke(directory, account, name)
+    show({"address": account.address, "revoked": name}, json, f"{name} can no longer log in.")
+
+
+def _end(expires: str, now: int) -> int | None:
+    """The moment after the last day, which ends in UTC."""
+    if not expires:
+        return None
+    today = datetime.fromtimestamp(now, UTC).date()
+    try:
+        match = _DAYS.fullmatch(expires)
+        last = today + timedelta(int(match[1])) if match else datetime.strptime(expires, "%Y-%m-%d").date()
+        after = last + timedelta(1)
+    except (ValueError, OverflowError):
+        raise Refused(f"{expires} is no day; write 2027-01-31 or 90d") from None
+    if last < today:
+        raise Refused(f"{expires} has passed")
+    return int(datetime(after.year, after.month, after.day, tzinfo=UTC).timestamp())
+
+
+def _plain(each: AppPassword) -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "protocols": " ".join(each.protocols) or "all",
+        "created": moment(each.created_at),
+        "expires": each.expires_at and moment(each.expires_at),
+        "used": each.used_at and moment(each.used_at),
+        "from": each.used_from,
+    }

@@ -1,0 +1,28 @@
+"""Who a SCRAM exchange could be with: an account's password, or any app password of its devices."""
+
+from pillarbox.identity import app_passwords, scram
+from pillarbox.identity.claims import Proven
+from pillarbox.identity.directory import Directory
+from pillarbox.identity.scram import Candidates, Hash, Verifier
+
+
+def candidates(directory: Directory, name: str, hash_: Hash, protocol: str) -> Candidates:
+    """What a proof under this name is checked against. The salt and the iterations are those of the password;
+    where it has none they are the ones that everybody has, and nobody."""
+    credential = directory.credential(name)
+    prefix = credential.account if credential is not None and credential.enabled else -1
+    own = directory.verifier(prefix, hash_)
+    devices = app_passwords.verifiers(directory, prefix, hash_, protocol)
+    if credential is None or (own is None and not devices):
+        return Candidates(directory.salt(name), scram.ITERATIONS)
+    found: list[tuple[str, Verifier]] = [("", own), *devices] if own is not None else devices
+    salt, iterations = found[0][1].salt, found[0][1].iterations
+    return Candidates(
+        salt,
+        iterations,
+        tuple(
+            (verifier, Proven(name, credential.account, credential.version, device=device))
+            for device, verifier in found
+            if (verifier.salt, verifier.iterations) == (salt, iterations)
+        ),
+    )
