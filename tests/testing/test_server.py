@@ -2,6 +2,7 @@
 
 import imaplib
 import os
+import poplib
 import re
 import smtplib
 import socket
@@ -62,6 +63,19 @@ def test_lmtp(mail_server: MailServer) -> None:
     with imaplib.IMAP4(mail_server.host, mail_server.imap_port) as imap:
         imap.login(ADDRESS, PASSWORD)
         assert subjects(imap) == [b"Subject: by LMTP"]
+
+
+def test_pop3(mail_server: MailServer) -> None:
+    mail_server.add_account(ADDRESS, PASSWORD)
+    mail_server.deliver(ADDRESS, b"Subject: one\n\nx\n")
+    context = ssl.create_default_context(cafile=mail_server.certificate)
+    plain = poplib.POP3(mail_server.host, mail_server.pop3_port)
+    secure = poplib.POP3_SSL("localhost", mail_server.pop3s_port, context=context)
+    for pop in (plain, secure):
+        pop.user(ADDRESS)
+        pop.pass_(PASSWORD)
+        assert b"Subject: one" in pop.retr(1)[1]
+        pop.quit()
 
 
 def test_servers_do_not_share_anything() -> None:
