@@ -83,7 +83,7 @@ def _rows(figures: Result) -> Iterator[str]:
     yield from _said(
         f"The best of {figures['rounds']} rounds, their median, and the first round, when nothing was cached "
         "on either side. A ratio is ours to the better of Dovecot's two storage formats, by the best rounds, "
-        "by the medians and by the first rounds; the goal is for the first of these. *Xapian* is Dovecot with "
+        "by the medians and by the first rounds; the goal is for the best. *Xapian* is Dovecot with "
         "fts-xapian, its index built before. Rows that miss their goal are bold; what is missed is the goal, "
         "or the first round, which may be no slower than Dovecot's."
     )
@@ -165,7 +165,7 @@ def _growth(figures: Result) -> Iterator[str]:
         yield ""
         yield f"![{TITLES[name][0]}]({PLOTS.name}/{name}.svg)"
         yield ""
-        yield sentence(name, figure["lines"])
+        yield from _said(sentence(name, figure["lines"]))
 
 
 SECTIONS = {"rows": _rows, "mixed": _mixed, "weight": _weight, "disk": _disk, "growth": _growth}

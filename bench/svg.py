@@ -11,8 +11,8 @@ from html import escape
 
 Points = Iterable[tuple[float, float]]
 
-WIDTH, HEIGHT = 760, 440
-LEFT, RIGHT, TOP, BOTTOM = 78, 190, 64, 56
+WIDTH, HEIGHT = 840, 440
+LEFT, RIGHT, TOP, BOTTOM = 78, 270, 64, 56
 COLOURS = ("#1b6ca8", "#c2410c", "#2f7d32", "#7a3e9d", "#8a6d00", "#b0225e", "#00767a", "#555555")
 LABEL = 15  # between the names of two lines that end at one place
 
