@@ -154,7 +154,7 @@ class Session:
         self.keywords: set[str] = set()  # told of by FLAGS for the selected mailbox
         self.batches: dict[int, Series] = {}  # told of by UIDBATCHES, by their size
         self.flag_sets = FlagSets()
-        self.untold: deque[untold.Untold] = deque()  # too much to be told in one piece
+        self.untold: deque[untold.Untold | untold.Gone] = deque()  # too much to be told in one piece
         self.comparator = DEFAULT  # RFC 5255 4.2
         self.contexts = Contexts()  # of the selected mailbox
         self.dialogue: Dialogue | None = None

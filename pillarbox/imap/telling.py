@@ -87,9 +87,10 @@ async def _news(session: Session, *, expunge: bool, own: Stored | None, looked: 
             delta = replace(found, keyed=delta.keyed)
         moved = await _distinct(delta.new_flag_sets, delta.changed_flag_sets)
     if hears:
-        session.view, told = updates.advance(view, columns, delta, expunge=expunge, own=mine)
+        steps = updates.advancing(view, columns, delta, expunge=expunge, own=mine)
     else:
-        session.view, told = updates.advance_without_new(view, columns, delta, expunge=expunge, own=mine)
+        steps = updates.advancing_without_new(view, columns, delta, expunge=expunge, own=mine)
+    session.view, told = await Turns().through(steps)
     if told.flagged is not None and notified is not None and not notified.hears_flags:
         told = replace(told, flagged=None)
     keywords = await _keywords(session, moved)
@@ -99,8 +100,10 @@ async def _news(session: Session, *, expunge: bool, own: Stored | None, looked: 
     followed = await kept.news(session, view, delta) if kept else contexts.NOTHING
     if told is updates.NOTHING and followed == contexts.NOTHING:
         return keywords, False
-    responses = [*followed.before]
-    if told.gone is not None:
+    before = b"".join([encode(one, session.kind) for one in followed.before])
+    responses: list[Response] = []
+    many = told.gone is not None and len(told.gone) >= updates.MANY
+    if told.gone is not None and not many:
         # RFC 7162 3.2.10.2, RFC 9586 3.6
         vanished = session.kind.vanished
         responses.append(Vanished(present.runs_of(told.gone)) if vanished else Expunged(told.expunged))
@@ -108,12 +111,16 @@ async def _news(session: Session, *, expunge: bool, own: Stored | None, looked: 
         responses.append(Exists(told.exists))
     if told.recent is not None and not session.kind.rev2:
         responses.append(Recent(told.recent))
+    counts = b"".join([encode(one, session.kind) for one in responses])
+    after = followed.described + b"".join([encode(one, session.kind) for one in followed.after])
+    if many and told.gone is not None:
+        # Numbers are as of after the expunges in all that is told from here on.
+        untold.tell_gone(session, told.gone, view.shown.uids, counts + after)
+        counts = after = b""
     # RFC 5465 5.1: a client that uses NOTIFY is told the UID too.
     uid = notified is not None
     lines = untold.tell_flagged(session, told.flagged, uid=uid) if told.flagged is not None else b""
-    before = b"".join([encode(one, session.kind) for one in responses])
-    after = b"".join([encode(one, session.kind) for one in followed.after])
-    return before + keywords + lines + followed.described + after, told.gone is not None
+    return before + counts + keywords + lines + after, told.gone is not None
 
 
 async def news_or_end(session: Session, *, expunge: bool, own: Stored | None = None) -> bytes:

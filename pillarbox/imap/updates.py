@@ -8,12 +8,16 @@ messages and new flags may be announced at any time (RFC 9051 7.4.1, 7.5.2).
 from __future__ import annotations
 
 from array import array
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
-from pillarbox.imap.view import View, difference, merged
+from pillarbox.imap.view import Spans, View, difference, merging
 from pillarbox.model.changes import Columns, Delta
+from pillarbox.model.column import Column
 from pillarbox.model.numbers import Runs, runs, runs_of
+from pillarbox.store.turns import at_once
 
+STEP = 256  # runs looked up in one step: half a millisecond where each is one message
 MANY = 4096  # messages whose lines are not made in one piece: a millisecond or two
 
 
@@ -32,8 +36,8 @@ class News:
     """The announcements, in the order they are sent: EXPUNGE, EXISTS, RECENT, FETCH.
 
     `expunged` holds (message number, times): expunging a run of messages repeats one number, because every
-    EXPUNGE renumbers what follows (RFC 9051 7.5.1); `gone` has their UIDs. The numbers in `flagged` are as
-    of after the expunges.
+    EXPUNGE renumbers what follows (RFC 9051 7.5.1); `gone` has their UIDs. Where they are `MANY` there are
+    only these. The numbers in `flagged` are as of after the expunges.
     """
 
     expunged: tuple[tuple[int, int], ...] = ()
@@ -51,28 +55,42 @@ def advance(view: View, columns: Columns, delta: Delta, *, expunge: bool, own: i
 
     `own` is the mod-sequence of the session's own STORE, whose outcome the command answers itself.
     """
+    return at_once(advancing(view, columns, delta, expunge=expunge, own=own))
+
+
+def advancing(
+    view: View, columns: Columns, delta: Delta, *, expunge: bool, own: int = 0
+) -> Generator[None, None, tuple[View, News]]:
+    """`advance`, a little at a time where much is gone."""
     if not delta.complete:
         delta = difference(view, columns)
     old = view.shown
-    withheld = old.uids.slices(_union(view.gone, delta.gone))
+    withheld = yield from _places(old.uids, _union(view.gone, delta.gone))
     expunged: tuple[tuple[int, int], ...] = ()
     gone: array[int] | None = None
     if expunge and withheld:
-        expunged = _falling_numbers(withheld)
         gone = array("I")
-        for start, stop in withheld:
-            gone += old.uids[start:stop]
-        left = len(old.uids) - sum(times for _, times in expunged)
+        for at in range(0, len(withheld), STEP):
+            for start, stop in withheld[at : at + STEP]:
+                gone += old.uids[start:stop]
+            if at:
+                yield
+        if len(gone) < MANY:
+            expunged = _falling_numbers(withheld)
         withheld = []
-    else:
-        left = len(old.uids)
-    shown = merged(old, columns, withheld) if withheld else columns
+    left = len(old.uids) - len(gone or ())
+    shown = (yield from merging(old, columns, withheld)) if withheld else columns
+    ghosts: list[tuple[int, int]] = []
+    for at in range(0, len(withheld), STEP):
+        ghosts += [(old.uids[start], old.uids[stop - 1]) for start, stop in withheld[at : at + STEP]]
+        if at:
+            yield
     after = View(  # as `replace` would, which costs as much as all the rest
         shown,
         columns.modseq,
         view.synced if withheld else columns.modseq,
         view.recent_from,
-        tuple([(old.uids[start], old.uids[stop - 1]) for start, stop in withheld]),
+        tuple(ghosts),
         behind=False,
         saved=view.saved,
         read_only=view.read_only,
@@ -97,6 +115,12 @@ def advance_without_new(
 ) -> tuple[View, News]:
     """`advance` for a client that does not want to hear of new messages (RFC 5465 3.1): they get no number.
     To let it catch up later, `advance` must be given an incomplete `delta`."""
+    return at_once(advancing_without_new(view, columns, delta, expunge=expunge, own=own))
+
+
+def advancing_without_new(
+    view: View, columns: Columns, delta: Delta, *, expunge: bool, own: int = 0
+) -> Generator[None, None, tuple[View, News]]:
     last = view.shown.uids[-1] if view.shown.uids else 0
     border = columns.uids.place(last + 1)
     behind = border < len(columns.uids)
@@ -109,7 +133,7 @@ def advance_without_new(
             new_flag_sets=none.new_flag_sets,
             new_modseqs=none.new_modseqs,
         )
-    after, news = advance(view, columns, delta, expunge=expunge, own=own)
+    after, news = yield from advancing(view, columns, delta, expunge=expunge, own=own)
     return replace(after, behind=behind, synced=view.synced if behind else after.synced), news
 
 
@@ -123,6 +147,21 @@ def _union(known: Runs, more: Runs) -> Runs:
     if not known or not more:
         return known or more
     return runs(known + more, 0)
+
+
+def _places(uids: Column, wanted: Runs) -> Generator[None, None, Spans]:
+    """`Column.slices`, a little at a time."""
+    if len(wanted) <= STEP:
+        return uids.slices(wanted)
+    out: Spans = []
+    for at in range(0, len(wanted), STEP):
+        for start, stop in uids.slices(wanted[at : at + STEP]):
+            if out and out[-1][1] == start:
+                out[-1] = (out[-1][0], stop)
+            else:
+                out.append((start, stop))
+        yield
+    return out
 
 
 def _falling_numbers(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

@@ -16,15 +16,16 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 from pillarbox.model import masks
 from pillarbox.model.changes import Columns, Delta, Rows
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.numbers import MAX_NUMBER, Ranges, Runs, runs, runs_of
+from pillarbox.store.turns import at_once
 
 Spans = masks.Spans  # into `shown`
 
+STEP = 128  # spans put back in one step
 NEVER_RECENT = MAX_NUMBER + 1
 
 
@@ -204,13 +205,15 @@ def saving(view: View, found: Runs) -> View:
     return replace(view, saved=found)
 
 
-def merged(shown: Columns, columns: Columns, withheld: Spans) -> Columns:
-    """`columns` with the messages of `shown` in `withheld`, put back in their places."""
+def merging(shown: Columns, columns: Columns, withheld: Spans) -> Generator[None, None, Columns]:
+    """`columns` with the messages of `shown` in `withheld`, put back in their places, a little at a time."""
     uids, flag_sets, modseqs = array("I"), array("H"), array("Q")
-    for start, stop in withheld:
+    for at, (start, stop) in enumerate(withheld, 1):
         uids += shown.uids[start:stop]
         flag_sets += shown.flag_sets[start:stop]
         modseqs += shown.modseqs[start:stop]
+        if at % STEP == 0:
+            yield
     back = Rows(uids, flag_sets, modseqs)
     pieces = columns.uids.pieces
     if not pieces:
@@ -222,6 +225,8 @@ def merged(shown: Columns, columns: Columns, withheld: Spans) -> Columns:
         end = bisect_left(uids, pieces[at + 1][0]) if at + 1 < len(pieces) else len(uids)
         edits[at] = _woven(columns.piece(at), back.part(taken, end))
         taken = end
+        if taken < len(uids):
+            yield
     return columns.edited(columns.modseq, edits)
 
 
@@ -243,12 +248,7 @@ def _woven(some: Rows, others: Rows) -> Rows:
 
 def difference(view: View, columns: Columns) -> Delta:
     """The way from `view` to `columns`, found by comparing them: for when the store no longer knows it."""
-    steps = differences(view, columns)
-    try:
-        while True:
-            next(steps)
-    except StopIteration as end:
-        return cast(Delta, end.value)
+    return at_once(differences(view, columns))
 
 
 def differences(view: View, columns: Columns) -> Generator[None, None, Delta]:
@@ -259,12 +259,16 @@ def differences(view: View, columns: Columns) -> Generator[None, None, Delta]:
     old = view.shown
     known = columns.uids.place(old.uids[-1] + 1) if old.uids else 0
     shared = {id(piece) for piece in columns.uids.pieces}
-    gone: list[int] = []
+    gone: list[tuple[int, int]] = []
     for uids in old.uids.pieces:
         if id(uids) not in shared:
             present = columns.uids[columns.uids.place(uids[0]) : columns.uids.place(uids[-1] + 1)]
             if present != uids:
-                gone += sorted(set(uids).difference(present))
+                found = runs_of(sorted(set(uids).difference(present)))
+                if gone and found and gone[-1][1] + 1 == found[0][0]:
+                    gone[-1] = (gone[-1][0], found[0][1])
+                    found = found[1:]
+                gone += found
             yield
     shared = {id(piece) for piece in old.modseqs.pieces}
     changed_uids, changed_flag_sets, changed_modseqs = array("I"), array("H"), array("Q")
@@ -294,5 +298,5 @@ def differences(view: View, columns: Columns) -> Generator[None, None, Delta]:
         changed_uids=changed_uids,
         changed_flag_sets=changed_flag_sets,
         changed_modseqs=changed_modseqs,
-        gone=runs_of(gone),
+        gone=tuple(gone),
     )

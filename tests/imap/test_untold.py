@@ -154,3 +154,46 @@ def test_who_does_not_read_costs_little(play: Play, monkeypatch: pytest.MonkeyPa
                 now |= flags([(await reader.client.read_line()).rstrip()])
 
     play(story)
+
+
+@pytest.mark.parametrize("enable", [(), (b"QRESYNC",), (b"UIDONLY",)])
+@pytest.mark.parametrize("how", ["NOOP", "UID STORE", "IDLE"])
+def test_very_many_that_are_gone(play: Play, how: str, enable: tuple[bytes, ...]) -> None:
+    """First what is gone, then how many there are, then flags with the numbers of afterwards."""
+    odd = b",".join(b"%d" % uid for uid in range(1, COUNT, 2))
+
+    async def story(made: World) -> None:
+        writer = await fill(made)
+        await writer.ok(b"SELECT INBOX")
+        reader = await made.user(*enable, select=b"INBOX")
+        await writer.ok(b"UID STORE %b +FLAGS.SILENT (\\Deleted)" % odd)
+        if how == "IDLE":
+            await reader.send(b"IDLE")
+        await writer.ok(b"EXPUNGE")
+        assert (await writer.append(MAIL)).startswith(b"OK")
+        if how == "IDLE":
+            lines: list[bytes] = []
+            while not any(line.endswith(b"EXISTS") for line in lines):
+                lines.append((await reader.client.read_line()).rstrip())
+        else:
+            lines = await reader.ok(b"NOOP" if how == "NOOP" else b"UID STORE 1:* +FLAGS (\\Seen)")
+        there = list(range(1, COUNT + 1))
+        for line in lines:
+            if found := re.fullmatch(rb"\* (\d+) EXPUNGE", line):
+                del there[int(found[1]) - 1]
+            elif found := re.fullmatch(rb"\* VANISHED ([\d,:]+)", line):
+                assert enable
+                for piece in found[1].split(b","):
+                    there.remove(int(piece))
+            elif line.endswith(b"EXISTS"):
+                # UID STORE tells of the new one before it begins, and may not tell what is gone then.
+                assert how == "UID STORE" or there == list(range(2, COUNT + 1, 2))
+                assert line == b"* %d EXISTS" % (len(there) + 1)
+                there.append(COUNT + 1)
+            elif how != "NOOP" and (found := re.fullmatch(rb"\* (\d+) FETCH \(UID (\d+) .*", line)):
+                assert there[int(found[1]) - 1] == int(found[2])
+        assert there == [*range(2, COUNT + 1, 2), COUNT + 1]
+        if how != "IDLE":
+            assert await reader.ok(b"NOOP") == []
+
+    play(story)
