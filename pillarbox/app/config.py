@@ -80,11 +80,12 @@ class Auth(Struct, frozen=True, forbid_unknown_fields=True):
     accounts of submission servers, which may fetch what an IMAP URL authorizes for submission. `scram_sha1`:
     whether SCRAM-SHA-1 is offered too, for clients that know no better. `channel_binding`: whether SCRAM's
     -PLUS mechanisms are; there is one kind of binding, and clients that know only others cannot log in then.
-    """
+    `totp_in_password`: whether with a second factor the password followed by a code opens an account."""
 
     cleartext: Cleartext = "loopback"
     unauthenticate: bool = True
     submitters: tuple[str, ...] = ()
+    totp_in_password: bool = False
     scram_sha1: bool = False
     channel_binding: bool = False
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol as TypingProtocol
 
@@ -17,6 +18,7 @@ from pillarbox.app import documents, folder
 from pillarbox.app.config import Config
 from pillarbox.app.log import trace_id
 from pillarbox.delivery.deliver import Delivery
+from pillarbox.identity import second_factor
 from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Directory
@@ -149,6 +151,7 @@ class Sessions:
             key=self._key,
             completion=completion,
             uses=Uses(self._pool, self._writer, report=report),
+            take_code=partial(second_factor.take, self._writer) if config.auth.totp_in_password else None,
         )
         mechanisms = Mechanisms(
             parts.directory,

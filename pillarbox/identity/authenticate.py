@@ -10,11 +10,11 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pillarbox.identity import app_passwords
+from pillarbox.identity import app_passwords, second_factor
 from pillarbox.identity.claims import Channel, Claim, Proven, refusal
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Credential, Directory
-from pillarbox.identity.pool import PasswordPool
+from pillarbox.identity.pool import PasswordPool, network
 from pillarbox.identity.uses import Uses
 from pillarbox.model.actors import Actor
 from pillarbox.model.errors import Code, Refused
@@ -38,7 +38,9 @@ class Login:
 
 class Authenticator:
     """`login` and what it remembers. `clock` is monotonic; `key` is 32 random octets of this process;
-    `completion` has passwords stored in the ways that are lacking, `uses` notes when a device came."""
+    `completion` has passwords stored in the ways that are lacking, `uses` notes when a device came;
+    `take_code` tells, on a thread, whether a code of a second factor behind the password is good: without it
+    none is."""
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class Authenticator:
         key: bytes,
         completion: Completion | None = None,
         uses: Uses | None = None,
+        take_code: Callable[[int, str], bool] | None = None,
     ) -> None:
         self._directory = directory
         self._pool = pool
@@ -56,6 +59,7 @@ class Authenticator:
         self._key = key
         self._completion = completion
         self._uses = uses
+        self._take_code = take_code
         self._remembered: dict[bytes, float] = {}  # proof -> until, oldest first
 
     async def login(self, claim: Claim, channel: Channel = Channel()) -> Login:  # noqa: B008
@@ -72,6 +76,9 @@ class Authenticator:
         if device is not None:
             self._used(credential, device, channel)
             return self._authorized(credential, claim.authorize_as)
+        if credential.second_factor:
+            await self._by_two_factors(credential, claim.password, channel)
+            return self._authorized(credential, claim.authorize_as)
         proof = self._proof(credential, claim.password)
         if not self._remembers(proof):
             if not await self._pool.verify(credential.password_hash, claim.password, channel.peer):
@@ -81,6 +88,19 @@ class Authenticator:
             if self._completion is not None:
                 self._completion.begin(credential, claim.password)
         return self._authorized(credential, claim.authorize_as)
+
+    async def _by_two_factors(self, credential: Credential, text: str, channel: Channel) -> None:
+        """Nothing of it is remembered, because a code is good for one login."""
+        both = second_factor.split(text) if self._take_code is not None else None
+        stored, password = (credential.password_hash, both[0]) if both else (None, text)
+        if not await self._pool.verify(stored, password, channel.peer) or not both or not self._take_code:
+            raise refusal()
+        self._unchanged(credential)
+        account, code = credential.account, both[1]
+        take = self._take_code
+        if not await self._pool.run(lambda: take(account, code), network(channel.peer)):
+            raise refusal()
+        self._unchanged(credential)
 
     def _proven(self, claim: Proven, channel: Channel) -> Login:
         credential = self._directory.credential(claim.name)

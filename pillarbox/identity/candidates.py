@@ -12,6 +12,8 @@ def candidates(directory: Directory, name: str, hash_: Hash, protocol: str) -> C
     credential = directory.credential(name)
     prefix = credential.account if credential is not None and credential.enabled else -1
     own = directory.verifier(prefix, hash_)
+    if credential is not None and credential.second_factor:
+        own = None  # the password alone opens nothing
     devices = app_passwords.verifiers(directory, prefix, hash_, protocol)
     if credential is None or (own is None and not devices):
         return Candidates(directory.salt(name), scram.ITERATIONS)

@@ -27,7 +27,8 @@ from pillarbox.model.ids import MAX_PREFIX
 BUSY_MILLISECONDS = 5_000  # how long a change waits for another process' change
 SECRET_OCTETS = 32
 
-_CREDENTIAL = """SELECT account.prefix, user, account.address, state, password, credential_version, scram
+_CREDENTIAL = """SELECT account.prefix, user, account.address, state, password, credential_version, scram,
+  EXISTS (SELECT 1 FROM second_factor WHERE second_factor.account = account.prefix)
   FROM address JOIN account ON account.prefix = address.account WHERE folded = ?"""
 _ACCOUNT = "SELECT prefix, user, address, state, created_at, password IS NOT NULL, scram FROM account"
 
@@ -63,6 +64,7 @@ class Credential:
     password_hash: str | None
     version: int
     scram: Hash  # what is stored of the password for SCRAM
+    second_factor: bool  # the password alone opens nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ class Directory:
                 lacking = ",".join(str(bits) for bits in range(1 << len(Hash)) if not bits & hash_)
                 if self.run(
                     "SELECT 1 FROM account WHERE state = 1 AND password IS NOT NULL"
-                    f" AND scram IN ({lacking}) LIMIT 1"
+                    f" AND scram IN ({lacking}) AND prefix NOT IN (SELECT account FROM second_factor) LIMIT 1"
                 ):
                     found &= ~hash_
             self._stored_hashes = seen, found
@@ -241,8 +243,8 @@ class Directory:
             self.touch(prefix, "password = NULL, state = ?", State.DELETED)
             self._set_verifiers(prefix, ())
             self.run("DELETE FROM address WHERE account = ?", prefix)
-            self.run("DELETE FROM app_password WHERE account = ?", prefix)
-            self.run("DELETE FROM app_verifier WHERE account = ?", prefix)
+            for secrets in ("app_password", "app_verifier", "second_factor", "recovery_code"):
+                self.run(f"DELETE FROM {secrets} WHERE account = ?", prefix)
 
     def erased(self, prefix: int) -> None:
         """The mail of this deleted account is gone."""
@@ -255,9 +257,9 @@ class Directory:
         rows = self.run(_CREDENTIAL, folded)
         if not rows:
             return None
-        prefix, user, spelled, state, password_hash, version, stored = rows[0]
+        prefix, user, spelled, state, password_hash, version, stored, second = rows[0]
         enabled = state == State.ENABLED
-        return Credential(prefix, user, spelled, enabled, password_hash, version, Hash(stored))
+        return Credential(prefix, user, spelled, enabled, password_hash, version, Hash(stored), bool(second))
 
     def _set_verifiers(self, prefix: int, verifiers: Iterable[Verifier]) -> Hash:
         self.run("DELETE FROM verifier WHERE account = ?", prefix)

@@ -46,5 +46,15 @@ APP_PASSWORDS = (
     "INSERT INTO secret VALUES ('app password', :random)",
 )
 
-UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, SCRAM, APP_PASSWORDS)
+SECOND_FACTOR = (
+    """CREATE TABLE second_factor (
+      account INTEGER NOT NULL PRIMARY KEY,
+      secret TEXT NOT NULL,                  -- base32, as authenticators are given it
+      used_step INTEGER NOT NULL,            -- of the last code that was taken
+      created_at INTEGER NOT NULL)""",
+    """CREATE TABLE recovery_code (
+      account INTEGER NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (account, digest)) WITHOUT ROWID""",
+)
+
+UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, SCRAM, APP_PASSWORDS, SECOND_FACTOR)
 VERSION = len(UPGRADES)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pillarbox.app import accounts
-from pillarbox.app.commands import app_password
+from pillarbox.app.commands import app_password, totp
 from pillarbox.app.config import Config, load
 from pillarbox.app.output import Json, moment, show, table
 from pillarbox.app.wiring import Core, core, existing, hashes
@@ -23,6 +23,7 @@ from pillarbox.store import mailboxes
 
 app = typer.Typer(help="Add, list, show, change and delete accounts.", no_args_is_help=True)
 app.add_typer(app_password.app, name="app-password")
+app.add_typer(totp.app, name="totp")
 
 Address = Annotated[str, typer.Argument(help="The account's address, like kim@example.org.")]
 PasswordStdin = Annotated[
