@@ -147,7 +147,7 @@ async def world(folder: Path, settings: Settings) -> AsyncIterator[World]:
     try:
         yield made
     finally:
-        await store.close()
+        await made.store.close()
     assert len(made.bugs) == made.expected_bugs, made.bugs
     assert check(account_folder(folder, ACCOUNT)) == []
 

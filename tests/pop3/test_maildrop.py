@@ -11,6 +11,7 @@ from pillarbox.model.errors import Refused
 from pillarbox.net import driver
 from pillarbox.pop3.settings import Settings
 from pillarbox.store import flags, mailboxes
+from pillarbox.store.store import Store
 from tests.pop3.conftest import ACCOUNT, OWNER, Play, world
 
 ONE = b"Subject: one\r\nFrom: a@b\r\n\r\n.a line\r\n..\r\n.\r\nthe last\r\n"
@@ -346,6 +347,25 @@ def test_ids_that_came_from_another_server(play: Play) -> None:
         assert await pop(b"UIDL 1") == b"+OK 1 whqtswO00WBw418f9t5JxYwZ"
         await world.remove(1)
         assert await pop(b"UIDL 1") == b"+OK 1 whqtswO00WBw418f9t5JxYwZ"
+
+    play(script)
+
+
+def test_ids_stay_when_the_server_comes_again(play: Play) -> None:
+    async def script(world: Any) -> None:
+        await world.append(ONE, TWO, ONE)
+        pop = await world.user()
+        before = await pop.multi(b"UIDL")
+        await pop(b"DELE 1")
+        await pop(b"QUIT")
+        data = world.store.data
+        await world.store.close()
+        world.store = Store(data, clock=lambda: world.clock[0], sync=lambda fd: None)
+        await world.store.open()
+        again = await world.user()
+        assert [line.split()[1] for line in await again.multi(b"UIDL")] == [
+            line.split()[1] for line in before[1:]
+        ]
 
     play(script)
 
