@@ -114,7 +114,7 @@ async def run(server: Server, users: list[str], seconds: float, pace: float, see
         await each.begin()
     before = cpu(server.pid), written(server.pid), time.process_time()
     tally.taken.clear()
-    weights = [memory(server.pid)]
+    weights: list[tuple[float, int]] = []  # when, and octets
     begun = time.perf_counter()
     end = begun + seconds
     tasks = [asyncio.ensure_future(phone.wait(end)) for phone in phones]
@@ -126,7 +126,7 @@ async def run(server: Server, users: list[str], seconds: float, pace: float, see
     tasks.append(asyncio.ensure_future(_bursts(postmen, users, random.Random(chance.random()), end)))
     while time.perf_counter() < end:
         await asyncio.sleep(1)
-        weights.append(memory(server.pid))
+        weights.append((time.perf_counter(), memory(server.pid)))
     await asyncio.gather(*tasks)
     took = time.perf_counter() - begun
     after = cpu(server.pid), written(server.pid), time.process_time()
@@ -142,8 +142,8 @@ async def run(server: Server, users: list[str], seconds: float, pace: float, see
         "client's milliseconds of processor a command": (after[2] - before[2]) / max(1, count) * 1000,
         "octets written a command": (after[1] - before[1]) / max(1, count),
         "begun late": sum(each > LATE for each in late) / len(late),
-        "memory": weights[-1],
-        "memory a thousand commands": _growth(weights) * len(weights) / max(1, count) * 1000,
+        "MiB of memory": weights[-1][1] / 2**20,
+        "MiB more in eight hours of this": _growth(weights) * 8 * 3600 / 2**20,
         "refused": dict(tally.refused),
         "milliseconds": {
             kind: {"count": len(taken), **_percentiles(taken)} for kind, taken in sorted(tally.taken.items())
@@ -151,10 +151,10 @@ async def run(server: Server, users: list[str], seconds: float, pace: float, see
     }
 
 
-def _growth(weights: list[int]) -> float:
+def _growth(weights: list[tuple[float, int]]) -> float:
     """Octets a second over the second half, when what is used at all has been loaded."""
     half = weights[len(weights) // 2 :]
-    return statistics.linear_regression(range(len(half)), half).slope if len(half) > 2 else 0.0
+    return statistics.linear_regression(*zip(*half, strict=True)).slope if len(half) > 2 else 0.0
 
 
 def _percentiles(taken: list[float]) -> dict[str, float]:
