@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from pillarbox.identity.authenticate import Login
+from pillarbox.model.actors import SERVER, Actor
 from pillarbox.model.errors import Code, Refused
-from pillarbox.store import watching
-from tests.imap.conftest import Imap, Play, World
+from pillarbox.store import mailboxes, watching
+from pillarbox.store.tx import Tx
+from tests.imap.conftest import ACCOUNT, Imap, Play, World
 
 MAIL = b"From: ada@example.org\r\nSubject: hello\r\n\r\nx\r\n"
 SELECTED = b"NOTIFY SET (selected (MessageNew MessageExpunge FlagChange))"
@@ -430,3 +433,36 @@ def test_a_store_that_cannot_answer_now_is_asked_again(play: Play, monkeypatch: 
         await hears(user, b"* STATUS INBOX (UIDNEXT 3 MESSAGES 2)")
 
     play(script)
+
+
+def test_mailboxes_that_may_not_be_looked_into(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 5465 3.1, 5.9: of those without the right to read it is said so, of those without that to see
+    nothing at all."""
+
+    async def story(made: World) -> None:
+        owner = await made.user()
+        for name in (b"shown", b"locked", b"hidden"):
+            await owner.ok(b"CREATE " + name)
+
+        def grant(tx: Tx) -> None:
+            for name, rights in (("shown", "lr"), ("locked", "l")):
+                mailbox = mailboxes.require(tx, SERVER, name).id
+                tx.run("INSERT INTO acl VALUES (?, ?, 'anyone', ?, 1)", tx.account, mailbox, rights)
+
+        await made.store.write(ACCOUNT, grant)
+        monkeypatch.setattr(Login, "actor", Actor(reader=9, owner=False))
+        # A guest's subscriptions are in the guest's own account.
+        monkeypatch.setattr(watching.subscriptions, "subscriptions", lambda tx, actor: [])
+        guest = await made.user()
+        told = await guest.ok(
+            b"NOTIFY SET STATUS (mailboxes (shown locked hidden nowhere) (MessageNew MessageExpunge))"
+        )
+        assert [line.split(b" (")[0] for line in told if b"STATUS" in line] == [b"* STATUS shown"]
+        assert [line for line in told if b"STATUS" not in line] == [b'* LIST (\\NoAccess) "/" locked']
+        for name in (b"hidden", b"locked", b"shown"):
+            await owner.append(MAIL, to=name)
+        line = await guest.client.read_line()
+        assert line.startswith(b"* STATUS shown (")
+        assert await guest.ok(b"NOOP") == []
+
+    play(story)
