@@ -116,7 +116,7 @@ def _mixed(figures: Result) -> Iterator[str]:
         f"{settings['accounts']} accounts with two or three connections each, for {settings['seconds']:g} "
         f"seconds at {settings['pace']:g} actions a second and account, which is faster than people are, and "
         "bursts of mail. Processor time and memory are those of all the server's processes; growth is taken "
-        "from the second half of the run and extrapolated, so only a run of many minutes says something of it."
+        "from the second half of the run and extrapolated, so only a long run says something of it."
     )
     yield ""
     yield from _head(["", *servers])
