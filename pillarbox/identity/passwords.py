@@ -1,4 +1,4 @@
-"""Passwords: argon2id hashes beside SCRAM verifiers (docs/decisions/002-passwords.md, 010-scram.md).
+"""Passwords: argon2id hashes beside SCRAM verifiers (docs/decisions/002-passwords.md, 011-scram.md).
 
 Each check fills 19 MiB and a core for some 30 ms, so `pool` bounds how many run at once. An unknown user
 costs what a wrong password costs.

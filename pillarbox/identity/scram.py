@@ -171,8 +171,9 @@ class Scram:
             raise refusal()
         said = f"{self._messages},{match['signed']}".encode()
         # Somebody's keys are always tried, so that nobody takes as long.
+        nobody = ((_NOBODY[self._hash], None),)
         proven = None
-        for verifier, proves in (*candidates.verifiers, (_NOBODY[self._hash], None)):
+        for verifier, proves in candidates.verifiers or nobody:
             if _proves(verifier, said, proof) and proves is not None and proven is None:
                 proven = verifier, proves
         if proven is None:
