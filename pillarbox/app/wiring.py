@@ -125,6 +125,7 @@ class Sessions:
     def __init__(self, config: Config, parts: Core, report: Report, writer: Directory) -> None:
         self._pool = PasswordPool(processes=config.workers or 1)
         self._key = secrets.token_bytes(KEY_OCTETS)
+        self._remembered: dict[bytes, float] = {}
         self._parts = parts
         self._report = report
         self._writer = writer
@@ -149,6 +150,7 @@ class Sessions:
             self._pool,
             clock=time.monotonic,
             key=self._key,
+            remembered=self._remembered,
             completion=completion,
             uses=Uses(self._pool, self._writer, report=report),
             take_code=partial(second_factor.take, self._writer) if config.auth.totp_in_password else None,

@@ -38,6 +38,7 @@ class Login:
 
 class Authenticator:
     """`login` and what it remembers. `clock` is monotonic; `key` is 32 random octets of this process;
+    `remembered` is where it remembers, so that another with the same key can go on;
     `completion` has passwords stored in the ways that are lacking, `uses` notes when a device came;
     `take_code` tells, on a thread, whether a code of a second factor behind the password is good: without it
     none is."""
@@ -49,6 +50,7 @@ class Authenticator:
         *,
         clock: Callable[[], float],
         key: bytes,
+        remembered: dict[bytes, float] | None = None,
         completion: Completion | None = None,
         uses: Uses | None = None,
         take_code: Callable[[int, str], bool] | None = None,
@@ -60,7 +62,7 @@ class Authenticator:
         self._completion = completion
         self._uses = uses
         self._take_code = take_code
-        self._remembered: dict[bytes, float] = {}  # proof -> until, oldest first
+        self._remembered = {} if remembered is None else remembered  # proof -> until, oldest first
 
     async def login(self, claim: Claim, channel: Channel = Channel()) -> Login:  # noqa: B008
         """The login, or `Refused`: the same answer after the same time whatever was wrong."""

@@ -95,6 +95,14 @@ def test_a_verified_login_is_remembered_for_some_minutes(authenticator, pool, cl
     assert len(pool.verified) == 2
 
 
+def test_what_is_remembered_outlives_a_new_configuration(directory, pool, clock, kim) -> None:
+    remembered: dict[bytes, float] = {}
+    for _ in range(2):
+        made = Authenticator(directory, pool, clock=clock, key=bytes(32), remembered=remembered)
+        login(made, RIGHT)
+    assert len(pool.verified) == 1
+
+
 def test_a_wrong_password_is_never_remembered(authenticator, pool, kim) -> None:
     login(authenticator, RIGHT)
     refusal(authenticator, WRONG)
