@@ -18,7 +18,7 @@ from tests.clients import test_mbsync, test_offlineimap
 from tests.clients.syncing import local, remote
 from tests.oracle import PASSWORD
 from tests.places import LONG, Place
-from tests.sync.device import Device
+from tests.sync.device import Device, Wire
 from tests.sync.picture import Known, Ledger, Mode
 
 SECONDS = 300 if LONG else 5
@@ -80,11 +80,15 @@ def test_three_clients_keep_in_step(place: Place, tmp_path: Path) -> None:
 async def resynchronise(place: Place, address: str, flood: subprocess.Popen[bytes]) -> int:
     """Lose the connection, come back with what was known, look a while, and again; how many times."""
     device = Device("q", address, PASSWORD, Mode(qresync=True), (), Ledger(), random.Random(1))
+
+    async def dial(name: str) -> Wire:
+        return Wire(name, *await asyncio.open_connection(place.host, place.imap))
+
     times = 0
     over = False
     while not over:
         over = flood.poll() is not None
-        await device.connect(place.host, place.imap)
+        await device.connect(dial)
         for _ in range(25):
             await device.ok(b"NOOP")
             await device.fill()

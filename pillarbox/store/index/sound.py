@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 
 from pillarbox.store.engine import sqlite
-from pillarbox.store.index.database import ACCOUNT, BAD, FILE, FORMAT, Database, posting_id
+from pillarbox.store.index.database import ACCOUNT, BAD, FILE, FORMAT, WAIT, Database, posting_id
 from pillarbox.store.index.texts import Damaged, decompress, places_of
 
 
@@ -25,8 +25,11 @@ def problems(folder: Path) -> Iterator[str]:
         yield f"{FILE} cannot be opened: {error}"
         return
     try:
+        index.connection.set_busy_timeout(WAIT)
         index.run("BEGIN")
         yield from _problems(index, folder)
+    except apsw.BusyError:
+        return  # the indexer is at work: it would notice
     except (apsw.Error, Damaged) as error:
         yield f"{FILE} is damaged: {error}"
     finally:

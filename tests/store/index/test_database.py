@@ -234,3 +234,15 @@ def test_check_finds_what_is_wrong(archive: Archive, small: None) -> None:
 
 def test_an_account_that_is_gone(tmp_path: Path) -> None:
     assert list(sound.problems(tmp_path)) == []
+
+
+def test_an_index_that_is_being_written_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sound, "WAIT", 0)
+    busy = apsw.Connection(str(tmp_path / FILE))
+    busy.execute("CREATE TABLE begun (here)").fetchall()
+    busy.execute("BEGIN EXCLUSIVE").fetchall()
+    assert list(sound.problems(tmp_path)) == []
+    busy.close()
+    assert list(sound.problems(tmp_path)) == []
