@@ -40,14 +40,12 @@ def main() -> int:
             bench.server.ensure(USERS)
             if rows[0].name != "multiappend" or bench.server.rows:
                 _prepare(bench)
-        for number in range(arguments.rounds):
-            for row in rows:
-                # Every server is first as often as the others, so that none always has the warm machine.
-                for step in range(len(benches)):
-                    bench = benches[(number + step) % len(benches)]
-                    bench.round = number + 1
-                    _measure(row, bench, figures)
-            console.print(f"round {number + 1} of {arguments.rounds} done")
+        try:
+            for number in range(arguments.rounds):
+                _round(number, rows, benches, figures)
+                console.print(f"round {number + 1} of {arguments.rounds} done")
+        except KeyboardInterrupt:
+            console.print("interrupted: this is what there is")
         path = results.write("rows", report.data(figures, rows, servers, arguments.rounds), load_before)
         report.show(figures, rows, servers)
         console.print(f"figures in {path}", highlight=False)
@@ -98,6 +96,15 @@ def _hashed() -> str:
     from argon2 import PasswordHasher
 
     return "{ARGON2ID}" + PasswordHasher(parallelism=1).hash(oracle.PASSWORD)
+
+
+def _round(number: int, rows: list[Row], benches: list[Bench], figures: report.Figures) -> None:
+    for row in rows:
+        # Every server is first as often as the others, so that none always has the warm machine.
+        for step in range(len(benches)):
+            bench = benches[(number + step) % len(benches)]
+            bench.round = number + 1
+            _measure(row, bench, figures)
 
 
 def _prepare(bench: Bench) -> None:
