@@ -45,6 +45,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 GROUP_PAUSE = 0.002  # seconds between two tries of a group to get the lock
+UNKNOWN = -1  # a mod-sequence that is not to be had at this moment
 LOCK_WAIT = 10.0  # seconds a write waits for other processes before it is refused
 THREADS = 32  # syncs in flight, one an account; they do nothing but wait for the disk
 
@@ -170,11 +171,11 @@ class Store:
     async def _write_heavy(self, account: int, verb: Callable[[Tx], T], durable: bool) -> T:
         patience = _Patience()
         while True:
-            handle = self._handles.get(account)
-            if handle.heavy is not None:
-                await asyncio.wait([handle.heavy])
-                continue
             try:
+                handle = self._handles.get(account)
+                if handle.heavy is not None:
+                    await asyncio.wait([handle.heavy])
+                    continue
                 done = await self._on_thread(handle, verb)
                 break
             except Busy as busy:
@@ -281,10 +282,13 @@ class Store:
             raise Refused("The disk did not take an earlier change", Code.UNAVAILABLE, temporary=True)
 
     def modseq(self, account: int) -> int:
-        """The account's mod-sequence: has anything changed?"""
+        """The account's mod-sequence: has anything changed? `UNKNOWN` while another process has it locked,
+        which is no account's; `read` would wait."""
         try:
             database = self._handles.get(account).database
             database.modseq_known = modseq = database.read_modseq()
+        except Busy:
+            return UNKNOWN
         except NoAccount as gone:
             self._look_into(account, gone)
             raise
@@ -293,7 +297,10 @@ class Store:
     def modseq_known(self, account: int) -> int:
         """The same without a look at the database: what this process has done is in it, and what others had
         done when it looked or wrote last."""
-        return self._handles.get(account).database.modseq_known
+        try:
+            return self._handles.get(account).database.modseq_known
+        except Busy:
+            return UNKNOWN
 
     # Message bytes
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from pillarbox.imap import openings
 from pillarbox.imap.openings import Openings
-from tests.imap.conftest import Imap, Play, World
+from pillarbox.store.engine import sqlite
+from pillarbox.store.tx import Busy
+from tests.imap.conftest import ACCOUNT, Imap, Play, World
 
 MESSAGE = b"Subject: x\r\n\r\nx\r\n"
 
@@ -85,3 +91,30 @@ def test_only_so_many_are_kept(play: Play) -> None:
         play(script)
     finally:
         openings.MOST = most
+
+
+def test_an_account_that_is_locked_for_a_moment_is_waited_for(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where another process has been killed, and the next one reads its log again."""
+    opening = sqlite.open_account
+    locked = 0
+
+    def locked_at_first(*args: Any, **kwargs: Any) -> sqlite.Database:
+        nonlocal locked
+        if locked:
+            locked -= 1
+            raise Busy("database is locked")
+        return opening(*args, **kwargs)
+
+    async def script(world: World) -> None:
+        nonlocal locked
+        user = await world.user(select=b"INBOX")
+        await user.append(MESSAGE)
+        monkeypatch.setattr(sqlite, "open_account", locked_at_first)
+        for command in (b"SELECT INBOX", b"NOOP", b"FETCH 1 FLAGS", b"STORE 1 +FLAGS (\\Seen)", b"NOOP"):
+            world.store._handles.drop(ACCOUNT)
+            locked = 4
+            await user.ok(command)
+
+    play(script)
