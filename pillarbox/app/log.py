@@ -7,12 +7,29 @@ trace id, which is also what the client was told, so that a report leads to the 
 import logging
 import secrets
 import sys
-from typing import Literal, TextIO
+from contextlib import suppress
+from typing import Literal, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor
 
 Form = Literal["text", "json"]
+
+
+class _Unfailing:
+    """Nobody's mail waits because the log has no reader any more, or no room."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def configure(form: Form = "text", stream: TextIO | None = None, **always: object) -> None:
@@ -36,7 +53,7 @@ def configure(form: Form = "text", stream: TextIO | None = None, **always: objec
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(stream or sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Unfailing(stream or sys.stderr))),
         cache_logger_on_first_use=False,
     )
 

@@ -371,3 +371,15 @@ def test_what_keeps_dying_is_begun_ever_more_slowly(tmp_path: Path) -> None:
     asyncio.run(scene())
     assert pauses[:3] == [FIRST_PAUSE, FIRST_PAUSE * 2, FIRST_PAUSE * 4]
     assert pauses[-1] == LONGEST_PAUSE
+
+
+def test_nobody_reads_the_log(alone: Running) -> None:
+    """Whoever collected it has died: that is no reason to stop serving, nor not to stop."""
+    assert alone.process.stderr is not None
+    client = client_of(alone, 2)
+    alone.process.stderr.close()
+    os.kill(alone.workers[1], signal.SIGKILL)
+    client.command(b"NOOP")
+    alone.process.send_signal(signal.SIGTERM)
+    heard(client, b"* BYE")
+    assert alone.process.wait(20) == 0
