@@ -41,6 +41,10 @@ class Hurry(Struct, frozen=True, tag=True):
     """Do not wait for sessions any longer."""
 
 
+class Missed(Struct, frozen=True, tag=True):
+    """Another process has died. Of what it changed last it may have told nobody."""
+
+
 class Ready(Struct, frozen=True, tag=True):
     """The answer to `Begin`: it serves."""
 
@@ -55,7 +59,7 @@ class Adopted(Struct, frozen=True, tag=True):
     """The answer to `Adopt`."""
 
 
-Order = Begin | Adopt | Stop | Hurry
+Order = Begin | Adopt | Stop | Hurry | Missed
 Answer = Ready | Failed | Adopted
 
 

@@ -19,7 +19,7 @@ import uvloop
 from pillarbox.app import log
 from pillarbox.app.config import ConfigError
 from pillarbox.app.heap import keep_buffers_apart
-from pillarbox.app.orders import Adopt, Adopted, Begin, Channel, Failed, Hurry, Ready
+from pillarbox.app.orders import Adopt, Adopted, Begin, Channel, Failed, Hurry, Missed, Ready
 from pillarbox.app.serve import keeping
 from pillarbox.app.wiring import core
 from pillarbox.app.workers import KEEPER, name_of
@@ -70,6 +70,9 @@ async def _obey(channel: Channel, working: Working | None, stop: asyncio.Event) 
                     if working is not None:
                         working.adopt(config, tls.Pair(certificate, key))
                     channel.send(Adopted())
+                case Missed():
+                    if working is not None:
+                        working.look_again()
                 case Hurry():
                     stop.set()
                     if working is not None:

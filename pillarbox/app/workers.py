@@ -21,7 +21,19 @@ from typing import IO
 
 from pillarbox.app.config import Config
 from pillarbox.app.log import Form
-from pillarbox.app.orders import Adopt, Adopted, Answer, Begin, Channel, Failed, Hurry, Order, Ready, Stop
+from pillarbox.app.orders import (
+    Adopt,
+    Adopted,
+    Answer,
+    Begin,
+    Channel,
+    Failed,
+    Hurry,
+    Missed,
+    Order,
+    Ready,
+    Stop,
+)
 from pillarbox.app.serve import FirstAccount, Foundation, Tell, first_account, foundation
 from pillarbox.app.spawn import command, environment
 from pillarbox.app.wiring import core
@@ -107,6 +119,10 @@ class Several:
 
     def say(self, event: str, **fields: object) -> None:
         self._tell(event, **fields)
+
+    def look_again(self) -> None:
+        """Who died between a change and telling of it has left listeners in the dark."""
+        self._tell_all(Missed())
 
     def begin(self, number: int) -> Begin:
         bound = () if number == KEEPER else self.foundation.bound
@@ -199,6 +215,7 @@ class _Member:
         self._all_adopted()
         if not server.stopping:
             server.say("ended", worker=self.name, pid=process.pid, status=_words(code))
+            server.look_again()
 
     def _hear(self, answer: Answer, pid: int) -> None:
         match answer:

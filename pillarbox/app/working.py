@@ -31,6 +31,10 @@ class Working:
         tls.reload(self.context, pair)
         self.sessions.configure(config)
 
+    def look_again(self) -> None:
+        """Have every session that listens look whether anything has changed."""
+        self.parts.store.look_again()
+
     def hurry(self) -> None:
         """End the sessions that are left while `working` is being left."""
         self.listening.abort()

@@ -165,7 +165,8 @@ class Doorbell:
         if wake is not None:
             wake()
 
-    def _wake_all(self) -> None:
+    def wake_all(self) -> None:
+        """Rings have been lost, or were never rung."""
         for account in self._listeners:
             self._wake(account)
         if self._hearing is not None:
@@ -186,7 +187,7 @@ class Doorbell:
         # Cleared first and acted upon afterwards: a byte set in between is seen next time.
         if any(self._map[:RINGERS]):
             self._map[:RINGERS] = bytes(RINGERS)
-            self._wake_all()
+            self.wake_all()
             return
         for account in came:
             self._wake(account)

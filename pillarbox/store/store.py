@@ -355,6 +355,10 @@ class Store:
         """`wake` is called after changes of the account, by whichever process; returns how to stop that."""
         return self._doorbell.listen(account, wake)
 
+    def look_again(self) -> None:
+        """Wake all who listen: a change may have been made of which nobody was told."""
+        self._doorbell.wake_all()
+
     def hear(self, heard: Callable[[int | None], None] | None) -> None:
         """As `Doorbell.hear`: of changes of all accounts, by whichever process."""
         self._doorbell.hear(heard)

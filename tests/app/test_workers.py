@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,9 +28,13 @@ from pillarbox.app.serve import foundation
 from pillarbox.app.wiring import core
 from pillarbox.app.worker import keeper
 from pillarbox.app.workers import FIRST_PAUSE, LONGEST_PAUSE, Several
+from pillarbox.model.flags import FLAGGED
 from pillarbox.net import tls
+from pillarbox.store import flags
 from pillarbox.store.files import account_folder
+from pillarbox.store.files import accounts as accounts_in
 from pillarbox.testing.server import MailServer
+from pillarbox.testing.verbs import Verbs
 from tests.app.process import CONFIG, Running, accepting, command, running, served_certificate
 
 HOST, ADDRESS, PASSWORD = "127.0.0.1", "kim@example.test", "secret"
@@ -371,6 +376,20 @@ def test_what_keeps_dying_is_begun_ever_more_slowly(tmp_path: Path) -> None:
     asyncio.run(scene())
     assert pauses[:3] == [FIRST_PAUSE, FIRST_PAUSE * 2, FIRST_PAUSE * 4]
     assert pauses[-1] == LONGEST_PAUSE
+
+
+def test_what_the_dead_told_nobody_is_heard(alone: Running, tmp_path: Path) -> None:
+    client, other = client_of(alone, 2), client_of(alone, 2)
+    idle(client)
+    other.append(b"INBOX", [MESSAGE])
+    heard(client, b"1 EXISTS")
+    data = tmp_path / "var"
+    (number,) = accounts_in(data)
+    verbs = Verbs(account_folder(data, number), now=int(time.time()))
+    verbs.write(flags.store_flags, verbs.inbox, ((1, 1),), "add", (FLAGGED,))  # and rings nobody
+    os.kill(alone.workers[1], signal.SIGKILL)
+    heard(client, b"FETCH (FLAGS (\\Flagged")
+    verbs.database.close()
 
 
 def test_nobody_reads_the_log(alone: Running) -> None:
