@@ -8,14 +8,15 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
-from bench import messages, report, results
+from bench import cyrus, messages, report, results
 from bench.client import Refusal
+from bench.cyrus import CyrusServer
 from bench.servers import XAPIAN, DovecotServer, PillarboxServer, Server
 from bench.workloads import USERS, Bench, NotOffered, Row, load
 from bench.workloads.arriving import multiappend
 from tests import oracle
 
-NAMES = (*report.FORMATS, report.INDEXED, report.OURS)
+NAMES = (*report.FORMATS, report.INDEXED, report.CYRUS, report.OURS)
 
 
 def main() -> int:
@@ -82,6 +83,11 @@ def _servers(arguments: argparse.Namespace) -> list[Server]:
             continue
         if name == report.OURS:
             out.append(PillarboxServer(arguments.workers))
+        elif name == report.CYRUS:
+            if reason := cyrus.missing():
+                Console(stderr=True).print(f"without Cyrus: {reason}")
+            else:
+                out.append(CyrusServer())
         elif oracle.BINARY is None or (name == report.INDEXED and not XAPIAN.exists()):
             continue
         elif name == report.INDEXED:

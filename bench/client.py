@@ -122,6 +122,52 @@ class Lmtp:
         self.socket.close()
 
 
+class Pop3:
+    """One POP3 connection that has logged in."""
+
+    def __init__(self, host: str, port: int, user: str, password: str) -> None:
+        self.socket = socket.create_connection((host, port), 60)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.rest = b""
+        self.lines(1)
+        self.socket.sendall(b"USER %b\r\n" % user.encode())
+        self.lines(1)
+        self.socket.sendall(b"PASS %b\r\n" % password.encode())
+        self.lines(1)
+
+    def lines(self, count: int) -> None:
+        """Reads as many replies of one line, all of which must be good."""
+        for _ in range(count):
+            while b"\r\n" not in self.rest:
+                self._more()
+            line, _, self.rest = self.rest.partition(b"\r\n")
+            if not line.startswith(b"+OK"):
+                raise Refusal(line.decode(errors="replace"))
+
+    def retrieve(self, numbers: Iterable[int], ahead: int = 20) -> int:
+        """Fetches messages, so many commands at once (RFC 2449 6.6); returns how many octets came."""
+        octets, waiting = 0, list(numbers)
+        for start in range(0, len(waiting), ahead):
+            batch = waiting[start : start + ahead]
+            self.socket.sendall(b"".join(b"RETR %d\r\n" % number for number in batch))
+            for _ in batch:
+                self.lines(1)
+                while (end := self.rest.find(b"\r\n.\r\n")) < 0:
+                    self._more()
+                octets += end + 2
+                self.rest = self.rest[end + 5 :]
+        return octets
+
+    def _more(self) -> None:
+        data = self.socket.recv(PIECE)
+        if not data:
+            raise Refusal("the server closed the connection")
+        self.rest += data
+
+    def close(self) -> None:
+        self.socket.close()
+
+
 def stuffed(message: bytes) -> bytes:
     """RFC 5321 4.5.2: a line that begins with a dot gets another one."""
     message = message.replace(b"\r\n.", b"\r\n..")

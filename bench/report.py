@@ -1,7 +1,7 @@
 """What the rows have measured, as a table for people and as plain data for programs.
 
-A ratio is ours to the better of Dovecot's two storage formats; Dovecot with a full text index stands beside
-them with a ratio of its own.
+A ratio is ours to the better of Dovecot's two storage formats; Dovecot with a full text index, and Cyrus,
+stand beside them with ratios of their own.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from bench.workloads import Row
 OURS = "pillarbox"
 FORMATS = ("dovecot-sdbox", "dovecot-maildir")
 INDEXED = "dovecot-xapian"
+CYRUS = "cyrus"
 
 
 @dataclass(slots=True)
@@ -88,6 +89,7 @@ def data(figures: Figures, rows: list[Row], servers: list[Server], rounds: int) 
                 "ratio of medians": figures.ratio(row, how="median"),
                 "ratio of first rounds": figures.ratio(row, how="first"),
                 "ratio to xapian": figures.ratio(row, (INDEXED,)),
+                "ratio to cyrus": figures.ratio(row, (CYRUS,)),
                 "counted": {
                     name: {how: _one(row, taken, how) for how in ("best", "median", "first")}
                     if isinstance(taken, list)
@@ -104,7 +106,7 @@ def data(figures: Figures, rows: list[Row], servers: list[Server], rounds: int) 
 def show(figures: Figures, rows: list[Row], servers: list[Server]) -> None:
     console = Console()
     if not console.is_terminal:
-        console = Console(width=190)
+        console = Console(width=220)
     console.print(_table(figures, rows, servers))
     for server in servers:
         console.print(f"{server.name}: {server.about}", highlight=False)
@@ -116,7 +118,15 @@ def _table(figures: Figures, rows: list[Row], servers: list[Server]) -> Table:
     title = "best / median / first round; ratios are ours to the better of Dovecot's two formats"
     out = Table(title=title, title_justify="left")
     out.add_column("workload")
-    for heading in (*(server.name for server in servers), "ratio", "goal", "median", "first", "to xapian"):
+    for heading in (
+        *(server.name for server in servers),
+        "ratio",
+        "goal",
+        "median",
+        "first",
+        "to xapian",
+        "to cyrus",
+    ):
         out.add_column(heading, justify="right")
     for row in rows:
         cells = [_cell(row, figures.taken.get(row.name, {}).get(server.name)) for server in servers]
@@ -124,7 +134,7 @@ def _table(figures: Figures, rows: list[Row], servers: list[Server]) -> Table:
         cells.append(f"[{colour}]{spelled(figures.ratio(row))}")
         cells.append(goal(row.goal, row.limit, row.unit))
         cells += [spelled(figures.ratio(row, how=how)) for how in ("median", "first")]
-        cells.append(spelled(figures.ratio(row, (INDEXED,))))
+        cells += [spelled(figures.ratio(row, (other,))) for other in (INDEXED, CYRUS)]
         out.add_row(row.title, *cells)
     return out
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -22,7 +22,7 @@ from pillarbox.app import accounts
 from pillarbox.app.config import load
 from pillarbox.app.wiring import core
 from pillarbox.identity.passwords import hash_password
-from tests.oracle import PASSWORD, Dovecot
+from tests.oracle import HAS_POP3, PASSWORD, Dovecot
 
 HOST = "127.0.0.1"
 
@@ -60,6 +60,7 @@ class Server(Protocol):
     imap_port: int
     imaps_port: int
     lmtp_port: int
+    pop3_port: int  # 0 where there is none
     mail: Path  # the folder with all that is stored
 
     def __enter__(self) -> Server: ...
@@ -96,6 +97,7 @@ class DovecotServer:
         self.imap_port = self.dovecot.ports.imap
         self.imaps_port = self.dovecot.ports.imaps
         self.lmtp_port = self.dovecot.ports.lmtp
+        self.pop3_port = self.dovecot.ports.pop3 if HAS_POP3 else 0
 
     def __enter__(self) -> DovecotServer:
         self.dovecot.__enter__()
@@ -135,18 +137,13 @@ class PillarboxServer:
     def __init__(self, workers: int | None = None) -> None:
         self.about = "every message synced before the reply, flags are not; passwords argon2id"
         self.folder = Path(tempfile.mkdtemp(prefix="pillarbox-bench."))
-        sockets = [socket.socket() for _ in range(3)]
-        for each in sockets:
-            each.bind((HOST, 0))
-        self.imap_port, self.imaps_port, self.lmtp_port = (each.getsockname()[1] for each in sockets)
-        for each in sockets:
-            each.close()
+        self.imap_port, self.imaps_port, self.lmtp_port, self.pop3_port = free_ports(4)
         self.config = self.folder / "pillarbox.toml"
         self.config.write_text(
             f'hostname = "localhost"\ndata = {json.dumps(str(self.folder / "var"))}\n'
             + (f"workers = {workers}\n" if workers else "")
             + f'[listen]\nimap = "{HOST}:{self.imap_port}"\nimaps = "{HOST}:{self.imaps_port}"\n'
-            f'lmtp = "{HOST}:{self.lmtp_port}"\n'
+            f'lmtp = "{HOST}:{self.lmtp_port}"\npop3 = "{HOST}:{self.pop3_port}"\n'
         )
         self.mail = self.folder / "var"
         self.process: subprocess.Popen[bytes] | None = None
@@ -220,6 +217,15 @@ class PillarboxServer:
     def pid(self) -> int:
         assert self.process is not None
         return self.process.pid
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    with ExitStack() as open_sockets:
+        sockets = [open_sockets.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind((HOST, 0))
+        return [each.getsockname()[1] for each in sockets]
 
 
 def _pillarbox() -> list[str]:

@@ -100,6 +100,6 @@ def load() -> list[Row]:
     """All rows, in the order of the design's table."""
     # Importing a family registers its rows.
     from bench.workloads import arriving, select, fetch, store, search, sort, copy, session  # noqa: F401, I001
-    from bench.workloads import idle, push, fairness, cold  # noqa: F401
+    from bench.workloads import pop3, idle, push, fairness, cold  # noqa: F401
 
     return ROWS
