@@ -57,6 +57,7 @@ ADVERTISED = (
     Capability("THREAD=ORDEREDSUBJECT", "RFC 5256", ("THREAD", "UID THREAD")),
     Capability("THREAD=REFERENCES", "RFC 5256", ("THREAD", "UID THREAD")),
     Capability("THREAD=REFS", "draft-ietf-morg-inthread", ("THREAD", "UID THREAD")),
+    Capability("SEARCH=INTHREAD", "draft-ietf-morg-inthread", ("SEARCH", "SORT", "THREAD", "ESEARCH")),
     Capability("I18NLEVEL=2", "RFC 5255", ("COMPARATOR", "SEARCH", "SORT", "THREAD")),
     Capability("BINARY", "RFC 3516", ("FETCH", "APPEND")),
     Capability("MULTIAPPEND", "RFC 3502", ("APPEND",)),

@@ -9,7 +9,7 @@ reads costs nothing more.
 Rules of the place:
 * message numbers and `$` mean what they meant when the command came (RFC 5267 4.3), so they become UIDs;
 * what depends on more than the message itself makes the whole mailbox be looked at again: `*` when the last
-  UID is another one, ages (RFC 5032) from time to time;
+  UID is another one, ages (RFC 5032) from time to time, threads whenever anything changes;
 * a context that cannot be kept is given up, and the client is told (RFC 5267 4.3.1).
 """
 
@@ -36,6 +36,7 @@ from pillarbox.model.errors import Refused
 from pillarbox.model.numbers import STAR, Runs, runs_of
 from pillarbox.model.search import Key
 from pillarbox.model.sorting import Criterion, SortKey
+from pillarbox.model.threading import Algorithm
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
@@ -87,12 +88,19 @@ class Context:
     flags: bool = field(init=False)  # a change of flags can make a difference
     star: bool = field(init=False)
     ages: bool = field(init=False)
+    threads: bool = field(init=False)  # a change of one message can make a difference to others
 
     def __post_init__(self) -> None:
         leaves = list(search.leaves(self.key))
         # What the client has saved can be a set of many ranges, and is kept with the key.
         self.keys = len(leaves) + sum(len(one.ranges) for one in leaves if isinstance(one, search.Uid))
-        self.texts = self.order is not None or any(isinstance(one, _TEXTS) for one in leaves)
+        about_threads = [one for one in search.nodes(self.key) if isinstance(one, search.Threading)]
+        self.threads = bool(about_threads)
+        self.texts = (
+            self.order is not None
+            or any(isinstance(one, _TEXTS) for one in leaves)
+            or any(one.algorithm is not Algorithm.REFS for one in about_threads)  # they go by subjects
+        )
         moves = self.order is not None and self.order.moves
         self.flags = moves or any(isinstance(one, search.Flag | search.Modseq) for one in leaves)
         self.star = any(
@@ -161,7 +169,7 @@ class Contexts:
             try:
                 if context.texts and context.comparator != session.comparator:
                     raise Refused("Text is compared in another way now")
-                whole = context.due(now) or (context.star and context.last != last)
+                whole = context.threads or context.due(now) or (context.star and context.last != last)
                 rows = _living(session.selected) if whole else touched if context.flags else new
                 told.append(await _followed(session, context, shown, delta.gone, rows, now))
                 if whole:
@@ -264,10 +272,12 @@ async def _matched(
     selected = session.selected
     key = search.settled(_starless(context.key, _last(selected)) if context.star else context.key, now)
     progress = Progress(session, context.tag)
-    for start in range(0, len(rows.uids), SLICE):
-        part = rows.part(start, start + SLICE)
+    # Threads are worked out for all of a mailbox, or not at all.
+    size = max(len(rows.uids), 1) if context.threads else SLICE
+    for start in range(0, len(rows.uids), size):
+        part = rows.part(start, start + size)
         spans = selected.shown.uids.slices(runs_of(part.uids))
-        if len(spans) > FEW:
+        if len(spans) > FEW or context.threads:
             matcher = Matcher(session, selected, session.flag_sets.meanings, progress)
             found = await matcher.among(key, masks.of_spans(spans, selected.exists) & matcher.living)
             yield part.uids, masks.selected(selected.shown.uids, found)
@@ -280,7 +290,7 @@ async def _matched(
                 matcher = Matcher(session, little, session.flag_sets.meanings, progress)
                 found = await matcher.among(key, matcher.living)
                 yield some.uids, masks.selected(some.uids, found)
-        if start + SLICE < len(rows.uids):
+        if start + size < len(rows.uids):
             await asyncio.sleep(0)
 
 

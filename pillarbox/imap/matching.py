@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pillarbox.imap import view
+from pillarbox.imap import forests, view
 from pillarbox.imap.progress import Progress
 from pillarbox.imap.view import View
 from pillarbox.model import masks, search
 from pillarbox.model.flags import RECENT, FlagSet
 from pillarbox.model.masks import Mask
+from pillarbox.model.threading import Algorithm, Threads
 from pillarbox.store.query.planner import Planner
 from pillarbox.store.query.scope import Scope
 
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 
 
 class Matcher:
-    """One search of one session's view. `progress` counts messages, once for each key that reads some."""
+    """One search of one session's view, which must be of the whole mailbox where there are keys about
+    threads. `progress` counts messages, once for each key that reads some."""
 
     def __init__(
         self, session: Session, shown: View, meanings: dict[int, FlagSet], progress: Progress
     ) -> None:
+        self._session = session
         self._view = shown
         self._meanings = meanings
         self._progress = progress
@@ -44,6 +47,7 @@ class Matcher:
             self._known,
             self._told,
             session.comparator.fold,
+            self._threads,
         )
         self.planner = Planner(session.store, scope)
 
@@ -53,6 +57,9 @@ class Matcher:
     async def relevancy(self, found: Mask) -> list[int]:
         """See `Planner.relevancy`."""
         return await self.planner.relevancy(found)
+
+    async def _threads(self, algorithm: Algorithm) -> Threads:
+        return await forests.relations(self._session, self._view, algorithm, self.living)
 
     def _told(self, messages: int) -> None:
         self._progress.done += messages

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pillarbox.model.numbers import Ranges
+from pillarbox.model.threading import Algorithm
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +160,48 @@ class ThreadId:
     thread: int
 
 
+@dataclass(frozen=True, slots=True)
+class InThread:
+    """Some message of its thread matches `key` (draft-ietf-morg-inthread 3.1). The threads are those of all
+    messages of the mailbox."""
+
+    key: "Key"
+    algorithm: Algorithm
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRoot:
+    """Its parent is not in the mailbox, or it has none (draft-ietf-morg-inthread 3.2)."""
+
+    algorithm: Algorithm
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadLeaf:
+    """No child of it is in the mailbox (draft-ietf-morg-inthread 3.3)."""
+
+    algorithm: Algorithm
+
+
+@dataclass(frozen=True, slots=True)
+class MessageId:
+    """Its Message-ID is this one, both normalised as RFC 5256 5 has it (draft-ietf-morg-inthread 3.4)."""
+
+    message_id: bytes
+
+
+Threading = InThread | ThreadRoot | ThreadLeaf
+
 Key = (
     All
     | And
     | Or
     | Not
     | Fuzzy
+    | InThread
+    | ThreadRoot
+    | ThreadLeaf
+    | MessageId
     | Flag
     | Sequence
     | Uid
@@ -185,6 +222,18 @@ Key = (
 )
 
 
+def nodes(key: Key) -> Iterator[Key]:
+    """All keys of a tree."""
+    waiting = [key]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        if isinstance(one, And | Or):
+            waiting += one.keys
+        elif isinstance(one, Not | Fuzzy | InThread):
+            waiting.append(one.key)
+
+
 def leaves(key: Key) -> Iterator[Key]:
     """The keys of a tree that have no keys in them."""
     waiting = [key]
@@ -192,7 +241,7 @@ def leaves(key: Key) -> Iterator[Key]:
         one = waiting.pop()
         if isinstance(one, And | Or):
             waiting += one.keys
-        elif isinstance(one, Not | Fuzzy):
+        elif isinstance(one, Not | Fuzzy | InThread):
             waiting.append(one.key)
         else:
             yield one
@@ -200,16 +249,7 @@ def leaves(key: Key) -> Iterator[Key]:
 
 def has_fuzzy(key: Key) -> bool:
     """Whether FUZZY is anywhere in the tree."""
-    waiting = [key]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, Fuzzy):
-            return True
-        if isinstance(one, And | Or):
-            waiting += one.keys
-        elif isinstance(one, Not):
-            waiting.append(one.key)
-    return False
+    return any(isinstance(one, Fuzzy) for one in nodes(key))
 
 
 def replaced(key: Key, change: Callable[[Key], Key]) -> Key:
@@ -221,6 +261,9 @@ def replaced(key: Key, change: Callable[[Key], Key]) -> Key:
         case Not(inner) | Fuzzy(inner):
             other = replaced(inner, change)
             return key if other is inner else type(key)(other)
+        case InThread(inner, algorithm):
+            other = replaced(inner, change)
+            return key if other is inner else InThread(other, algorithm)
     return change(key)
 
 

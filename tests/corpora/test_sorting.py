@@ -163,3 +163,22 @@ def test_dovecot_threads_alike(both: Both, algorithm: bytes) -> None:
         # draft-ietf-morg-inthread 4 sorts threads by their latest INTERNALDATE, Dovecot by their latest Date.
         plain = [sorted(found) for found in plain]
     assert plain[0] == plain[1]
+
+
+def found(client: Client, key: bytes) -> list[int]:
+    return numbers(told(client, b"SEARCH " + key))
+
+
+@pytest.mark.parametrize("which", range(0, 100, 10))
+def test_dovecot_finds_the_same_threads(both: Both, which: int) -> None:
+    """Dovecot has INTHREAD too, with an algorithm. By REFS neither dates nor subjects make a difference."""
+    messages, ours, theirs = both
+    count = len(messages)
+    for number in range(which % count + 1, count + 1, 100):
+        key = b"INTHREAD REFS %d" % number
+        assert found(ours, key) == found(theirs, key)
+    some = b"%d:%d" % (which % count + 1, min(which + 200, count))
+    # Not NOT INTHREAD: 2.3 dies of it.
+    for key in (b"INTHREAD REFS (%b)", b"%b INTHREAD REFS ON 5-Jan-2024", b"INTHREAD REFS NOT (%b)"):
+        line = key.replace(b"%b", some)
+        assert found(ours, line) == found(theirs, line), line

@@ -19,6 +19,11 @@ from tests.imap.conftest import ACCOUNT, Imap, Play, World, world
 from tests.imap.test_convergence import uids_of
 
 MAILS = (b"Subject: m\r\n\r\nx\r\n", b"Subject: n\r\n\r\nneedle\r\n")
+THREADED = (
+    *MAILS,
+    b"Message-ID: <r>\r\nSubject: m\r\n\r\nx\r\n",
+    b"Message-ID: <s>\r\nReferences: <r>\r\nSubject: Re: n\r\n\r\nneedle\r\n",
+)
 FLAGS = (b"\\Seen", b"\\Flagged", b"\\Deleted", b"Work")
 KEYS = (
     b"ALL",
@@ -33,6 +38,10 @@ KEYS = (
     b"MODSEQ 8",
     b"YOUNGER 50 UNSEEN",
     b"FUZZY BODY neddle",
+    b"INTHREAD REFS FLAGGED",
+    b"INTHREAD REFERENCES (UNSEEN BODY needle) UNDELETED",
+    b"NOT INTHREAD ORDEREDSUBJECT UID *",
+    b"OR (THREADROOT SEEN) (THREADLEAF UNSEEN)",
     b"2:4",
 )
 CRITERIA = (b"", b"", b"(REVERSE ARRIVAL)", b"(SUBJECT REVERSE SIZE)", b"(MODSEQ)", b"(REVERSE UID)")
@@ -222,7 +231,7 @@ async def act(
     """One command. Sets are of UIDs, so they may name what is not there."""
     some = b"%d:%d" % (at, at + more)
     if action == "append":
-        mail = MAILS[more % 2]
+        mail = THREADED[more % 4]
         await who.do(b"APPEND INBOX (%b) {%d+}\r\n" % (flag, len(mail)) + mail)
     elif action == "add":
         await who.do(b"UID STORE " + some + b" +FLAGS (" + flag + b")")

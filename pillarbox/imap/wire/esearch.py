@@ -12,10 +12,12 @@ from pillarbox.imap.wire.fetch import FetchItems, parse_items
 from pillarbox.imap.wire.limits import LIST_OPTIONS
 from pillarbox.imap.wire.partial import Range, parse_range
 from pillarbox.imap.wire.reader import Reader
+from pillarbox.imap.wire.search_key import threading_algorithm
 from pillarbox.imap.wire.strings import Kind, mailbox, quoted
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.numbers import Runs
 from pillarbox.model.numbers import text as set_text
+from pillarbox.model.threading import Algorithm
 
 
 class ReturnOption(Enum):
@@ -33,11 +35,12 @@ class ReturnOption(Enum):
 @dataclass(frozen=True, slots=True)
 class Returning:
     """RETURN (...). `partial` is there when PARTIAL is among the options. `items`: what UPDATE is to fetch of
-    new messages (RFC 5465 7)."""
+    new messages (RFC 5465 7). `threading`: what keys about threads go by (draft-ietf-morg-inthread 3.5)."""
 
     options: frozenset[ReturnOption]
     partial: Range | None = None
     items: FetchItems | None = None
+    threading: Algorithm = Algorithm.REFS
 
     def __contains__(self, option: ReturnOption) -> bool:
         return option in self.options
@@ -91,10 +94,16 @@ def maybe_returning(reader: Reader) -> Returning | None:
         return EVERYTHING  # RFC 9051 6.4.4
     partial: Range | None = None
     items: FetchItems | None = None
+    threading: Algorithm | None = None
 
-    def option() -> ReturnOption:
-        nonlocal partial, items
+    def option() -> ReturnOption | None:
+        nonlocal partial, items, threading
         word = reader.word("A result option")
+        if word.startswith("THREAD="):
+            if threading is not None:
+                reader.fail("THREAD= once")
+            threading = threading_algorithm(word.removeprefix("THREAD="))
+            return None
         if word == "PARTIAL":
             if partial is not None:
                 reader.fail("PARTIAL once")
@@ -109,10 +118,11 @@ def maybe_returning(reader: Reader) -> Returning | None:
             known = ", ".join(option.value for option in ReturnOption)
             raise PeerSyntax(f"RETURN knows {known}") from None
 
-    options = frozenset(reader.listed(option, LIST_OPTIONS, "result options"))
+    named = frozenset(reader.listed(option, LIST_OPTIONS, "result options"))
+    options = frozenset([one for one in named if one is not None]) or EVERYTHING.options
     if partial is not None and ReturnOption.ALL in options:
         raise PeerSyntax("PARTIAL and ALL exclude each other")  # RFC 9394 3.1
-    return Returning(options, partial, items)
+    return Returning(options, partial, items, threading or Algorithm.REFS)
 
 
 def encode_esearch(response: Esearch, kind: Kind) -> bytes:

@@ -10,6 +10,7 @@ from pillarbox.imap.wire.reader import Reader
 from pillarbox.imap.wire.search_key import parse_program
 from pillarbox.imap.wire.strings import Kind
 from pillarbox.model.search import Key, leaves
+from pillarbox.model.threading import Algorithm
 
 TOGETHER = 256  # numbers whose octets are remembered as one
 
@@ -49,7 +50,8 @@ def parse_search(reader: Reader, *, uid: bool = False) -> Search:
         charset = reader.text(reader.astring("A charset name"), "The charset name").upper()
         codec = codec_of(charset)
     reader.space()
-    return Search(parse_program(reader, codec), uid, returning, charset)
+    threading = Algorithm.REFS if returning is None else returning.threading
+    return Search(parse_program(reader, codec, threading), uid, returning, charset)
 
 
 def encode_found(response: Found, kind: Kind) -> bytes:

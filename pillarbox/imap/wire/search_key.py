@@ -3,8 +3,8 @@
 Rules of the place:
 * no recursion: a client may nest and chain as it likes within its line, and only the tree that comes out
   is held against `SEARCH_DEPTH`, because everything behind us does recurse over it;
-* OR of OR is one `Or`, a list in a list is one `And`, NOT NOT is nothing: clients chain a thousand ORs
-  (there is no other way to say it), and the tree stays flat;
+* OR of OR is one `Or`, a list in a list is one `And`, NOT NOT is nothing, INTHREAD INTHREAD is one: clients
+  chain a thousand ORs (there is no other way to say it), and the tree stays flat;
 * needles are decoded with the charset of the command, once, here.
 """
 
@@ -12,37 +12,50 @@ from collections.abc import Callable
 
 from pillarbox.imap.wire.limits import SEARCH_DEPTH, SEARCH_KEYS
 from pillarbox.imap.wire.reader import Reader
+from pillarbox.message.references import message_id
 from pillarbox.model import flags, ids, search
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.search import Key, Not
+from pillarbox.model.threading import Algorithm
 
 Leaf = Callable[[Reader, str], Key]  # reads what follows the key's name; the str is the charset's codec
 
-_AND, _OR, _NOT, _FUZZY = "and", "or", "not", "fuzzy"
+_AND, _OR, _NOT, _FUZZY, _INTHREAD = "and", "or", "not", "fuzzy", "inthread"
 
 
 class _Open:
-    """An operator whose operands are still coming. An `_OR` closes when it has `wanted`, a `_NOT` or
-    a `_FUZZY` at one, an `_AND` at its parenthesis. `depth` is that of its deepest operand so far."""
+    """An operator whose operands are still coming. An `_OR` closes when it has `wanted`, a `_NOT`, a `_FUZZY`
+    or an `_INTHREAD`, which goes by `algorithm`, at one, an `_AND` at its parenthesis. `depth` is that of its
+    deepest operand so far."""
 
-    __slots__ = ("depth", "keys", "kind", "wanted")
+    __slots__ = ("algorithm", "depth", "keys", "kind", "wanted")
 
-    def __init__(self, kind: str, wanted: int = 0) -> None:
+    def __init__(self, kind: str, wanted: int = 0, algorithm: Algorithm = Algorithm.REFS) -> None:
         self.kind = kind
         self.keys: list[Key] = []
         self.wanted = wanted
+        self.algorithm = algorithm
         self.depth = 0
 
 
-def parse_program(reader: Reader, codec: str) -> Key:
-    """search-key *(SP search-key), to the end of the command."""
+def threading_algorithm(word: str) -> Algorithm:
+    try:
+        return Algorithm(word)
+    except ValueError:
+        known = ", ".join(one.value for one in Algorithm)
+        raise PeerSyntax(f"The threading algorithms are {known}") from None
+
+
+def parse_program(reader: Reader, codec: str, threading: Algorithm = Algorithm.REFS) -> Key:
+    """search-key *(SP search-key), to the end of the command. `threading`: what keys about threads go by
+    that do not say it themselves."""
     opened = [_Open(_AND)]
     tokens = 0
     while True:
         tokens += 1
         if tokens > SEARCH_KEYS:
             raise PeerSyntax(f"SEARCH has more than {SEARCH_KEYS} keys")
-        key = _token(reader, codec, opened)
+        key = _token(reader, codec, threading, opened)
         if key is None:
             continue
         _give(opened, key, 1)
@@ -53,7 +66,7 @@ def parse_program(reader: Reader, codec: str) -> Key:
         reader.space()
 
 
-def _token(reader: Reader, codec: str, opened: list[_Open]) -> Key | None:
+def _token(reader: Reader, codec: str, threading: Algorithm, opened: list[_Open]) -> Key | None:
     """The next leaf; None when an operator was opened instead."""
     if reader.maybe(b"("):
         opened.append(_Open(_AND))
@@ -81,10 +94,30 @@ def _token(reader: Reader, codec: str, opened: list[_Open]) -> Key | None:
         reader.space()
         opened.append(_Open(_FUZZY, 1))  # RFC 6203 7
         return None
+    if name == "INTHREAD":
+        reader.space()
+        algorithm = _maybe_algorithm(reader) or threading
+        # INTHREAD INTHREAD: what shares a thread with such a message shares one with the message itself.
+        if opened[-1].kind != _INTHREAD or opened[-1].algorithm is not algorithm:
+            opened.append(_Open(_INTHREAD, 1, algorithm))
+        return None
+    if name == "THREADROOT":
+        return search.ThreadRoot(threading)
+    if name == "THREADLEAF":
+        return search.ThreadLeaf(threading)
     leaf = _LEAVES.get(name)
     if not leaf:
         raise PeerSyntax(f"There is no search key {name[:40]}")
     return leaf(reader, codec)
+
+
+def _maybe_algorithm(reader: Reader) -> Algorithm | None:
+    """[thread-alg SP]. draft-ietf-morg-inthread 3.1 has none, only the key; Dovecot and the clients that were
+    written for it always name one. No search key is called like an algorithm, so both are understood."""
+    for algorithm in Algorithm:
+        if reader.maybe_token(f"{algorithm.value} ".encode("ascii")):
+            return algorithm
+    return None
 
 
 def _give(opened: list[_Open], key: Key, depth: int) -> None:
@@ -108,6 +141,12 @@ def _give(opened: list[_Open], key: Key, depth: int) -> None:
             key = search.Or(tuple(top.keys))
         elif top.kind == _NOT:
             key = Not(top.keys[0])
+        elif top.kind == _INTHREAD:
+            inner = top.keys[0]
+            if isinstance(inner, search.InThread) and inner.algorithm is top.algorithm:
+                key, depth = inner, top.depth
+                continue
+            key = search.InThread(inner, top.algorithm)
         elif isinstance(top.keys[0], search.Fuzzy):
             key = top.keys[0]  # FUZZY FUZZY is no fuzzier
             depth = top.depth
@@ -217,6 +256,14 @@ def _modseq(reader: Reader, codec: str) -> Key:
     return search.Modseq(reader.number64("A mod-sequence"))
 
 
+def _message_id(reader: Reader, codec: str) -> Key:
+    """draft-ietf-morg-inthread 3.4. Where it has no brackets they are meant."""
+    reader.space()
+    raw = reader.astring("A Message-ID")
+    normal = message_id(raw if b"<" in raw else b"<%b>" % raw)
+    return search.MessageId(normal) if normal else Not(search.All())
+
+
 def _object_id(kind: ids.Kind, make: Callable[[int], Key]) -> Leaf:
     def leaf(reader: Reader, codec: str) -> Key:
         reader.space()
@@ -269,6 +316,7 @@ _LEAVES: dict[str, Leaf] = {
     "LARGER": _size(larger=True),
     "SMALLER": _size(larger=False),
     "UID": _uid,
+    "MESSAGEID": _message_id,
     "MODSEQ": _modseq,
     "EMAILID": _object_id(ids.Kind.EMAIL, search.EmailId),
     "THREADID": _object_id(ids.Kind.THREAD, search.ThreadId),

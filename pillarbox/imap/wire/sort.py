@@ -13,6 +13,7 @@ from pillarbox.imap.wire.search_key import parse_program
 from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.search import Key
 from pillarbox.model.sorting import Criterion, SortKey
+from pillarbox.model.threading import Algorithm
 
 PIECE = 2048  # numbers spelled at once: half a millisecond
 
@@ -34,7 +35,9 @@ def parse_sort(reader: Reader, *, uid: bool = False) -> Sort:
     returning = maybe_returning(reader)
     reader.space()
     criteria = reader.listed(lambda: _criterion(reader), SORT_CRITERIA, "sort criteria")
-    return Sort(tuple(criteria), parse_search_criteria(reader, uid=uid, returning=returning))
+    threading = Algorithm.REFS if returning is None else returning.threading
+    search = parse_search_criteria(reader, uid=uid, returning=returning, threading=threading)
+    return Sort(tuple(criteria), search)
 
 
 def _criterion(reader: Reader) -> Criterion:
@@ -50,12 +53,14 @@ def _criterion(reader: Reader) -> Criterion:
         raise PeerSyntax(f"SORT knows {', '.join(key.value for key in SortKey)} and REVERSE") from None
 
 
-def parse_search_criteria(reader: Reader, *, uid: bool, returning: Returning | None = None) -> Search:
+def parse_search_criteria(
+    reader: Reader, *, uid: bool, returning: Returning | None = None, threading: Algorithm = Algorithm.REFS
+) -> Search:
     """search-criteria = charset 1*(SP search-key), of SORT and THREAD"""
     reader.space()
     charset = reader.text(reader.astring("A charset name"), "The charset name").upper()
     reader.space()
-    return Search(parse_program(reader, codec_of(charset)), uid, returning, charset)
+    return Search(parse_program(reader, codec_of(charset), threading), uid, returning, charset)
 
 
 def encode_sorted(numbers: Iterable[int], modseq: int | None = None) -> Iterator[bytes]:

@@ -2,21 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from pillarbox.imap.wire.reader import Reader
 from pillarbox.imap.wire.search import Search
+from pillarbox.imap.wire.search_key import threading_algorithm
 from pillarbox.imap.wire.sort import parse_search_criteria
-from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.search import Key
+from pillarbox.model.threading import Algorithm
 
 PIECE = 1024  # messages spelled at once: half a millisecond
-
-
-class Algorithm(Enum):
-    ORDEREDSUBJECT = "ORDEREDSUBJECT"
-    REFERENCES = "REFERENCES"
-    REFS = "REFS"  # draft-ietf-morg-inthread 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +25,8 @@ class Thread:
 def parse_thread(reader: Reader, *, uid: bool = False) -> Thread:
     """thread = ["UID" SP] "THREAD" SP thread-alg SP search-criteria"""
     reader.space()
-    word = reader.word("A threading algorithm")
-    try:
-        algorithm = Algorithm(word)
-    except ValueError:
-        raise PeerSyntax(f"THREAD knows {', '.join(one.value for one in Algorithm)}") from None
-    return Thread(algorithm, parse_search_criteria(reader, uid=uid))
+    algorithm = threading_algorithm(reader.word("A threading algorithm"))
+    return Thread(algorithm, parse_search_criteria(reader, uid=uid, threading=algorithm))
 
 
 def encode_threads(nodes: Iterable[int], children: Iterable[int], numbers: Sequence[int]) -> Iterator[bytes]:

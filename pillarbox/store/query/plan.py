@@ -11,9 +11,9 @@ from pillarbox.model import search
 class Step:
     """One key, in the order they were looked at.
 
-    `by` is "memory", "rows", "index", "texts" (few candidates, each looked into) or "messages" (there is no
-    index). Of `candidates` messages `found` matched; `sure` of the emails found were known from the index
-    alone, `looked_into` by their kept text, `read` by the message itself.
+    `by` is "memory", "rows", "index", "texts" (few candidates, each looked into), "messages" (there is no
+    index) or "threads". Of `candidates` messages `found` matched; `sure` of the emails found were known from
+    the index alone, `looked_into` by their kept text, `read` by the message itself.
     """
 
     key: search.Key
@@ -56,6 +56,8 @@ def spell(key: search.Key) -> str:
             said = f"file name {needle!r}"
         case search.Attached():
             said = "attachment"
+        case search.InThread():
+            said = f"in a thread ({key.algorithm.value}) with {spell(key.key)}"
         case _:
             said = str(key)
     return said if len(said) <= SHORT else f"{said[: SHORT - 1]}…"

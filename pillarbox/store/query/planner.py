@@ -12,22 +12,28 @@ from typing import TYPE_CHECKING
 from pillarbox.model import masks, search
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.masks import NONE, Mask
+from pillarbox.model.threading import Algorithm, Threads
 from pillarbox.store.index.document import OWN
 from pillarbox.store.query import files, fuzzy, rows
 from pillarbox.store.query.plan import Plan, Step
 from pillarbox.store.query.scope import Scope
 from pillarbox.store.query.texts import Texts
+from pillarbox.store.query.threads import spread
 from pillarbox.store.turns import Turns
 
 if TYPE_CHECKING:
     from pillarbox.store.store import Store
 
 MOST_TEXTS = 2_000  # text keys of one search: each can cost milliseconds
+MOST_THREADS = 100  # keys about threads: each goes through the whole mailbox, twice
 STEPS = 1_000  # remembered for who asks for the plan
 
 _OF_TEXTS = (search.Header, search.Body, search.Text, search.FileName)
 _ROWS, _FIELD, _HEADER, _TEXT = 1, 2, 3, 4
-_OF_ROWS = (search.Attached, search.Size, search.Day, search.Instant, search.EmailId, search.ThreadId)
+_OF_ROWS = (
+    *(search.Attached, search.Size, search.Day, search.Instant),
+    *(search.EmailId, search.ThreadId, search.MessageId, search.ThreadRoot, search.ThreadLeaf),
+)
 
 
 def cost(key: search.Key) -> tuple[int, int]:
@@ -66,9 +72,16 @@ class Planner:
 
     async def find(self, key: search.Key, candidates: Mask) -> Mask:
         """The candidates that match. Refused when there is too much to look for."""
-        texts = sum(isinstance(leaf, _OF_TEXTS) for leaf in search.leaves(key))
+        texts = threads = 0
+        for one in search.nodes(key):
+            if isinstance(one, _OF_TEXTS):
+                texts += 1
+            elif isinstance(one, search.Threading):
+                threads += 1
         if texts > MOST_TEXTS:
             raise Refused(f"A search may look for {MOST_TEXTS} texts at once", Code.LIMIT)
+        if threads > MOST_THREADS:
+            raise Refused(f"A search may ask for threads {MOST_THREADS} times", Code.LIMIT)
         return await self.among(key, candidates)
 
     def _cost(self, key: search.Key) -> tuple[int, int]:
@@ -79,6 +92,8 @@ class Planner:
                     known = max(map(self._cost, key.keys), default=(0, 0))
                 case search.Not() | search.Fuzzy():
                     known = self._cost(key.key)
+                case search.InThread():
+                    known = max(self._cost(key.key), (_ROWS, 0))
                 case _:
                     known = cost(key)
             self._costs[id(key)] = known
@@ -108,6 +123,15 @@ class Planner:
                 return found
             case search.Fuzzy():
                 return await self._alike(key.key, candidates)
+            case search.InThread():
+                threads = await self._threads(key.algorithm)
+                return await self._related(
+                    key, threads, await self.among(key.key, threads.members), candidates
+                )
+            case search.ThreadRoot():
+                return candidates & (await self._threads(key.algorithm)).roots
+            case search.ThreadLeaf():
+                return candidates & (await self._threads(key.algorithm)).leaves
             case search.Header() | search.Body() | search.Text():
                 found, step = await self._texts.matching(key, candidates)
                 self._remember(step)
@@ -139,11 +163,30 @@ class Planner:
                 for one in sorted(key.keys, key=self._cost):
                     found |= await self._alike(one, candidates)  # all of them: each makes more relevant
                 return found
+            case search.InThread() if candidates:
+                threads = await self._threads(key.algorithm)
+                return await self._related(
+                    key, threads, await self._alike(key.key, threads.members), candidates
+                )
             case search.Header() | search.Body() | search.Text() if candidates:
                 found, step = await fuzzy.matching(self._texts, self._turns, key, candidates, self._scores)
                 self._remember(step)
                 return found
         return await self.among(key, candidates)
+
+    async def _threads(self, algorithm: Algorithm) -> Threads:
+        assert self._scope.threads is not None
+        return await self._scope.threads(algorithm)
+
+    async def _related(
+        self, key: search.InThread, threads: Threads, matching: Mask, candidates: Mask
+    ) -> Mask:
+        """The candidates that share a thread with what matches the key in `key`."""
+        since = time.monotonic()
+        found = candidates & await spread(threads, matching, self._turns)
+        seconds = time.monotonic() - since
+        self._remember(Step(key, "threads", masks.size(candidates), masks.size(found), seconds=seconds))
+        return found
 
     async def relevancy(self, found: Mask) -> list[int]:
         """How relevant each message is of those found by FUZZY keys, in mailbox order (RFC 6203 4)."""

@@ -85,6 +85,8 @@ def deciding(key: search.Key) -> tuple[tuple[str, ...], Test] | None:
             return ("email",), lambda row: row[1] == email
         case search.ThreadId(thread=thread):
             return ("thread",), lambda row: row[1] == thread
+        case search.MessageId(message_id=message_id):
+            return ("message_id",), lambda row: row[1] == message_id
         case search.Day():
             return _DAY_COLUMNS[key.of], _on_day(key)
         case search.Instant():

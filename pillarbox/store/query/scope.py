@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pillarbox.message.casemap import Fold, fold_text
@@ -10,13 +10,15 @@ from pillarbox.model.actors import Actor
 from pillarbox.model.column import Column
 from pillarbox.model.masks import Mask
 from pillarbox.model.search import Key
+from pillarbox.model.threading import Algorithm, Threads
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """`known` answers the keys that are decided by what the caller has in memory (flags, numbers, UIDs,
     mod-sequences), None for all others. `told` hears how many messages have been looked at. `fold` is how
-    text is compared; what is kept and indexed is made by the usual one."""
+    text is compared; what is kept and indexed is made by the usual one. `threads` are those of the whole
+    mailbox; who has no keys about threads has no need of it."""
 
     account: int
     actor: Actor
@@ -25,3 +27,4 @@ class Scope:
     known: Callable[[Key], Mask | None]
     told: Callable[[int], None] = lambda messages: None
     fold: Fold = fold_text
+    threads: Callable[[Algorithm], Awaitable[Threads]] | None = None

@@ -18,6 +18,8 @@ from pillarbox.model.search import (
     Flag,
     Fuzzy,
     Header,
+    InThread,
+    MessageId,
     Modseq,
     Not,
     Or,
@@ -26,9 +28,12 @@ from pillarbox.model.search import (
     Size,
     Text,
     ThreadId,
+    ThreadLeaf,
+    ThreadRoot,
     Uid,
     Within,
 )
+from pillarbox.model.threading import Algorithm
 
 SEEN, DELETED = Flag(flags.SEEN), Flag(flags.DELETED)
 FEB_1994 = 8797  # 1-Feb-1994
@@ -91,6 +96,23 @@ KEYS = [
     (b"THREADID " + THREAD, ThreadId(ids.make(7, 9))),
     (b"EMAILID M6d99ac3275bb4e", Not(All())),
     (b"THREADID " + EMAIL, Not(All())),
+    (b"INTHREAD SEEN", InThread(SEEN, Algorithm.REFS)),
+    (b"INTHREAD refs SEEN", InThread(SEEN, Algorithm.REFS)),
+    (b"INTHREAD REFERENCES UID 1", InThread(Uid(((1, 1),)), Algorithm.REFERENCES)),
+    (b"INTHREAD ORDEREDSUBJECT (SEEN ALL)", InThread(And((SEEN, All())), Algorithm.ORDEREDSUBJECT)),
+    (b"INTHREAD INTHREAD REFS (INTHREAD SEEN)", InThread(SEEN, Algorithm.REFS)),
+    (
+        b"INTHREAD REFERENCES INTHREAD REFS SEEN",
+        InThread(InThread(SEEN, Algorithm.REFS), Algorithm.REFERENCES),
+    ),
+    (b"NOT INTHREAD NOT SEEN", Not(InThread(Not(SEEN), Algorithm.REFS))),
+    (b"OR INTHREAD SEEN DELETED", Or((InThread(SEEN, Algorithm.REFS), DELETED))),
+    (b"INTHREAD SEEN DELETED", And((InThread(SEEN, Algorithm.REFS), DELETED))),
+    (b"THREADROOT threadleaf", And((ThreadRoot(Algorithm.REFS), ThreadLeaf(Algorithm.REFS)))),
+    (b"MESSAGEID <4321@example.com>", MessageId(b"4321@example.com")),
+    (b'MESSAGEID "4321@example.com"', MessageId(b"4321@example.com")),
+    (b'MESSAGEID {5}\r\n<"a">', MessageId(b"a")),
+    (b'MESSAGEID "<"', Not(All())),
     (b"NOT SEEN", Not(SEEN)),
     (b"NOT NOT SEEN", SEEN),
     (b"NOT (SEEN DELETED)", Not(And((SEEN, DELETED)))),
@@ -154,6 +176,18 @@ REFUSED = [
     b"SEARCH FUZZY",
     b"SEARCH FUZZY ",
     b"SEARCH (FUZZY) ALL",
+    b"SEARCH INTHREAD",
+    b"SEARCH INTHREAD ",
+    b"SEARCH INTHREAD REFS",
+    b"SEARCH INTHREAD REFS REFS ALL",
+    b"SEARCH INTHREAD SUBJECTS ALL",
+    b'SEARCH INTHREAD "REFS" ALL',
+    b"SEARCH (INTHREAD) ALL",
+    b"SEARCH THREADROOT REFS",
+    b"SEARCH MESSAGEID",
+    b"SEARCH RETURN (THREAD=) ALL",
+    b"SEARCH RETURN (THREAD=REFS THREAD=REFS) ALL",
+    b"SEARCH " + b"INTHREAD REFS INTHREAD REFERENCES " * 51 + b"ALL",
     b"SEARCH OLDER 0",
     b"SEARCH YOUNGER",
     b"SEARCH YOUNGER -5",
@@ -262,6 +296,14 @@ def test_return_options(reads):
     reads(
         b"SEARCH RETURN (UPDATE (UID FLAGS) COUNT) ALL", Search(All(), returning=Returning(some, items=items))
     )
+    root = ThreadRoot(Algorithm.REFERENCES)
+    alone = Returning(EVERYTHING.options, threading=Algorithm.REFERENCES)
+    reads(b"SEARCH RETURN (thread=references) THREADROOT", Search(root, returning=alone))
+    some = frozenset((ReturnOption.COUNT,))
+    reads(
+        b"SEARCH RETURN (COUNT THREAD=REFERENCES) INTHREAD REFS THREADROOT",
+        Search(InThread(root, Algorithm.REFS), returning=Returning(some, threading=Algorithm.REFERENCES)),
+    )
     some = frozenset((ReturnOption.PARTIAL,))
     reads(b"UID SEARCH RETURN (partial -1:-9) ALL", Search(All(), True, Returning(some, Range(-1, -9))))
 
@@ -304,7 +346,7 @@ def test_utf8_quoted_needles(reads):
 
 def deepest(key):
     match key:
-        case Not(inner) | Fuzzy(inner):
+        case Not(inner) | Fuzzy(inner) | InThread(inner):
             return 1 + deepest(inner)
         case And(keys) | Or(keys):
             return 1 + max(map(deepest, keys))
@@ -316,6 +358,7 @@ def deepest(key):
     [
         b"NOT " * 9_000 + b"ALL",
         b"FUZZY " * 9_000 + b"ALL",
+        b"INTHREAD " * 4_000 + b"INTHREAD REFS " * 4_000 + b"ALL",
         b"(" * 9_000 + b"ALL" + b")" * 9_000,
         b"OR ALL " * 4_000 + b"ALL",
         b"OR " * 4_000 + b"ALL " * 4_000 + b"ALL",

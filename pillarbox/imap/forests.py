@@ -1,0 +1,119 @@
+"""The threads of a view: what the algorithms (`threads`) are given, and what is kept of their answers."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from pillarbox.imap import reading, threads
+from pillarbox.imap.ordering import PIECE, order, places_of, prepared
+from pillarbox.imap.threads import DUMMY, Forest, Ids, Mail, Work
+from pillarbox.imap.view import View
+from pillarbox.model.masks import Mask
+from pillarbox.model.sorting import Criterion, SortKey
+from pillarbox.model.threading import Algorithm, Threads
+from pillarbox.store.turns import Turns
+
+if TYPE_CHECKING:
+    from pillarbox.imap.session import Session
+
+ALGORITHMS: dict[Algorithm, Callable[[Mail], Work[Forest]]] = {
+    Algorithm.ORDEREDSUBJECT: threads.ordered_subject,
+    Algorithm.REFERENCES: threads.references,
+    Algorithm.REFS: threads.refs,
+}
+
+
+async def relations(session: Session, shown: View, algorithm: Algorithm, living: Mask) -> Threads:
+    """The threads of all messages of the view that are not expunged."""
+    orders, uids = session.services.orders, shown.shown.uids
+    key = ("relations", session.account, shown.shown.mailbox, algorithm, session.comparator.name)
+    kept: Threads | None = orders.get(key, uids, living)
+    if kept is None:
+        forest = await threaded(session, shown, algorithm, living)
+        turns = Turns()
+        places = await places_of(living, shown.exists, turns)
+        kept = await turns.through(_relations(forest, places, shown.exists, living))
+        orders.keep(key, uids, kept, 2 * shown.exists, living)
+    return kept
+
+
+def _relations(forest: Forest, places: array[int], exists: int, living: Mask) -> Work[Threads]:
+    thread_of = array("I", (0,)) * exists
+    roots, leaves = bytearray(exists), bytearray(exists)
+    count = 0
+    branches = 0  # of the dummy above, that are still to come
+    below = 0  # nodes of the present branch, or thread, that are still to come
+    for done, (node, children) in enumerate(zip(forest.nodes, forest.children)):
+        if not done & (PIECE - 1):
+            yield
+        begins = not below
+        if begins and branches:
+            branches -= 1
+        elif begins:
+            count += 1
+        if node == DUMMY:  # always the first of its thread
+            branches = children
+            continue
+        below = (below or 1) + children - 1
+        place = places[node]
+        thread_of[place] = count
+        leaves[place] = not children
+        roots[place] = begins
+    return Threads(thread_of, count, living, _mask(roots), _mask(leaves))
+
+
+def _mask(marks: bytearray) -> Mask:
+    return int.from_bytes(marks, "little")
+
+
+async def threaded(session: Session, shown: View, algorithm: Algorithm, found: Mask) -> Forest:
+    """The threads of the messages found, which are known by their index among them."""
+    orders, uids = session.services.orders, shown.shown.uids
+    key = (session.account, shown.shown.mailbox, algorithm, session.comparator.name)
+    kept: Forest | None = orders.get(key, uids, found)
+    if kept is not None:
+        return kept
+    turns = Turns()
+    mail = await _mail(session, shown, algorithm, found, turns)
+    forest = await turns.through(ALGORITHMS[algorithm](mail))
+    orders.keep(key, uids, forest, 2 * len(forest.nodes), found)
+    return forest
+
+
+async def _mail(session: Session, shown: View, algorithm: Algorithm, found: Mask, turns: Turns) -> Mail:
+    places = await places_of(found, shown.exists, turns)
+    index_of = array("I", (0,)) * shown.exists
+    for start in range(0, len(places), PIECE):
+        for index, place in enumerate(places[start : start + PIECE], start):
+            index_of[place] = index
+        await turns.take()
+
+    async def sorted_by(key: SortKey) -> Sequence[int]:
+        ordered = await order(session, shown, (Criterion(key),), found)
+        if len(places) == shown.exists:
+            return ordered
+        out = array("I")
+        for start in range(0, len(ordered), PIECE):
+            out.extend([index_of[place] for place in ordered[start : start + PIECE]])
+            await turns.take()
+        return out
+
+    by_date = await sorted_by(SortKey.DATE)
+    by_arrival = await sorted_by(SortKey.ARRIVAL) if algorithm is Algorithm.REFS else ()
+    ids = Ids()
+    texts: list[bytes | None] = []
+    replies = bytearray()
+    names = ("message_id", "refs", "base_subject", "is_reply")
+    async for message_ids, refs, subjects, marks in reading.pieces(session, shown, places, names, turns):
+        for message_id, references in zip(message_ids, refs):
+            ids.add(message_id, references)
+        texts += subjects
+        replies += bytes(marks)
+    keys = await prepared(texts, session.comparator, turns)
+    compared: list[str] = []
+    for start in range(0, len(texts), PIECE):
+        compared += [keys[text] for text in texts[start : start + PIECE]]
+        await turns.take()
+    return Mail(by_date, by_arrival, ids, compared, replies)
