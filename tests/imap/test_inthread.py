@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from pillarbox.imap.settings import Settings
 from tests.imap.conftest import Imap, Play, World
+from tests.imap.conftest import world as make_world
 from tests.imap.test_thread import append, letter, threads
+from tests.imap.test_threads import (
+    Letter,
+    letters,
+    naive_ordered_subject,
+    naive_references,
+    naive_refs,
+)
 
 # 1 a ─ 2 b ─ 3 c; 4 other; 5 and 6 are answers to one that is not there; 7 says nothing but a subject of a's
 MAILS = (
@@ -174,3 +188,85 @@ def test_an_empty_mailbox_has_no_threads(play: Play) -> None:
         assert await search(user, "SEARCH THREADROOT") == ""
 
     play(script)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(letters, st.integers(0, 2**10 - 1), st.integers(0, 2**10 - 1))
+def test_threads_are_those_that_thread_tells(
+    tmp_path_factory: pytest.TempPathFactory, mails: list[Letter], gone: int, chosen: int
+) -> None:
+    """Beside the transcription of RFC 5256 in test_threads.py: messages as they come over the wire, some
+    of them expunged, and any of the others looked for."""
+    raw = [
+        letter(
+            mail.id,
+            " ".join(mail.refs),
+            ("Re: " if mail.reply and mail.subject else "") + mail.subject,
+            mail.date + 1,
+            arrived=mail.arrived + 1,
+        )
+        for mail in mails
+    ]
+    left = [place for place in range(len(mails)) if not gone >> place & 1]
+    some = {place for place in left if chosen >> place & 1}
+    living = [
+        replace(mails[place], reply=mails[place].reply and bool(mails[place].subject)) for place in left
+    ]
+
+    async def script(world: World) -> None:
+        await append(world, *raw)
+        user = await world.user(select=b"INBOX")
+        if gone:
+            other = await world.user(select=b"INBOX")
+            await other.do(
+                b"UID STORE " + spelled(set(range(len(mails))) - set(left)) + b" +FLAGS (\\Deleted)"
+            )
+            await other.ok(b"EXPUNGE")
+        for name, naive in NAIVE.items():
+            forest = naive(living)
+            found: set[int] = set()
+            for thread in forest:
+                members = {left[index] for index in everybody(thread)}
+                found |= members if members & some else set()
+            key = f"INTHREAD {name} UID {spelled(some).decode()}"
+            assert await search(user, f"UID SEARCH {key}") == told(found), name
+            roots = {left[index] for thread in forest for index in heads(thread)}
+            leaves = {left[index] for thread in forest for index in ends(thread)}
+            for word, wanted in (("THREADROOT", roots), ("THREADLEAF", leaves)):
+                [line] = await user.ok(f"UID SEARCH RETURN (COUNT ALL THREAD={name}) {word}".encode())
+                assert line.endswith(b" COUNT %d" % len(wanted))
+                if name == "REFS":
+                    assert await search(user, f"UID SEARCH {word}") == told(wanted)
+
+    async def whole() -> None:
+        async with make_world(tmp_path_factory.mktemp("store"), Settings("x")) as made:
+            await script(made)
+
+    asyncio.run(whole())
+
+
+NAIVE = {"REFS": naive_refs, "REFERENCES": naive_references, "ORDEREDSUBJECT": naive_ordered_subject}
+
+
+def spelled(places: set[int]) -> bytes:
+    """As UIDs; one that nobody has, where there are none."""
+    return b",".join(b"%d" % (place + 1) for place in sorted(places)) or b"999"
+
+
+def told(places: set[int]) -> str:
+    return " ".join(str(place + 1) for place in sorted(places))
+
+
+def everybody(shape: Any) -> list[int]:
+    index, children = shape
+    return [*([index] if index >= 0 else []), *(one for child in children for one in everybody(child))]
+
+
+def heads(shape: Any) -> list[int]:
+    index, children = shape
+    return [index] if index >= 0 else [child[0] for child in children]
+
+
+def ends(shape: Any) -> list[int]:
+    index, children = shape
+    return [one for child in children for one in ends(child)] if children else [index]
