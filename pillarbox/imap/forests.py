@@ -34,12 +34,12 @@ async def relations(session: Session, shown: View, algorithm: Algorithm, living:
         forest = await threaded(session, shown, algorithm, living)
         turns = Turns()
         places = await places_of(living, shown.exists, turns)
-        kept = await turns.through(_relations(forest, places, shown.exists, living))
+        kept = await turns.through(_relations(forest, places, shown.exists))
         orders.keep(key, uids, kept, 2 * shown.exists, living)
     return kept
 
 
-def _relations(forest: Forest, places: array[int], exists: int, living: Mask) -> Work[Threads]:
+def _relations(forest: Forest, places: array[int], exists: int) -> Work[Threads]:
     thread_of = array("I", (0,)) * exists
     roots, leaves = bytearray(exists), bytearray(exists)
     count = 0
@@ -61,7 +61,7 @@ def _relations(forest: Forest, places: array[int], exists: int, living: Mask) ->
         thread_of[place] = count
         leaves[place] = not children
         roots[place] = begins
-    return Threads(thread_of, count, living, _mask(roots), _mask(leaves))
+    return Threads(thread_of, count, _mask(roots), _mask(leaves))
 
 
 def _mask(marks: bytearray) -> Mask:

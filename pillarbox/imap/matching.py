@@ -47,6 +47,7 @@ class Matcher:
             self._known,
             self._told,
             session.comparator.fold,
+            self.living,
             self._threads,
         )
         self.planner = Planner(session.store, scope)

@@ -18,11 +18,10 @@ class Algorithm(Enum):
 @dataclass(frozen=True, slots=True)
 class Threads:
     """The threads of the messages of a mailbox. `thread_of` has the number of each one's thread, from 1 to
-    `count`, in mailbox order; 0 is for one that is in none because it has been expunged. `members` are the
-    others. `roots` have no parent and `leaves` no children among them."""
+    `count`, in mailbox order; 0 is for one that is in none because it has been expunged. Among the others
+    `roots` have no parent and `leaves` no children."""
 
     thread_of: array[int]
     count: int
-    members: Mask
     roots: Mask
     leaves: Mask

@@ -124,10 +124,7 @@ class Planner:
             case search.Fuzzy():
                 return await self._alike(key.key, candidates)
             case search.InThread():
-                threads = await self._threads(key.algorithm)
-                return await self._related(
-                    key, threads, await self.among(key.key, threads.members), candidates
-                )
+                return await self._related(key, await self.among(key.key, self._scope.living), candidates)
             case search.ThreadRoot():
                 return candidates & (await self._threads(key.algorithm)).roots
             case search.ThreadLeaf():
@@ -164,10 +161,7 @@ class Planner:
                     found |= await self._alike(one, candidates)  # all of them: each makes more relevant
                 return found
             case search.InThread() if candidates:
-                threads = await self._threads(key.algorithm)
-                return await self._related(
-                    key, threads, await self._alike(key.key, threads.members), candidates
-                )
+                return await self._related(key, await self._alike(key.key, self._scope.living), candidates)
             case search.Header() | search.Body() | search.Text() if candidates:
                 found, step = await fuzzy.matching(self._texts, self._turns, key, candidates, self._scores)
                 self._remember(step)
@@ -178,11 +172,12 @@ class Planner:
         assert self._scope.threads is not None
         return await self._scope.threads(algorithm)
 
-    async def _related(
-        self, key: search.InThread, threads: Threads, matching: Mask, candidates: Mask
-    ) -> Mask:
+    async def _related(self, key: search.InThread, matching: Mask, candidates: Mask) -> Mask:
         """The candidates that share a thread with what matches the key in `key`."""
+        if not matching:
+            return NONE
         since = time.monotonic()
+        threads = await self._threads(key.algorithm)
         found = candidates & await spread(threads, matching, self._turns)
         seconds = time.monotonic() - since
         self._remember(Step(key, "threads", masks.size(candidates), masks.size(found), seconds=seconds))

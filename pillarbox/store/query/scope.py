@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pillarbox.message.casemap import Fold, fold_text
 from pillarbox.model.actors import Actor
 from pillarbox.model.column import Column
-from pillarbox.model.masks import Mask
+from pillarbox.model.masks import NONE, Mask
 from pillarbox.model.search import Key
 from pillarbox.model.threading import Algorithm, Threads
 
@@ -17,8 +17,8 @@ from pillarbox.model.threading import Algorithm, Threads
 class Scope:
     """`known` answers the keys that are decided by what the caller has in memory (flags, numbers, UIDs,
     mod-sequences), None for all others. `told` hears how many messages have been looked at. `fold` is how
-    text is compared; what is kept and indexed is made by the usual one. `threads` are those of the whole
-    mailbox; who has no keys about threads has no need of it."""
+    text is compared; what is kept and indexed is made by the usual one. `threads` are those of all its
+    messages that are there, the `living`; who has no keys about threads has no need of these two."""
 
     account: int
     actor: Actor
@@ -27,4 +27,5 @@ class Scope:
     known: Callable[[Key], Mask | None]
     told: Callable[[int], None] = lambda messages: None
     fold: Fold = fold_text
+    living: Mask = NONE
     threads: Callable[[Algorithm], Awaitable[Threads]] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import compress
 
-from pillarbox.model.masks import NONE, Mask
+from pillarbox.model.masks import Mask
 from pillarbox.model.threading import Threads
 from pillarbox.store.turns import Turns
 
@@ -12,10 +12,7 @@ PIECE = 16_384  # messages at once: half a millisecond
 
 
 async def spread(threads: Threads, found: Mask, turns: Turns) -> Mask:
-    """The messages of all threads in which something was found."""
-    found &= threads.members
-    if not found:
-        return NONE
+    """The messages of all threads in which something living was found."""
     numbers = threads.thread_of
     marks = found.to_bytes(len(numbers), "little")
     hit = bytearray(threads.count + 1)
