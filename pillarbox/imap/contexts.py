@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 # What one session may keep. The first context is always taken (RFC 5267 4.3.1: there is at least one).
 CONTEXTS = 32
 KEYS = 2_000  # and ranges of UIDs in them, of all contexts together: every change is held against each
+THREADS = 200  # keys that one about threads counts for: every change is held against the whole mailbox
 RESULTS = 2_000_000  # UIDs of all contexts together, at four octets
 SLICE = 2_000  # messages looked at before others have their turn
 FEW = 4  # stretches of neighbours that are looked at each for itself
@@ -95,6 +96,7 @@ class Context:
         # What the client has saved can be a set of many ranges, and is kept with the key.
         self.keys = len(leaves) + sum(len(one.ranges) for one in leaves if isinstance(one, search.Uid))
         about_threads = [one for one in search.nodes(self.key) if isinstance(one, search.Threading)]
+        self.keys += THREADS * len(about_threads)
         self.threads = bool(about_threads)
         self.texts = (
             self.order is not None

@@ -195,6 +195,7 @@ def test_every_list_is_what_a_fresh_search_finds(
     for room, name in ((contexts, "SLICE"), (positions, "SLICE"), (positions, "PROBES"), (positions, "FEW")):
         if few:
             monkeypatch.setattr(room, name, few)
+    monkeypatch.setattr(contexts, "THREADS", 1)  # none is refused
 
     @given(ACTIONS)
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pillarbox.imap import contexts
 from pillarbox.imap.settings import Settings
 from tests.imap.conftest import Imap, Play, World
 from tests.imap.conftest import world as make_world
@@ -177,6 +178,22 @@ def test_updates_tell_of_messages_that_have_not_changed_themselves(play: Play) -
         gone = b'* ESEARCH (TAG "%b") UID REMOVEFROM (0 ' % tag
         assert [line for line in lines if b"ESEARCH" in line] == [gone + b"2)", gone + b"1,3)"]
         assert lines.index(gone + b"2)") < lines.index(b"* 2 EXPUNGE") < lines.index(gone + b"1,3)")
+
+    play(script)
+
+
+def test_updates_about_threads_are_for_a_few(play: Play) -> None:
+    async def script(world: World) -> None:
+        user = await filled(world)
+        refused = []
+        for _ in range(contexts.KEYS // contexts.THREADS + 1):
+            refused.append(b"NOUPDATE" in await user.do(b"SEARCH RETURN (UPDATE COUNT) THREADROOT"))
+        assert refused[0] is False and refused[-1] is True
+        # The first is always taken, whatever it asks for (RFC 5267 4.3.1).
+        other = await world.user(select=b"INBOX")
+        many = b"SEARCH RETURN (UPDATE COUNT) " + b"THREADROOT " * 50 + b"1"
+        assert b"NOUPDATE" not in await other.do(many)
+        assert b"NOUPDATE" in await other.do(b"SEARCH RETURN (UPDATE COUNT) SEEN")
 
     play(script)
 
