@@ -38,7 +38,7 @@ ARROWS: dict[str, set[str]] = {
 }
 
 # Rooms that touch no file, socket, thread or clock, and what they would need for it.
-PURE = ("model", "message", "imap/wire", "pop3/wire", "smtp/wire")
+PURE = ("model", "message", "filter", "imap/wire", "pop3/wire", "smtp/wire")
 IMPURE_MODULES = {
     "asyncio",
     "socket",

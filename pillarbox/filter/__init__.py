@@ -1,0 +1,1 @@
+"""Judging messages, touching nothing: what a judgement needs from outside is asked for or passed in."""
