@@ -6,6 +6,7 @@ the key and the nearest key there is.
 """
 
 import difflib
+import ipaddress
 import re
 import tomllib
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from msgspec import Meta, Struct
 FILE_NAME = "pillarbox.toml"
 
 Cleartext = Literal["never", "loopback", "always"]
+Obey = Literal["note", "quarantine", "reject"]
 Addresses = str | tuple[str, ...]
 
 # host:port, [IPv6]:port or unix:path
@@ -27,7 +29,10 @@ _ADDRESS = re.compile(
 )
 
 # Keys, or tables of them, that SIGHUP changes in a running server; the others need a restart.
-RELOADABLE = ("tls", "auth", "limits")
+RELOADABLE = ("tls", "auth", "limits", "authentication")
+
+
+_CHOICES = {"auth.cleartext": Cleartext, "authentication.dmarc": Obey, "authentication.spf": Obey}
 
 
 class ConfigError(Exception):
@@ -96,6 +101,20 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     save: Annotated[int, Meta(ge=1, le=2**32 - 1)] | None = None
 
 
+class Authentication(Struct, frozen=True, forbid_unknown_fields=True):
+    """Finding out who mail is really from. `smtp`, `lmtp`: for mail that comes so. `dmarc`: what is done at
+    most with mail that its author's domain disowns; `spf`: with mail from where its sender's domain does not
+    send, where DMARC says nothing. `trusted_sealers`: domains whose word on mail they pass on is taken (ARC).
+    `dns`: servers to ask instead of the machine's."""
+
+    smtp: bool = True
+    lmtp: bool = False
+    dmarc: Obey = "quarantine"
+    spf: Obey = "note"
+    trusted_sealers: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     hostname: Annotated[str, Meta(pattern=r"^[^\s@/]+$")] = "localhost"
     data: str = "var"
@@ -104,6 +123,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     tls: Tls = Tls()
     auth: Auth = Auth()
     limits: Limits = Limits()
+    authentication: Authentication = Authentication()
 
     @property
     def data_folder(self) -> Path:
@@ -143,6 +163,10 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
         if "listen" in tree and not is_address(address):
             wrong = f'"{address}" is not an address; write "host:port", "[IPv6]:port" or "unix:path"'
             raise _error(file, text, f"listen.{protocol}", wrong)
+    for server in config.authentication.dns:
+        if not is_dns_server(server):
+            wrong = f'"{server}" is no DNS server; write "192.0.2.1", "192.0.2.1:53" or "[2001:db8::1]:53"'
+            raise _error(file, text, "authentication.dns", wrong)
     if (config.tls.certificate is None) != (config.tls.key is None):
         raise _error(file, text, "tls", "certificate and key belong together; one of them is missing")
     return config
@@ -162,6 +186,24 @@ def _value(config: Config, key: str) -> object:
 def is_address(text: str) -> bool:
     match = _ADDRESS.fullmatch(text)
     return match is not None and (match["port"] is None or int(match["port"]) < 65536)
+
+
+def dns_server(text: str) -> tuple[str, int]:
+    """Address and port of `192.0.2.1`, `192.0.2.1:53`, `2001:db8::1` or `[2001:db8::1]:53`, or a
+    ValueError."""
+    match = re.fullmatch(r"\[(.*)\](?::(\d{1,5}))?|([^:]*)(?::(\d{1,5}))?", text, re.ASCII)
+    host, port = (match[1] or match[3], match[2] or match[4] or "53") if match else (text, "53")
+    if not 0 < int(port) < 65536:
+        raise ValueError(text)
+    return str(ipaddress.ip_address(host)), int(port)
+
+
+def is_dns_server(text: str) -> bool:
+    try:
+        dns_server(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_unknown(tree: dict[str, Any], shape: type[Struct], prefix: str, text: str, file: str) -> None:
@@ -195,8 +237,8 @@ def _keys(shape: type[Struct], prefix: str) -> Iterator[str]:
 
 
 def _in_words(key: str, reason: str) -> str:
-    if key == "auth.cleartext":
-        return "must be one of " + ", ".join(f'"{choice}"' for choice in get_args(Cleartext))
+    if key in _CHOICES:
+        return "must be one of " + ", ".join(f'"{choice}"' for choice in get_args(_CHOICES[key]))
     plain = reason.replace("`", "").replace(" | null", "")
     return plain[:1].lower() + plain[1:]
 

@@ -18,6 +18,9 @@ from pillarbox.app import documents, folder
 from pillarbox.app.config import Config
 from pillarbox.app.log import trace_id
 from pillarbox.delivery.deliver import Delivery
+from pillarbox.delivery.steps.authentication import Authentication
+from pillarbox.filter.auth.domains import a_labels
+from pillarbox.filter.auth.verdict import Obey, Policy
 from pillarbox.identity import second_factor
 from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.completion import Completion
@@ -109,7 +112,34 @@ def existing(config: Config) -> Iterator[Directory]:
 
 def delivery(config: Config, parts: Core, report: Report) -> Delivery:
     return Delivery(
-        parts.store, parts.directory.resolve, hostname=config.hostname, clock=time.time, report=report
+        parts.store,
+        parts.directory.resolve,
+        hostname=config.hostname,
+        clock=time.time,
+        report=report,
+        authentication=authentication(config),
+    )
+
+
+def authentication(config: Config) -> Authentication | None:
+    """None where no mail comes in that is to be judged."""
+    wanted = config.authentication
+    kinds = frozenset(
+        kind for kind in ("smtp", "lmtp") if getattr(wanted, kind) and getattr(config.listen, kind)
+    )
+    if not kinds:
+        return None
+    from pillarbox.app.resolver import (
+        Resolver,
+    )  # dnspython takes 3 MB and 50 ms, which not every server needs
+
+    sealers = frozenset(filter(None, map(a_labels, wanted.trusted_sealers)))
+    return Authentication(
+        Resolver(wanted.dns),
+        Policy(Obey(wanted.dmarc), Obey(wanted.spf), sealers),
+        kinds,
+        hostname=config.hostname,
+        clock=time.time,
     )
 
 

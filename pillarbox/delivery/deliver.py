@@ -25,6 +25,7 @@ from pillarbox.delivery.outcome import (
     of_refusal,
 )
 from pillarbox.delivery.steps import STEPS, Step, examine
+from pillarbox.delivery.steps.authentication import Authentication
 from pillarbox.identity.directory import Recipient
 from pillarbox.message.line_ends import LineEnds
 from pillarbox.model.actors import SERVER
@@ -41,7 +42,8 @@ _BLANK_LINE = b"\r\n\r\n"
 
 
 class Delivery:
-    """`resolve` says whose an address is, `report` takes an error that is ours."""
+    """`resolve` says whose an address is, `report` takes an error that is ours. `authentication`: how to find
+    out who mail is from; None where it is not asked."""
 
     def __init__(
         self,
@@ -53,6 +55,7 @@ class Delivery:
         report: Callable[[BaseException], object],
         limit: int = MESSAGE_LIMIT,
         steps: Sequence[Step] = STEPS,
+        authentication: Authentication | None = None,
     ) -> None:
         self.store = store
         self.resolve = resolve
@@ -61,6 +64,7 @@ class Delivery:
         self.report = report
         self.limit = limit
         self.steps = steps
+        self.authentication = authentication
 
     def begin(self, envelope: Envelope) -> "Incoming":
         return Incoming(self, envelope)
@@ -83,6 +87,7 @@ class Incoming:
     """One message on its way in."""
 
     __slots__ = (
+        "_apart",
         "_begun",
         "_distinct",
         "_ends",
@@ -91,6 +96,7 @@ class Incoming:
         "_in",
         "_one_copy",
         "_staging",
+        "_watch",
         "failure",
         "size",
     )
@@ -99,6 +105,9 @@ class Incoming:
         self._in = delivery
         self._envelope = envelope
         self._distinct = tuple(dict.fromkeys(envelope.recipients))
+        authentication = delivery.authentication
+        self._watch = None if authentication is None else authentication.watch(envelope)
+        self._apart = len(self._distinct) != 1 or self._watch is not None
         self._staging: Staging = delivery.store.staging()
         self._ends = LineEnds()
         self._head = _Head()
@@ -116,6 +125,11 @@ class Incoming:
             return
         piece = self._ends.feed(piece)
         self._head.feed(piece)
+        if self._watch is not None:
+            piece = self._watch.feed(piece)
+        await self._stage(piece)
+
+    async def _stage(self, piece: bytes) -> None:
         if not self._begun:
             self._begun = True
             piece = self._common_prefix() + piece
@@ -126,8 +140,8 @@ class Incoming:
 
     async def finish(self) -> list[Outcome]:
         """File the message; one outcome for each recipient of the envelope, in its order."""
-        if not self._begun:
-            await self.write(b"")
+        if self.failure is None:
+            await self._stage(b"" if self._watch is None else self._watch.finish())
         try:
             if self.failure is not None:
                 return [self.failure] * len(self._envelope.recipients)
@@ -151,17 +165,18 @@ class Incoming:
 
     def _common_prefix(self) -> bytes:
         """With one recipient its trace fields are staged with the content; with several they differ, and
-        each recipient's go before a copy of it."""
-        return self._fields(self._distinct[0]) if len(self._distinct) == 1 else b""
+        each recipient's go before a copy of it. So they do where they say what was found out about it."""
+        return b"" if self._apart else self._fields(self._distinct[0])
 
-    def _fields(self, to: Addressed) -> bytes:
-        return trace.fields(self._envelope, to.path, self._in.hostname, self._in.clock())
+    def _fields(self, to: Addressed, findings: bytes = b"") -> bytes:
+        return trace.fields(self._envelope, to.path, self._in.hostname, self._in.clock(), findings)
 
     async def _staged(self, to: Addressed) -> Staged:
-        if len(self._distinct) == 1:
+        if not self._apart:
             return await self._staging.finish()
+        findings = b"" if self._watch is None else (await self._watch.examine()).fields
         async with self._one_copy:  # a staging does one thing at a time
-            return await self._staging.with_prefix(self._fields(to))
+            return await self._staging.with_prefix(self._fields(to, findings))
 
     # One recipient
 
@@ -176,7 +191,8 @@ class Incoming:
 
     async def _deliver(self, to: Addressed) -> Outcome:
         try:
-            evidence = await examine(Arrival(self._envelope, to, self._head.kept()), self._in.steps)
+            arrival = Arrival(self._envelope, to, self._head.kept(), self._watch)
+            evidence = await examine(arrival, self._in.steps)
             return await self._carry_out(judge(evidence), to)
         except Refused as refused:
             return of_refusal(refused)
@@ -203,7 +219,14 @@ class Incoming:
         key = None if self._envelope.trace is None else f"{self._envelope.trace}\0{to.path}".encode()
         try:
             filed = await store.write(
-                account, filing.file, SERVER, staged, disposition.path, disposition.flags, key
+                account,
+                filing.file,
+                SERVER,
+                staged,
+                disposition.path,
+                disposition.flags,
+                key,
+                disposition.role,
             )
         except Refused as refused:
             # Where the disk failed after the commit, a row may already point to the file.

@@ -4,21 +4,24 @@ from dataclasses import dataclass
 
 from pillarbox.delivery.outcome import Outcome
 from pillarbox.delivery.steps import Evidence
+from pillarbox.delivery.steps.authentication import Authenticity
 from pillarbox.delivery.steps.detail import Detail
 from pillarbox.delivery.steps.hops import MAX_HOPS, Hops
+from pillarbox.filter.auth.verdict import Action
 from pillarbox.model.flags import FlagSet
-from pillarbox.model.names import INBOX
+from pillarbox.model.names import INBOX, Role
 
 LOOP = Outcome(554, "5.4.6", "Too many hops: the message is going round in circles")
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """Into the mailbox `path`, or, where there is none such, into INBOX."""
+    """Into the mailbox for `role`, else into the mailbox `path`, or, where there is none such, into INBOX."""
 
     path: str = INBOX
     flags: FlagSet = ()
     reasons: tuple[str, ...] = ()
+    role: Role | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,10 @@ def judge(evidence: tuple[Evidence, ...]) -> Disposition:
         match each:
             case Hops(count) if count > MAX_HOPS:
                 return Reject(LOOP, (f"{count} Received fields",))
+            case Authenticity(verdict=verdict) if verdict.action is Action.REJECT:
+                return Reject(Outcome(550, "5.7.26", f"Not taken: {verdict.reason}"), (verdict.reason,))
+            case Authenticity(verdict=verdict) if verdict.action is Action.QUARANTINE:
+                return File(role=Role.JUNK, flags=("$Junk",), reasons=(verdict.reason,))
             case Detail(text):
                 disposition = File(text, reasons=(f"addressed to +{text}",))
     return disposition

@@ -1,8 +1,12 @@
 """Who a message is from and for, and how it came here. Content is not looked at."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pillarbox.identity.directory import Recipient
+
+if TYPE_CHECKING:
+    from pillarbox.delivery.steps.authentication import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,10 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What a step sees: one message for one recipient. `header`: the message's own, as far as kept."""
+    """What a step sees: one message for one recipient. `header`: the message's own, as far as kept. `watch`
+    has seen all of it, where it is asked who it is from."""
 
     envelope: Envelope
     to: Addressed
     header: bytes
+    watch: "Watch | None" = None

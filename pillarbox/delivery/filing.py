@@ -2,7 +2,7 @@
 
 from pillarbox.model.actors import Actor
 from pillarbox.model.flags import FlagSet
-from pillarbox.model.names import INBOX, normalise
+from pillarbox.model.names import INBOX, Role, normalise
 from pillarbox.store import mailboxes, messages, remembered
 from pillarbox.store.mailboxes import MailboxRow
 from pillarbox.store.messages import Appended
@@ -13,16 +13,30 @@ REMEMBERED_SECONDS = 14 * 86_400  # longer than any queue tries again
 
 
 def file(
-    tx: Tx, actor: Actor, staged: Staged, path: str, flags: FlagSet = (), key: bytes | None = None
+    tx: Tx,
+    actor: Actor,
+    staged: Staged,
+    path: str,
+    flags: FlagSet = (),
+    key: bytes | None = None,
+    role: Role | None = None,
 ) -> Appended | None:
-    """Append to the mailbox `path` means, or to INBOX. None when `key` says that this was done before."""
+    """Append to the mailbox for `role`, else to the one that `path` means, or to INBOX. None when `key` says
+    that this was done before."""
     if key is not None and remembered.find(tx, remembered.Kind.DELIVERY, key) is not None:
         return None
-    mailbox = _locate(tx, actor, path)
+    mailbox = _for_role(tx, actor, role) or _locate(tx, actor, path)
     appended = messages.append(tx, actor, mailbox.id, staged, flags)
     if key is not None:
         remembered.remember(tx, remembered.Kind.DELIVERY, key, REMEMBERED_SECONDS)
     return appended
+
+
+def _for_role(tx: Tx, actor: Actor, role: Role | None) -> MailboxRow | None:
+    if role is None:
+        return None
+    fits = (row for row in mailboxes.list_all(tx, actor) if row.role is role and row.selectable)
+    return next(fits, None)
 
 
 def _locate(tx: Tx, actor: Actor, path: str) -> MailboxRow:

@@ -5,19 +5,19 @@ from email.utils import formatdate
 from pillarbox.delivery.envelope import Envelope, Origin
 
 
-def fields(envelope: Envelope, path: str, hostname: str, at: float) -> bytes:
+def fields(envelope: Envelope, path: str, hostname: str, at: float, findings: bytes = b"") -> bytes:
     """Trace fields for the recipient `path`.
 
     RFC 5321 4.4: final delivery puts the return-path line at the beginning; Received comes before any
-    other trace field. Delivered-To is RFC 9228: who it was delivered as.
+    other trace field. Delivered-To is RFC 9228: who it was delivered as. `findings` of this hop go above its
+    Received field (RFC 8601 4.1, RFC 7208 9.1).
     """
-    text = (
-        f"Return-Path: <{envelope.sender}>\r\n"
-        f"Delivered-To: {path}\r\n"
+    first = f"Return-Path: <{envelope.sender}>\r\nDelivered-To: {path}\r\n"
+    last = (
         f"Received: {_from(envelope.origin)}by {hostname}{_with(envelope.origin)} id {envelope.id}\r\n"
         f"\tfor <{path}>; {date(at)}\r\n"
     )
-    return text.encode()
+    return first.encode() + findings + last.encode()
 
 
 def date(at: float) -> str:

@@ -9,12 +9,12 @@ earlier steps found. It changes nothing, and never raises for anything a message
 from collections.abc import Awaitable, Callable, Sequence
 
 from pillarbox.delivery.envelope import Arrival
-from pillarbox.delivery.steps import detail, hops
+from pillarbox.delivery.steps import authentication, detail, hops
 
-Evidence = hops.Hops | detail.Detail
+Evidence = hops.Hops | authentication.Authenticity | detail.Detail
 Step = Callable[[Arrival, tuple[Evidence, ...]], Awaitable[Evidence | None]]
 
-STEPS: tuple[Step, ...] = (hops.step, detail.step)
+STEPS: tuple[Step, ...] = (hops.step, authentication.step, detail.step)
 
 
 async def examine(arrival: Arrival, steps: Sequence[Step] = STEPS) -> tuple[Evidence, ...]:

@@ -61,6 +61,9 @@ def propose(evidence: Evidence, policy: Policy) -> Verdict:
         return Verdict(Action.ACCEPT)
     if dmarc.result is DmarcResult.FAIL:
         return _failed(evidence, policy)
+    if dmarc.result is DmarcResult.PERMERROR and policy.dmarc is not Obey.NOTE:
+        # RFC 9989 11.5: several authors, or none, are a way around the policies of all.
+        return Verdict(Action.QUARANTINE, "it names not exactly one author's domain in From")
     spf = evidence.spf
     if spf is not None and spf.result is SpfResult.FAIL and policy.spf is not Obey.NOTE:
         return Verdict(_MOST[policy.spf], f"{spf.domain} does not send from there (SPF)")

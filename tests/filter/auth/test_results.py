@@ -43,8 +43,8 @@ def test_written_as_the_standard_shows_it() -> None:
         ),
         (
             "foo.example.net (foobar) 1 (baz);\r\n dkim (Because I like it) / 1 (One yay)"
-            " = (wait for it) fail\r\n policy (A dot can go here) . (like that) expired\r\n (this surprised me)"
-            " = (as I wasn't expecting it) 1362471462",
+            " = (wait for it) fail\r\n policy (A dot can go here) . (like that) expired"
+            "\r\n (this surprised me) = (as I wasn't expecting it) 1362471462",
             Results("foo.example.net", (Method("dkim", "fail", (("policy.expired", "1362471462"),)),)),
         ),
     ],

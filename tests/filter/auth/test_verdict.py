@@ -45,9 +45,15 @@ def test_a_failure_leads_to_what_is_asked_as_far_as_it_is_obeyed(
     assert (found.action, found.override) == (action, override)
 
 
-@pytest.mark.parametrize("result", [Result.PASS, Result.NONE, Result.TEMPERROR, Result.PERMERROR])
+@pytest.mark.parametrize("result", [Result.PASS, Result.NONE, Result.TEMPERROR])
 def test_whatever_is_no_failure_is_accepted(result: Result) -> None:
     assert propose(evidence(result, Asked.REJECT), Policy(dmarc=Obey.REJECT)).action is ACCEPT
+
+
+def test_authors_that_cannot_be_told_are_suspicious() -> None:
+    found = evidence(Result.PERMERROR)
+    assert propose(found, Policy(dmarc=Obey.REJECT)).action is QUARANTINE
+    assert propose(found, Policy(dmarc=Obey.NOTE)).action is ACCEPT
 
 
 def test_lists_are_not_rejected() -> None:

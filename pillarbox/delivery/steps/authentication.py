@@ -1,0 +1,196 @@
+"""Who is the message really from? SPF, DKIM, DMARC and ARC (`filter/auth`), for mail that strangers bring.
+
+    watch = authentication.watch(envelope)     # None: this mail is not judged
+    content = watch.feed(piece)                # as it streams by; what comes out is stored
+    evidence = await step(arrival, ())         # once for a message, however many recipients it has
+
+While the content streams by, its body is hashed as its signatures ask, and fields that claim to be our own
+findings are taken out (RFC 8601 5). Signatures are checked over what came, not over what is left.
+"""
+
+import asyncio
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pillarbox.delivery.envelope import Arrival, Envelope, Origin
+from pillarbox.filter import dns
+from pillarbox.filter.auth import evidence as auth
+from pillarbox.filter.auth import fields, verdict
+from pillarbox.filter.auth.dkim.body import Bodies
+from pillarbox.filter.auth.evidence import Sender
+from pillarbox.filter.auth.fields import Field
+from pillarbox.filter.auth.forged import Unforged
+from pillarbox.filter.auth.spf import received
+from pillarbox.filter.auth.spf.check import client_address
+from pillarbox.filter.auth.verdict import Policy, Verdict
+
+HEADER_LIMIT = 256 * 1024  # octets of a header that is judged; the author of a longer one is unknown
+PATIENCE = 30.0  # seconds for all questions of one message; RFC 7208 4.6.4: at least 20
+
+# Where no mail of strangers comes from, and no policy of SPF speaks of: this machine and private networks.
+_INSIDE = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *(
+                "127.0.0.0/8",
+                "10.0.0.0/8",
+                "172.16.0.0/12",
+                "192.168.0.0/16",
+                "169.254.0.0/16",
+                "100.64.0.0/10",
+            ),
+            *("::1/128", "fe80::/10", "fc00::/7"),
+        ),
+    )
+)
+
+_BLANK_LINE = b"\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticity:
+    """`fields`: what is put before the message."""
+
+    evidence: auth.Evidence
+    sender: Sender
+    verdict: Verdict
+    fields: bytes
+
+
+class Authentication:
+    """`kinds`: of "smtp" and "lmtp" those whose mail is judged. `hostname` is our name in what we write."""
+
+    def __init__(
+        self,
+        resolve: dns.Resolve,
+        policy: Policy,
+        kinds: frozenset[str],
+        *,
+        hostname: str,
+        clock: Callable[[], float],
+        patience: float = PATIENCE,
+    ) -> None:
+        self.resolve = resolve
+        self.policy = policy
+        self.kinds = kinds
+        self.hostname = hostname
+        self.clock = clock
+        self.patience = patience
+
+    def watch(self, envelope: Envelope) -> "Watch | None":
+        origin = envelope.origin
+        if origin is None or kind(origin) not in self.kinds:
+            return None
+        return Watch(self, envelope, origin)
+
+
+def kind(origin: Origin) -> str:
+    """`smtp` from another server, `lmtp` from one in front of us, nothing from who logged in (RFC 3848: the
+    name of the protocol ends in A)."""
+    protocol = origin.protocol
+    if protocol.endswith("A"):
+        return ""
+    return "lmtp" if "LMTP" in protocol else "smtp"
+
+
+def sender_of(envelope: Envelope, origin: Origin) -> Sender:
+    """Behind a server that took the message for us the client is that server, and SPF cannot be asked. Nor
+    can it for what comes from this machine or its own network."""
+    client = client_address(origin.address)
+    known = kind(origin) == "smtp" and client is not None and not any(client in net for net in _INSIDE)
+    return Sender(str(client) if known else "", origin.helo, envelope.sender)
+
+
+class Watch:
+    """One message that streams by, and what is found out about it."""
+
+    __slots__ = ("_bodies", "_by", "_found", "_header", "_lock", "_sender", "_unforged")
+
+    def __init__(self, by: Authentication, envelope: Envelope, origin: Origin) -> None:
+        self._by = by
+        self._sender = sender_of(envelope, origin)
+        self._header = bytearray()
+        self._bodies: Bodies | None = None  # None while the header goes on
+        self._unforged = Unforged(frozenset({by.hostname}))
+        self._found: Authenticity | None = None
+        self._lock = asyncio.Lock()
+
+    def feed(self, piece: bytes) -> bytes:
+        """Content with CRLF line ends; what is to be stored of it."""
+        if self._bodies is not None:
+            self._bodies.feed(piece)
+        else:
+            self._collect(piece)
+        return self._unforged.feed(piece)
+
+    def finish(self) -> bytes:
+        """The rest of what is to be stored."""
+        return self._unforged.finish()
+
+    def _collect(self, piece: bytes) -> None:
+        before = max(len(self._header) - len(_BLANK_LINE) + 1, 0)
+        self._header += piece
+        if self._header.startswith(b"\r\n"):
+            end = 2  # no header at all
+        else:
+            at = self._header.find(_BLANK_LINE, before)
+            if at < 0:
+                if len(self._header) > HEADER_LIMIT:
+                    self._header.clear()
+                    self._bodies = Bodies(())
+                return
+            end = at + len(_BLANK_LINE)
+        rest = bytes(self._header[end:])
+        del self._header[end:]
+        self._bodies = Bodies(auth.forms(self._fields()))
+        self._bodies.feed(rest)
+
+    def _fields(self) -> tuple[Field, ...]:
+        return fields.split(bytes(self._header))
+
+    async def examine(self) -> Authenticity:
+        """After all content was fed; the questions are asked once."""
+        async with self._lock:
+            if self._found is None:
+                self._found = await self._examined()
+            return self._found
+
+    async def _examined(self) -> Authenticity:
+        by, sender = self._by, self._sender
+        header = self._fields()
+        bodies = self._bodies or Bodies(auth.forms(header))
+        asking = auth.examine(sender, header, bodies.hashes(), receiver=by.hostname, now=by.clock())
+        found = await dns.resolved(asking, _within(by.resolve, by.patience))
+        written = auth.field(found, sender, by.hostname)
+        if found.spf is not None:
+            written += received.field(
+                found.spf,
+                address=sender.address,
+                sender=sender.mail_from,
+                helo=sender.helo,
+                receiver=by.hostname,
+            )
+        return Authenticity(found, sender, verdict.propose(found, by.policy), written)
+
+
+def _within(resolve: dns.Resolve, seconds: float) -> dns.Resolve:
+    """The same resolver, that answers TROUBLE when its time is over: so a judgement ends, with a result."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + seconds
+
+    async def ask(question: dns.Question) -> dns.Answer:
+        if clock() >= end:
+            return dns.TROUBLE
+        try:
+            async with asyncio.timeout_at(end):
+                return await resolve(question)
+        except TimeoutError:
+            return dns.TROUBLE
+
+    return ask
+
+
+async def step(arrival: Arrival, found: object) -> Authenticity | None:
+    return None if arrival.watch is None else await arrival.watch.examine()

@@ -1,0 +1,110 @@
+"""Questions to a real DNS server on this machine: the four kinds of answers, and the bounds."""
+
+import asyncio
+from typing import Any
+
+import dns.message
+import dns.rcode
+import pytest
+
+from pillarbox.app.config import ConfigError, dns_server, parse
+from pillarbox.app.resolver import RECORDS_LIMIT, Resolver
+from pillarbox.filter.dns import NO_DATA, NO_NAME, TROUBLE, Answer, Kind, Question, records
+from tests.app import dns_server as server
+
+ZONE = {
+    ("example.test", "A"): ["192.0.2.1", "192.0.2.2"],
+    ("example.test", "AAAA"): ["2001:db8::1"],
+    ("example.test", "MX"): ["20 b.example.test.", "10 a.example.test."],
+    ("example.test", "TXT"): ['"v=spf1 " "-all"', '"\\195\\169\\000"'],
+    ("null.test", "MX"): ["0 ."],
+    ("1.2.0.192.in-addr.arpa", "PTR"): ["mx.example.test."],
+    ("alias.test", "CNAME"): ["example.test."],
+    ("lost.test", "CNAME"): ["nowhere.test."],
+    ("circle.test", "CNAME"): ["circle2.test."],
+    ("circle2.test", "CNAME"): ["circle.test."],
+    ("many.test", "A"): [f"10.0.{number // 256}.{number % 256}" for number in range(RECORDS_LIMIT + 1)],
+}
+FAILING = {"broken.test": dns.rcode.SERVFAIL, "refused.test": dns.rcode.REFUSED}
+
+
+@pytest.mark.parametrize(
+    "name, kind, wanted",
+    [
+        ("example.test", Kind.A, {"192.0.2.1", "192.0.2.2"}),
+        ("EXAMPLE.test", Kind.AAAA, {"2001:db8::1"}),
+        ("example.test", Kind.MX, ("a.example.test", "b.example.test")),
+        ("example.test", Kind.TXT, {"v=spf1 -all", "\xc3\xa9\0"}),
+        ("1.2.0.192.in-addr.arpa", Kind.PTR, {"mx.example.test"}),
+        ("alias.test", Kind.A, {"192.0.2.1", "192.0.2.2"}),
+        ("example.test", Kind.PTR, NO_DATA),
+        ("null.test", Kind.MX, NO_DATA),
+        ("nowhere.test", Kind.A, NO_NAME),
+        ("broken.test", Kind.A, TROUBLE),
+        ("refused.test", Kind.A, TROUBLE),
+        ("circle.test", Kind.A, TROUBLE),
+        ("many.test", Kind.A, TROUBLE),
+        ("a\\.b.test", Kind.A, NO_NAME),
+    ],
+)
+def test_answers(name: str, kind: Kind, wanted: Any) -> None:
+    async def scene() -> None:
+        async with server.dns_server(server.of(ZONE, FAILING)) as address:
+            found = await Resolver([address], question_seconds=0.5)(Question(name, kind))
+            if isinstance(wanted, Answer):
+                assert found == wanted
+            else:
+                assert type(wanted)(found.values) == wanted
+
+    asyncio.run(scene())
+
+
+def test_a_server_that_is_silent_is_trouble() -> None:
+    async def scene() -> None:
+        async with server.dns_server(lambda query, response: None) as address:
+            resolver = Resolver([address], try_seconds=0.05, question_seconds=0.1)
+            assert await resolver(Question("example.test", Kind.A)) == TROUBLE
+
+    asyncio.run(scene())
+
+
+def test_answers_are_kept_as_long_as_they_live() -> None:
+    asked: list[str] = []
+    answer = server.of(ZONE, FAILING)
+
+    def counting(query: dns.message.Message, response: dns.message.Message) -> dns.message.Message | None:
+        asked.append(query.question[0].name.to_text(True))
+        return answer(query, response)
+
+    async def scene() -> None:
+        async with server.dns_server(counting) as address:
+            resolver = Resolver([address])
+            for _ in range(3):
+                found = await resolver(Question("example.test", Kind.A))
+                assert sorted(found.values) == ["192.0.2.1", "192.0.2.2"]
+                assert found == records(*found.values)
+
+    asyncio.run(scene())
+    assert asked == ["example.test"]
+
+
+@pytest.mark.parametrize(
+    "text, wanted",
+    [
+        ("192.0.2.1", ("192.0.2.1", 53)),
+        ("192.0.2.1:5353", ("192.0.2.1", 5353)),
+        ("2001:db8::1", ("2001:db8::1", 53)),
+        ("[2001:db8::1]:5353", ("2001:db8::1", 5353)),
+    ],
+)
+def test_how_servers_are_written(text: str, wanted: tuple[str, int]) -> None:
+    assert dns_server(text) == wanted
+    assert parse(f'[authentication]\ndns = ["{text}"]').authentication.dns == (text,)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ns.example.org", "192.0.2.1:0", "192.0.2.1:99999", "[192.0.2.1", "1:2:3"]
+)
+def test_what_is_no_server(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"line 2: authentication.dns: .* is no DNS server"):
+        parse(f'[authentication]\ndns = ["{text}"]')
