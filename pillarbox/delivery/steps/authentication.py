@@ -106,7 +106,7 @@ def sender_of(envelope: Envelope, origin: Origin) -> Sender:
 class Watch:
     """One message that streams by, and what is found out about it."""
 
-    __slots__ = ("_bodies", "_by", "_found", "_header", "_lock", "_sender", "_unforged")
+    __slots__ = ("_bodies", "_by", "_found", "_header", "_sender", "_unforged")
 
     def __init__(self, by: Authentication, envelope: Envelope, origin: Origin) -> None:
         self._by = by
@@ -114,8 +114,7 @@ class Watch:
         self._header = bytearray()
         self._bodies: Bodies | None = None  # None while the header goes on
         self._unforged = Unforged(frozenset({by.hostname}))
-        self._found: Authenticity | None = None
-        self._lock = asyncio.Lock()
+        self._found: asyncio.Future[Authenticity] | None = None
 
     def feed(self, piece: bytes) -> bytes:
         """Content with CRLF line ends; what is to be stored of it."""
@@ -151,11 +150,13 @@ class Watch:
         return fields.split(bytes(self._header))
 
     async def examine(self) -> Authenticity:
-        """After all content was fed; the questions are asked once."""
-        async with self._lock:
-            if self._found is None:
-                self._found = await self._examined()
-            return self._found
+        """After all content was fed; the questions are asked once, however many ask for the answer.
+
+        In a task of its own, because a connection has none, and limits of time need one.
+        """
+        if self._found is None:
+            self._found = asyncio.ensure_future(self._examined())
+        return await asyncio.shield(self._found)
 
     async def _examined(self) -> Authenticity:
         by, sender = self._by, self._sender

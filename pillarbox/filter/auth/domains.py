@@ -5,6 +5,8 @@ from pillarbox.filter.dns import is_name
 
 def a_labels(domain: str) -> str | None:
     """The name in A-labels (RFC 5890 2.3.2.1), lower case; None when it is no name of a host."""
+    if len(domain) > 254:
+        return None
     name = domain.removesuffix(".").lower()
     if not name.isascii():
         try:

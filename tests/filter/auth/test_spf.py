@@ -60,6 +60,12 @@ def test_the_null_sender_is_the_name_of_helo() -> None:
     assert answered(asking, zone).result is Result.PASS
 
 
+def test_names_in_other_scripts() -> None:
+    zone = Zone().add("xn--bcher-kva.example", "TXT", "v=spf1 ip4:192.0.2.7 exists:%{l}.x.test -all")
+    assert found(zone, sender="grüße@bücher.example").result is Result.PASS
+    assert found(zone, "192.0.2.8", sender="grüße@bücher.example").result is Result.FAIL
+
+
 def test_trouble_is_temporary() -> None:
     assert found(Zone().breaks("example.org")).result is Result.TEMPERROR
     assert found(publishing("v=spf1 a:x.test -all").breaks("x.test")).result is Result.TEMPERROR

@@ -8,7 +8,7 @@ import ipaddress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pillarbox.filter.auth.domains import within
+from pillarbox.filter.auth.domains import a_labels, within
 from pillarbox.filter.auth.spf import macro
 from pillarbox.filter.auth.spf.macro import Address, Context, Pieces
 from pillarbox.filter.auth.spf.record import Mechanism, Mistake, Record, is_spf, parse
@@ -80,6 +80,8 @@ def check(
     elif not at:
         domain = sender
     domain = domain.removesuffix(".")
+    if not domain.isascii():  # RFC 8616 4
+        domain = a_labels(domain) or domain
     asked = domain.lower()
     if client is None:
         return Spf(Result.NONE, meant, asked)

@@ -1,0 +1,60 @@
+"""A server that judges the mail it is brought: from its configuration to what a mail client sees."""
+
+import asyncio
+import imaplib
+import smtplib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.app.dns_server import dns_server, of
+from tests.app.process import CONFIG, running
+from tests.filter.auth.test_dkim import ED, MESSAGE, record, signed
+
+ZONE = {
+    ("_dmarc.example.org", "TXT"): ['"v=DMARC1; p=reject"'],
+    ("s1._domainkey.example.org", "TXT"): [f'"{record(ED)}"'],
+    ("example.org", "A"): ["192.0.2.1"],
+}
+
+
+@contextmanager
+def names() -> Iterator[str]:
+    """A DNS server on a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    context = dns_server(of(ZONE, {}))
+    try:
+        yield asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(10)
+    finally:
+        asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.mark.parametrize("on", [False, True])
+def test_findings_are_in_the_message_where_it_is_switched_on(tmp_path: Path, on: bool) -> None:
+    with names() as address:
+        text = CONFIG.replace("unix:run/lmtp", "127.0.0.1:0")
+        if on:
+            text += f'[authentication]\nlmtp = true\ndns = ["{address}"]\n'
+        (tmp_path / "pillarbox.toml").write_text(text)
+        with running(tmp_path) as server:
+            account = server.about["account"]
+            with smtplib.LMTP("127.0.0.1", server.port("lmtp"), local_hostname="here.test") as lmtp:
+                lmtp.sendmail("kim@example.org", [account["address"]], signed(MESSAGE, ED))
+            with imaplib.IMAP4("127.0.0.1", server.port("imap")) as imap:
+                imap.login(account["address"], account["password"])
+                imap.select("INBOX")
+                _, found = imap.fetch("1", "(BODY[HEADER.FIELDS (AUTHENTICATION-RESULTS)])")
+            assert server.stop() == 0
+    line = found[0]
+    assert isinstance(line, tuple)
+    assert (b"mail.example.test;" in line[1]) is on
+    assert (b"dkim=pass header.d=example.org" in line[1]) is on
+    assert (b"dmarc=pass header.from=example.org" in line[1]) is on
