@@ -70,7 +70,11 @@ def methods(evidence: Evidence, sender: Sender) -> tuple[Method, ...]:
     if evidence.helo is not None and evidence.helo.result is not spf_check.Result.NONE:
         found.append(_spf(evidence.helo, (("smtp.helo", sender.helo),)))
     if evidence.spf is not None:
-        name, value = ("smtp.mailfrom", sender.mail_from) if sender.mail_from else ("smtp.helo", sender.helo)
+        name, value = "smtp.helo", sender.helo
+        if sender.mail_from:
+            # RFC 8601 2.2: what is no plain address is named by its domain alone.
+            plain = results.is_bare(sender.mail_from)
+            name, value = "smtp.mailfrom", sender.mail_from if plain else evidence.spf.domain
         found.append(_spf(evidence.spf, ((name, value),)))
     found += [_dkim(each) for each in evidence.dkim] or [Method("dkim", "none")]
     dmarc = evidence.dmarc

@@ -8,7 +8,7 @@ import re
 
 from pillarbox.filter.auth import results
 
-FIELD_LIMIT = 16 * 1024  # octets of one field that is looked at; a longer one of that name is taken out
+FIELD_LIMIT = results.FIELD_LIMIT  # octets of one field that is held; a longer one of that name is taken out
 
 _NAME = b"authentication-results"
 _FIELD_END = re.compile(rb"\r\n(?=[^ \t])")

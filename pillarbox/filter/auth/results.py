@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pillarbox.filter.auth.domains import a_labels
 
 VALUE_LIMIT = 256  # characters of one value
+FIELD_LIMIT = 16 * 1024  # octets of a field that is read at all
 METHODS_LIMIT = 100  # read of one field
 DEPTH_LIMIT = 1000  # comments in comments
 
@@ -77,9 +78,14 @@ def _comment(text: str) -> str:
     return re.sub(r"[()\\]", "?", _clean(text))
 
 
+def is_bare(text: str) -> bool:
+    """May it stand as it is, without quotes? Addresses and names of hosts mostly do."""
+    return _BARE.fullmatch(text) is not None
+
+
 def _value(text: str) -> str:
     text = _clean(text)
-    return text if _BARE.fullmatch(text) else _quoted(text)
+    return text if is_bare(text) else _quoted(text)
 
 
 def _quoted(text: str) -> str:
@@ -91,6 +97,8 @@ def _quoted(text: str) -> str:
 
 def parse(value: bytes) -> Results | None:
     """What stands after the colon; None where it is malformed."""
+    if len(value) > FIELD_LIMIT:
+        return None
     try:
         return _Reader(value.decode("utf-8", "replace")).results()
     except _Malformed:
@@ -207,7 +215,7 @@ def claims(value: bytes, authserv_ids: frozenset[str]) -> bool:
     found = parse(value)
     if found is not None:
         return found.version != "1" or comparable(found.authserv_id) in authserv_ids
-    text = value.decode("utf-8", "replace")
+    text = value[:FIELD_LIMIT].decode("utf-8", "replace")
     try:
         words = [text for kind, text in _lexed(text) if kind == "word"][:1]
     except _Malformed:

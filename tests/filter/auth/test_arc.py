@@ -99,6 +99,7 @@ TWICE = sealed(sealed(MESSAGE), "two.test", ED)
         (b"ARC-Authentication-Results: i=1;", b"ARC-Authentication-Results:"),
         (b"a=rsa-sha256", b"a=rsa-sha1"),
         (b"d=two.test", b"d=three.test"),
+        (b"h=from:from", b"h=arc-seal:from"),
         (b"d=two.test", b"d=two.test; d=two.test"),
     ],
 )

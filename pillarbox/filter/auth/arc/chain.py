@@ -149,6 +149,8 @@ def _message(one: Set, fields: Sequence[Field], bodies: Mapping[Form, Hashed]) -
         parsed = signature.signed(_without_instance(_tags(one.signature)))
     except Mistake as mistake:
         raise _Broken(f"a message signature is malformed: {mistake}") from None
+    if SEAL in parsed.names:  # RFC 8617 4.1.2: the seals sign the signatures, not the other way round
+        raise _Broken("a message signature signs a seal")
     others = [each for each in fields if each is not one.signature]
     failure, _ = yield from verify.check(parsed, one.signature.raw, others, bodies)
     if failure is not None:
@@ -168,6 +170,7 @@ def _oldest(chain: Sequence[Set], fields: Sequence[Field], bodies: Mapping[Form,
 def _seals(chain: Sequence[Set]) -> Asking[list[str]]:
     """Step 6; the sealing domains, from the first to the last."""
     domains: list[str] = []
+    relaxed = [canonical.field(each.raw, Canonical.RELAXED) for each in scope(chain)]
     for count in range(len(chain), 0, -1):
         one = chain[count - 1]
         if "h" in one.tags:  # RFC 8617 4.1.3
@@ -177,8 +180,8 @@ def _seals(chain: Sequence[Set]) -> Asking[list[str]]:
             found = yield from key.find(domain, selector, algorithm)
         except (Mistake, NoKey) as mistake:
             raise _Broken(f"a seal cannot be checked: {mistake}") from None
-        signed = scope(chain[:count])[:-1]
-        data = canonical.signed(signed, one.seal.raw, Canonical.RELAXED)
+        before = b"".join(relaxed[: 3 * count - 1])
+        data = before + canonical.signed((), one.seal.raw, Canonical.RELAXED)
         if not key.fits(found.public, octets, data):
             raise _Broken("a seal is broken")
         domains.append(domain)
