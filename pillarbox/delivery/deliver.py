@@ -25,7 +25,7 @@ from pillarbox.delivery.outcome import (
     of_refusal,
 )
 from pillarbox.delivery.steps import STEPS, Step, examine
-from pillarbox.delivery.steps.authentication import Authentication
+from pillarbox.delivery.steps.authentication import Authentication, Authenticity
 from pillarbox.identity.directory import Recipient
 from pillarbox.message.line_ends import LineEnds
 from pillarbox.model.actors import SERVER
@@ -140,8 +140,7 @@ class Incoming:
 
     async def finish(self) -> list[Outcome]:
         """File the message; one outcome for each recipient of the envelope, in its order."""
-        if self.failure is None:
-            await self._stage(b"" if self._watch is None else self._watch.finish())
+        await self._complete()
         try:
             if self.failure is not None:
                 return [self.failure] * len(self._envelope.recipients)
@@ -152,6 +151,19 @@ class Incoming:
             return [outcomes[to] for to in self._envelope.recipients]
         finally:
             self.abandon()
+
+    async def authenticity(self) -> Authenticity | None:
+        """Once all is written: what was found out about who it is from; None where that is not asked."""
+        return None if self._watch is None else await self._watch.examine()
+
+    async def _complete(self) -> None:
+        """All is staged: what had to be held until the end, and the fields of a message without content."""
+        if self.failure is not None:
+            return
+        if self._watch is not None:
+            await self._stage(self._watch.finish())
+        elif not self._begun:
+            await self._stage(b"")
 
     def abandon(self) -> None:
         """Nothing stays of a message that was not finished."""
@@ -174,7 +186,8 @@ class Incoming:
     async def _staged(self, to: Addressed) -> Staged:
         if not self._apart:
             return await self._staging.finish()
-        findings = b"" if self._watch is None else (await self._watch.examine()).fields
+        found = await self.authenticity()
+        findings = b"" if found is None else found.fields
         async with self._one_copy:  # a staging does one thing at a time
             return await self._staging.with_prefix(self._fields(to, findings))
 
