@@ -3,9 +3,9 @@
 `command` answers everything up to and including the tagged line. It looks for that line only at the
 end of what has arrived, so a response of 27 MB costs hardly more than reading it.
 
-What the client takes is part of every figure, the same for all servers, and hides how far they are apart. So a
-short answer is read into few octets (to allocate `PIECE` of them takes longer than most servers take for NOOP),
-and the kernel watches the time: a socket with a timeout of Python's own polls before each call.
+What the client takes is part of every figure, the same for all servers, and hides how far they are apart.
+So a short answer is read into few octets (to allocate `PIECE` of them takes longer than some servers take for
+NOOP), and the kernel watches the time: a socket with a timeout of Python's own polls before each call.
 """
 
 from __future__ import annotations

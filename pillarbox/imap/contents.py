@@ -30,13 +30,13 @@ async def contents(items: Sequence[Item], row: Mapping[str, Any], blob: Blob) ->
     out: list[Content] = []
     for item in items:
         if item.what == "SECTION":
-            out.append(_section(item, row, layout, blob))
+            out.append(section_of(item, row.get("header_size", 0), layout, blob))
         else:
             out.append(await _binary(item, offsets and parts.unpack(offsets), blob))
     return out
 
 
-def _section(item: Item, row: Mapping[str, Any], layout: Layout | None, blob: Blob) -> Content:
+def section_of(item: Item, header_size: int, layout: Layout | None, blob: Blob) -> Content:
     wanted = item.section
     assert wanted is not None
     found: tuple[int, int] | None
@@ -45,9 +45,9 @@ def _section(item: Item, row: Mapping[str, Any], layout: Layout | None, blob: Bl
     elif not wanted.what:
         found = (0, blob.size)
     elif wanted.what == "TEXT":
-        found = (row["header_size"], blob.size)
+        found = (header_size, blob.size)
     else:
-        found = (0, row["header_size"])
+        found = (0, header_size)
     # Deviates: RFC 9755 9 wants header fields all ASCII, as RFC 5322 has them, where UTF8=ACCEPT is not
     # enabled. They are sent as they came: a surrogate would break signatures, and be another message
     # under its UID.

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pillarbox.identity.authenticate import Login
 from pillarbox.identity.claims import Channel, Claim
 from pillarbox.identity.sasl import Mechanisms
-from pillarbox.imap import telling, untold
+from pillarbox.imap import short, telling, untold
 from pillarbox.imap.assembly import Assembly, Fault
 from pillarbox.imap.capability import capabilities
 from pillarbox.imap.commands import HANDLERS, UPLOADS
@@ -279,6 +279,9 @@ class Session:
         if self.pushing is not None and self.pushing.busy:
             return self._line_after_push(self.pushing, line)
         if self._assembly is None and line[-1:] != b"}" and not self.connection.bare_lf:
+            if not self._draining and (answer := short.answer(self, line)) is not None:
+                self._bad = 0
+                return answer
             return self._execute([line])
         return self._assemble(line)
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from pillarbox.imap import contexts, untold, updates
 from pillarbox.imap.updates import Flagged
-from pillarbox.imap.view import View, differences
+from pillarbox.imap.view import NEVER_RECENT, View, differences
 from pillarbox.imap.wire.encode import Response, encode
 from pillarbox.imap.wire.expunge import Expunged, Vanished
 from pillarbox.imap.wire.fetch import FetchItems, Item
+from pillarbox.imap.wire.fetch_plan import line as render_one
 from pillarbox.imap.wire.fetch_plan import plan, render
 from pillarbox.imap.wire.response import HighestModseq, PermanentFlags, UrlMech, bye, ok
 from pillarbox.imap.wire.select import Exists, Flags, Recent
@@ -208,6 +209,38 @@ async def _keywords(session: Session, numbers: Collection[int]) -> bytes:
     if not session.selected.read_only:
         lines += encode(ok(None, "Flags are kept", PermanentFlags((*told, "\\*"))), session.kind)
     return lines
+
+
+def own_store(
+    session: Session, view: View, place: int, stored: Stored, *, uid: bool, silent: bool
+) -> bytes | None:
+    """`news` after the session's own STORE on the message at `place`, and its FETCH response, where that is
+    all there is to say. None: nothing has been said or taken in."""
+    store, kind, known = session.store, session.kind, session.flag_sets.meanings
+    modseq, shown = stored.modseq, view.shown
+    if store.modseq_known(session.account) != (modseq or view.modseq):
+        return None
+    flag_set = shown.flag_sets[place]
+    if modseq:
+        flag_set = stored.flag_sets[0]
+        named = known.get(flag_set)
+        if modseq != view.modseq + 1 or named is None or not session.keywords.issuperset(named):
+            return None
+        columns = store.columns_after(session.account, shown.mailbox, stored)
+        if columns is None:
+            return None
+        session.view = View(
+            columns, modseq, modseq, view.recent_from, saved=view.saved, read_only=view.read_only
+        )
+    aware = kind.condstore
+    if silent and not (modseq and aware):
+        return b""
+    line = plan(_MODSEQ if silent else _FLAGS, kind, uid=(uid and not silent) or aware, modseq=aware)
+    row = {"uid": shown.uids[place], "flag_set": flag_set, "modseq": modseq or shown.modseqs[place]}
+    recent = view.recent_from != NEVER_RECENT and place >= view.first_recent
+    return render_one(
+        line, place + 1, [row[name] for name in line.columns], session.flag_sets.spelled(recent)
+    )
 
 
 def flag_lines(session: Session, flagged: Flagged, *, uid: bool = False, silent: bool = False) -> bytes:

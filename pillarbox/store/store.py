@@ -114,6 +114,37 @@ class Store:
                 self._look_into(account, refused)
                 raise
 
+    def glance(
+        self, account: int, verb: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`read` for a verb of one statement, which is a snapshot by itself: now, or `Busy`, and then `read`
+        finds out what there is to wait for."""
+        handle = self._handles.get(account)
+        if not handle.met:
+            raise Busy
+        try:
+            return verb(handle.database.transaction(write=False), *args, **kwargs)
+        except apsw.Error as error:
+            raise Busy from error
+
+    def write_now(self, account: int, verb: Callable[..., T], *args: Any) -> T:
+        """`write` with `durable=False`: now, or `Busy`, and then nothing has been done."""
+        handle = self._handles.get(account)
+        if not handle.met or not handle.rooted or handle.heavy is not None:
+            raise Busy
+        try:
+            with handle.database.transaction(write=True) as tx:
+                result = verb(tx, *args)
+        except Heavy as heavy:
+            raise Busy from heavy
+        except Refused as refused:
+            self._look_into(account, refused)
+            raise
+        self._handles.after_commit(handle)
+        if tx.touched:
+            self._handles.moved(handle, handle.database.modseq_known)
+        return result
+
     async def write(
         self, account: int, verb: Callable[..., T], *args: Any, durable: bool = True, **kwargs: Any
     ) -> T:
@@ -286,7 +317,7 @@ class Store:
         which is no account's; `read` would wait."""
         try:
             database = self._handles.get(account).database
-            database.modseq_known = modseq = database.read_modseq()
+            database.modseq_known = modseq = database.look()
         except Busy:
             return UNKNOWN
         except NoAccount as gone:
@@ -369,10 +400,14 @@ class Store:
         """The mailbox's UIDs, flag sets and mod-sequences as of now, shared between sessions; or as of
         `stored`, what the caller has just done to flags."""
         if stored is not None and stored.modseq:
-            found = self._columns.after_store(account, mailbox, stored.modseq, stored.uids, stored.flag_sets)
+            found = self.columns_after(account, mailbox, stored)
             if found is not None:
                 return found
         return await self._columns.get(account, actor, mailbox)
+
+    def columns_after(self, account: int, mailbox: int, stored: Stored) -> Columns | None:
+        """`columns` as of `stored`, where it is at hand."""
+        return self._columns.after_store(account, mailbox, stored.modseq, stored.uids, stored.flag_sets)
 
     def columns_known(self, account: int, mailbox: int, modseq: int) -> Columns | None:
         """`columns` as of a mod-sequence, where that is what was given out last: nothing is read or asked."""

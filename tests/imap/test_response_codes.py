@@ -9,6 +9,7 @@ from pillarbox.model.actors import SERVER
 from pillarbox.model.errors import Code, Refused
 from pillarbox.store import quota
 from pillarbox.store.quota import Resource
+from pillarbox.store.tx import Busy
 from tests.imap.conftest import ACCOUNT, Play, World
 
 LETTER = b"Subject: one\r\n\r\n" + b"x" * 1008
@@ -114,8 +115,12 @@ def test_a_store_that_cannot_write_now(play: Play, monkeypatch: pytest.MonkeyPat
         async def busy(*arguments: object, **options: object) -> None:
             raise Refused("The mail store is busy", Code.UNAVAILABLE, temporary=True)
 
+        def busy_now(*arguments: object) -> None:
+            raise Busy
+
         with monkeypatch.context() as patch:
             patch.setattr(type(world.store), "write", busy)
+            patch.setattr(type(world.store), "write_now", busy_now)
             for command in (
                 b"APPEND INBOX {1+}\r\nx",
                 b"STORE 1 +FLAGS (\\Seen)",

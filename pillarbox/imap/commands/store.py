@@ -42,14 +42,27 @@ async def store(session: Session, tag: bytes, command: wire.Store) -> Outcome:
             command.unchanged_since,
             durable=False,
         )
-    told, failed = b"", stored.failed
+    return await told(session, command, living, ghosts, stored, data)
+
+
+async def told(
+    session: Session,
+    command: wire.Store,
+    living: Spans,
+    ghosts: Spans,
+    stored: Stored,
+    data: tuple[Response, ...] = (),
+) -> Outcome:
+    """What is said of that which has been done."""
+    shown = session.selected
+    lines, failed = b"", stored.failed
     late: Runs = ()
     if failed and command.mode != "replace":
-        told, failed, late = await _once_more(session, command, stored)
+        lines, failed, late = await _once_more(session, command, stored)
     if living and (session.kind.condstore or not command.silent):
         # Numbers stand still: news of expunges waits for the end of the command.
-        told += await telling.news(session, expunge=False, own=stored)
-        told += _outcome(session, command, stored, living, failed, late)
+        lines += await telling.news(session, expunge=False, own=stored)
+        lines += _outcome(session, command, stored, living, failed, late)
     text = "UID STORE completed" if command.uid else "STORE completed"
     code: ResponseCode | None = None
     if failed:
@@ -59,8 +72,8 @@ async def store(session: Session, tag: bytes, command: wire.Store) -> Outcome:
     if ghosts and not command.silent:
         # RFC 2180 4.2.3: the others have been changed all the same.
         text = "Some of the messages have been expunged"
-        return Done(text, code or Code.EXPUNGEISSUED, data, told, own=stored, condition="NO")
-    return Done(text, code, data, told, own=stored)
+        return Done(text, code or Code.EXPUNGEISSUED, data, lines, own=stored, condition="NO")
+    return Done(text, code, data, lines, own=stored)
 
 
 def _outcome(

@@ -153,7 +153,8 @@ class Tagged:
 
 
 # tag = 1*<any ASTRING-CHAR except "+">
-_TAG = re.compile(rb'[^(){%*"\\+\x00-\x20\x7f-\xff]+')
+TAG = rb'[^(){%*"\\+\x00-\x20\x7f-\xff]+'
+_TAG = re.compile(TAG)
 _NAME = re.compile(rb"(?:([Uu][Ii][Dd]) )?([A-Za-z][A-Za-z0-9=+.-]*)")
 
 

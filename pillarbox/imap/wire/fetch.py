@@ -104,7 +104,7 @@ def parse_fetch(reader: Reader, *, uid: bool = False) -> Fetch:
     rest = reader.rest()
     if len(rest) <= MEMO_LENGTH and not rest.endswith(b"}"):
         try:
-            said = _remembered(rest, reader.utf8)
+            said = remembered(rest, reader.utf8)
         except PeerSyntax:
             said = _arguments(reader)  # once more, to say where in the command
         else:
@@ -119,7 +119,8 @@ def parse_fetch(reader: Reader, *, uid: bool = False) -> Fetch:
 
 
 @lru_cache(maxsize=256)
-def _remembered(rest: bytes, utf8: bool) -> _Arguments:
+def remembered(rest: bytes, utf8: bool) -> _Arguments:
+    """What `rest`, which stands behind the set and a space, means."""
     reader = Reader([rest], utf8)
     said = _arguments(reader)
     reader.end()

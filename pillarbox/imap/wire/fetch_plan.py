@@ -240,6 +240,21 @@ def render(plan: Plan, numbers: Sequence[int], columns: Sequence[Sequence[Any]],
     return (plan.template * len(numbers)) % tuple(chain.from_iterable(zip(*values)))
 
 
+def line(plan: Plan, number: int, row: Sequence[Any], flags_of: FlagsOf) -> bytes:
+    """The line of one message: `render`, or its one of `heads`."""
+    values = [row[0] if plan.by_uid else number]
+    for field in plan.fields:
+        how = field.how
+        if how is None:
+            values.append(row[field.columns[0]])
+        elif how == "flags":
+            values.append(flags_of[row[field.columns[0]]])
+        else:
+            assert callable(how)
+            values.append(how(*[row[at] for at in field.columns]))
+    return plan.template % tuple(values)
+
+
 def heads(
     plan: Plan, numbers: Sequence[int], columns: Sequence[Sequence[Any]], flags_of: FlagsOf
 ) -> list[bytes]:

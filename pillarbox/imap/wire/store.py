@@ -46,7 +46,7 @@ def parse_store(reader: Reader, *, uid: bool = False) -> Store:
     rest = reader.rest()
     if len(rest) <= MEMO_LENGTH and not rest.startswith(b"(") and not rest.endswith(b"}"):
         try:
-            said = _remembered(rest)
+            said = remembered(rest)
         except PeerSyntax:
             said = _arguments(reader)  # once more, to say where in the command
         else:
@@ -57,7 +57,7 @@ def parse_store(reader: Reader, *, uid: bool = False) -> Store:
 
 
 @lru_cache(maxsize=256)
-def _remembered(rest: bytes) -> _Arguments:
+def remembered(rest: bytes) -> _Arguments:
     """What has no mod-sequence in it, which is another each time."""
     reader = Reader([rest])
     said = _arguments(reader)

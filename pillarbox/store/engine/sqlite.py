@@ -23,12 +23,14 @@ import apsw
 
 from pillarbox.model.errors import Code, NoAccount, Refused
 from pillarbox.store import objects, schema
+from pillarbox.store.engine import wal_index
 from pillarbox.store.tx import Busy, Heavy
 
 FILE = "mail.db"
 STATEMENTS = 256  # prepared statements kept a connection; all verbs together have fewer
 FULL_PATIENCE = 10.0  # seconds; for callers without an event loop to hold up
 WAIT_STEP = 0.0001
+LOOKS = 8  # at one account by statement; who looks more often is worth finding its WAL index for
 
 _ACCOUNT = 1  # the value of every `account` column in a file
 
@@ -120,6 +122,10 @@ class Database:
         self.patience = patience
         self.most_rows = math.inf
         self._waiting_since = 0.0
+        self._looks = 0
+        self._index: Any = None  # the WAL index's header, and how it was before `_seen` was read
+        self._before = b""
+        self._seen = 0
         path = folder / FILE
         try:
             self.connection = apsw.Connection(
@@ -205,6 +211,22 @@ class Database:
             raise NoAccount
         return modseq
 
+    def look(self) -> int:
+        """`read_modseq` outside of a transaction, by statement only where somebody has written since."""
+        index = self._index
+        if index is None:
+            if self._looks < LOOKS:
+                self._looks += 1
+                if self._looks == LOOKS:
+                    self._index = wal_index.find(self.folder / FILE)
+            return self.read_modseq()
+        before = index.raw
+        if before != self._before:
+            # What is committed between the two is read now, and once more the next time.
+            self._seen = self.read_modseq()
+            self._before = before
+        return self._seen
+
     def roll_back(self) -> None:
         # After some errors (a full disk among them) SQLite has rolled back by itself.
         if self.connection.in_transaction:
@@ -215,6 +237,7 @@ class Database:
         self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     def close(self) -> None:
+        self._index = None
         self.connection.close()
 
 

@@ -1,0 +1,196 @@
+"""The short way: commands about one message, and NOOP, answered at once.
+
+Clients send these more often than all others, and what they cost is almost all interpreter: tokens, tasks,
+and layers that are made for ten thousand messages. Here is what is left of that where nothing is out of the
+ordinary.
+
+Rules of the place:
+* it answers as the long way does (`session._execute`), octet for octet, or says None and has done nothing:
+  then the long way is gone, which knows about everything else. `tests/imap/test_short.py` compares the two;
+* it is for a mailbox of which the client knows all: nothing is new, withheld, or to be told besides;
+* nothing waits here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from pillarbox.imap import telling
+from pillarbox.imap.commands import store as store_command
+from pillarbox.imap.contents import WHOLE, section_of
+from pillarbox.imap.table import TABLE
+from pillarbox.imap.view import NEVER_RECENT, View
+from pillarbox.imap.wire import fetch as wire_fetch
+from pillarbox.imap.wire import fetch_plan
+from pillarbox.imap.wire import store as wire_store
+from pillarbox.imap.wire.command import TAG
+from pillarbox.imap.wire.encode import encode
+from pillarbox.imap.wire.fetch_plan import Plan
+from pillarbox.imap.wire.reader import MEMO_LENGTH
+from pillarbox.imap.wire.response import ok
+from pillarbox.imap.wire.strings import REV1, Kind
+from pillarbox.message import parts
+from pillarbox.model.errors import PeerSyntax, Refused
+from pillarbox.model.flags import SEEN
+from pillarbox.store import blobs, emails, flags
+from pillarbox.store.staged import Place
+from pillarbox.store.tx import Busy
+
+if TYPE_CHECKING:
+    from pillarbox.imap.session import Session
+    from pillarbox.net.session import Answer
+
+_COMMAND = re.compile(
+    rb"(%b) (?:(NOOP)|(UID )?(?:(FETCH)|STORE) ([1-9][0-9]{0,8}) ([^{}]{1,%d}))" % (TAG, MEMO_LENGTH),
+    re.IGNORECASE,
+).fullmatch
+
+
+def _ended(text: str) -> bytes:
+    return encode(ok(b"", text), REV1).removeprefix(b"*")
+
+
+_NOOP = _ended("NOOP completed")
+_FETCHED, _UID_FETCHED = _ended("FETCH completed"), _ended("UID FETCH completed")
+_STORED, _UID_STORED = _ended("STORE completed"), _ended("UID STORE completed")
+
+
+def answer(session: Session, line: bytes) -> Answer | Awaitable[Answer]:
+    """What this command is answered; None where it takes the long way."""
+    found = _COMMAND(line)
+    view = session.view
+    if found is None or view is None or not _ordinary(session, view):
+        return None
+    tag, noop, uid, fetch, number, rest = found.groups()
+    if noop:
+        return tag + _NOOP if _unchanged(session, view) else None
+    if session.kind.uid_only and not uid:
+        return None
+    uids = view.shown.uids
+    place = uids.place(int(number)) if uid else int(number) - 1
+    if place >= len(uids) or (uid and uids[place] != int(number)):
+        return None
+    if not fetch:
+        return _store(session, view, tag, place, rest, uid=bool(uid))
+    if not _unchanged(session, view):
+        return None
+    said = _fetch(session, view, place, rest, uid=bool(uid))
+    return said and said + tag + (_UID_FETCHED if uid else _FETCHED)
+
+
+def _ordinary(session: Session, view: View) -> bool:
+    return not (
+        view.gone
+        or view.behind
+        or session.untold
+        or session.first
+        or session.contexts
+        or session.pushing is not None
+        or session.notified is not None
+    )
+
+
+def _unchanged(session: Session, view: View) -> bool:
+    try:
+        return session.store.modseq(session.account) == view.modseq
+    except Refused:
+        return False
+
+
+def _fetch(session: Session, view: View, place: int, rest: bytes, *, uid: bool) -> bytes | None:
+    plan = _planned(rest, session.kind, uid)
+    if plan is None:
+        return None
+    shown = view.shown
+    flag_set = shown.flag_sets[place]
+    if plan.sets_seen and not view.read_only and SEEN not in session.flag_sets.meanings[flag_set]:
+        return None
+    number, columns = shown.uids[place], plan.columns
+    # What the view knows is taken from the view, as in all commands.
+    of_view = {"uid": number, "flag_set": flag_set, "modseq": shown.modseqs[place]}
+    spelled = session.flag_sets.spelled(view.recent_from != NEVER_RECENT and place >= view.first_recent)
+    if plan.from_view:
+        return fetch_plan.line(plan, place + 1, [of_view[name] for name in columns], spelled)
+    if not session.actor.owner:
+        return None  # whose rights would be another statement
+    wanted = columns + blobs.COLUMNS if plan.bodies else columns
+    try:
+        rows = session.store.glance(
+            session.account, emails.rows, session.actor, shown.mailbox, number, number, wanted
+        )
+    except (Busy, Refused):
+        return None
+    if len(rows) != 1:
+        return None
+    row = list(rows[0])
+    for at in plan.of_view:
+        row[at] = of_view[columns[at]]
+    line = fetch_plan.line(plan, place + 1, row, spelled)
+    return _with_bodies(plan, line, row) if plan.bodies else line
+
+
+def _with_bodies(plan: Plan, head: bytes, row: list[Any]) -> bytes | None:
+    columns = plan.columns
+    held, dictionary, frames, data = row[len(columns) :]
+    size = row[columns.index("size")]
+    if held != Place.INLINE or frames is not None or size > WHOLE:
+        return None
+    blob = blobs.Blob(size, dictionary, ((size, len(data)),), data, None)
+    header_size = row[columns.index("header_size")] if "header_size" in columns else 0
+    layout = parts.layout(row[columns.index("offsets")]) if "offsets" in columns else None
+    try:
+        contents = [section_of(item, header_size, layout, blob) for item in plan.bodies]
+    except Refused:
+        return None
+    return fetch_plan.message(plan, head, contents)  # type: ignore[arg-type]  # none is too long to be held
+
+
+@lru_cache(maxsize=256)
+def _planned(rest: bytes, kind: Kind, uid: bool) -> Plan | None:
+    """How this FETCH is answered, unless there is more to it than to read something."""
+    try:
+        said = wire_fetch.remembered(rest, kind.utf8)
+    except PeerSyntax:
+        return None
+    items = said.items
+    if said.changed_since is not None or said.partial is not None or said.vanished:
+        return None
+    if items.ask_for("MODSEQ") or items.ask_for("OBJECTID"):
+        return None  # to ask for these changes what the client is told from then on
+    plan = fetch_plan.plan(items, kind, uid=uid)
+    return None if any(item.what != "SECTION" for item in plan.bodies) else plan
+
+
+def _store(
+    session: Session, view: View, tag: bytes, place: int, rest: bytes, *, uid: bool
+) -> Answer | Awaitable[Answer]:
+    if rest.startswith(b"(") or view.read_only:
+        return None
+    try:
+        said = wire_store.remembered(rest)
+    except PeerSyntax:
+        return None
+    number = view.shown.uids[place]
+    wanted = ((number, number),)
+    try:
+        stored = session.store.write_now(
+            session.account,
+            flags.store_flags,
+            session.actor,
+            view.shown.mailbox,
+            wanted,
+            said.mode,
+            said.flags,
+        )
+    except (Busy, Refused):
+        return None  # it is refused again, or waits
+    line = telling.own_store(session, view, place, stored, uid=uid, silent=said.silent)
+    if line is None:
+        # It is done, and what is to be said of it is not so simple.
+        command = wire_store.Store(wanted, said.mode, said.flags, said.silent, uid)
+        work = store_command.told(session, command, [(place, place + 1)], [], stored)
+        return session.conclude(tag, TABLE["UID STORE" if uid else "STORE"], work)
+    return line + tag + (_UID_STORED if uid else _STORED)
