@@ -167,21 +167,20 @@ def _planned(rest: bytes, kind: Kind, uid: bool) -> Plan | None:
 def _store(
     session: Session, view: View, tag: bytes, place: int, rest: bytes, *, uid: bool
 ) -> Answer | Awaitable[Answer]:
-    if rest.startswith(b"(") or view.read_only:
+    if rest.startswith(b"(") or view.read_only or not session.actor.owner:
         return None
     try:
         said = wire_store.remembered(rest)
     except PeerSyntax:
         return None
     number = view.shown.uids[place]
-    wanted = ((number, number),)
     try:
         stored = session.store.write_now(
             session.account,
-            flags.store_flags,
+            flags.store_one,
             session.actor,
             view.shown.mailbox,
-            wanted,
+            number,
             said.mode,
             said.flags,
         )
@@ -190,7 +189,7 @@ def _store(
     line = telling.own_store(session, view, place, stored, uid=uid, silent=said.silent)
     if line is None:
         # It is done, and what is to be said of it is not so simple.
-        command = wire_store.Store(wanted, said.mode, said.flags, said.silent, uid)
+        command = wire_store.Store(((number, number),), said.mode, said.flags, said.silent, uid)
         work = store_command.told(session, command, [(place, place + 1)], [], stored)
         return session.conclude(tag, TABLE["UID STORE" if uid else "STORE"], work)
     return line + tag + (_UID_STORED if uid else _STORED)

@@ -247,6 +247,42 @@ def store_flags(
     return Stored(modseq, changed, flag_sets_now, failed)
 
 
+def store_one(tx: Tx, actor: Actor, mailbox: int, uid: int, mode: Mode, flags: FlagSet) -> Stored:
+    """`store_flags` on one message, for who has every right: by its row, without groups of messages."""
+    assert actor.owner
+    given = flags if _all_system(flags) else spelled(tx, flags)
+    _encoded(given)
+    found = tx.row(
+        "SELECT m.flag_set, m.size, f.flags FROM mailbox b JOIN message m ON m.account = b.account"
+        " AND m.mailbox = b.id JOIN flag_set f ON f.account = m.account AND f.id = m.flag_set"
+        " WHERE b.account = ? AND b.id = ? AND b.deleted IS NULL AND b.selectable = 1 AND m.uid = ?",
+        tx.account,
+        mailbox,
+        uid,
+    )
+    if found is None:
+        access.live(tx, mailbox)
+        return Stored()
+    old_number, size, old = found[0], found[1], decode(found[2])
+    new = _after(old, mode, given, rights.ALL)
+    if new == old:
+        return Stored()
+    modseq = changes.next_modseq(tx, State.EMAIL, State.COUNTS)
+    number = intern(tx, new)
+    tx.run(
+        "UPDATE message SET flag_set = ?, modseq = ? WHERE account = ? AND mailbox = ? AND uid = ?",
+        *(number, modseq, tx.account, mailbox, uid),
+    )
+    count(tx, mailbox, ((old_number, -1, -size), (number, 1, size)))
+    changes.record(tx, modseq, mailbox, ChangeKind.FLAGS, ((uid, uid),))
+    return Stored(modseq, array("I", (uid,)), array("H", (number,)))
+
+
+@lru_cache(maxsize=256)
+def _all_system(flags: FlagSet) -> bool:
+    return model.canonical(flags) == flags and all(flag.startswith("\\") for flag in flags)
+
+
 def _few(tx: Tx, mailbox: int, uids: Runs, most_modseq: int) -> list[tuple[int, FlagSet, Group]]:
     """(flag set, flags, messages) of the messages in `uids` with a mod-sequence up to `most_modseq`, from
     their rows: for a few that is less than what the counters and `present` ask."""
