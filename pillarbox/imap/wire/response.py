@@ -214,8 +214,19 @@ def encode_status(response: StatusResponse, kind: Kind) -> bytes:
     tag = response.tag or b"*"
     if response.code is None:
         return tag + _plain(response.condition, response.text)
-    text = f"[{_code(response.code)}] {_text(response.text)}"
-    return b"%b %b %b\r\n" % (tag, response.condition.encode("ascii"), text.encode("ascii"))
+    if isinstance(response.code, Code | Mark):
+        return tag + _coded(response.condition, response.code, response.text)
+    return tag + _with_code(response.condition, response.code, response.text)
+
+
+@lru_cache(maxsize=256)
+def _coded(condition: Condition, code: Code | Mark, text: str) -> bytes:
+    """`_with_code` for those without arguments."""
+    return _with_code(condition, code, text)
+
+
+def _with_code(condition: Condition, code: ResponseCode, text: str) -> bytes:
+    return f" {condition} [{_code(code)}] {_text(text)}\r\n".encode("ascii")
 
 
 @lru_cache(maxsize=256)

@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pillarbox.imap.wire.limits import OBJECT_IDS
-from pillarbox.imap.wire.reader import Reader
+from pillarbox.imap.wire.reader import MEMO_LENGTH, Reader
 from pillarbox.imap.wire.strings import Kind
 from pillarbox.model import numbers
 from pillarbox.model.errors import PeerSyntax
@@ -76,6 +77,28 @@ class Recent:
 
 def parse_select(reader: Reader, *, read_only: bool = False) -> Select:
     """select = "SELECT" SP mailbox [SP "(" select-param *(SP select-param) ")"]   (RFC 4466 2.4)"""
+    rest = reader.rest()
+    if len(rest) <= MEMO_LENGTH and not rest.endswith((b")", b"}")):
+        try:
+            found = _remembered(rest, reader.utf8, read_only)
+        except PeerSyntax:
+            pass  # once more, to say where in the command
+        else:
+            reader.skip(rest)
+            return found
+    return _select(reader, read_only)
+
+
+@lru_cache(maxsize=256)
+def _remembered(rest: bytes, utf8: bool, read_only: bool) -> Select:
+    """Without parameters, which hold other numbers each time: clients open the same few mailboxes."""
+    reader = Reader([rest], utf8)
+    found = _select(reader, read_only)
+    reader.end()
+    return found
+
+
+def _select(reader: Reader, read_only: bool) -> Select:
     reader.space()
     mailbox, old_name = reader.mailbox_and_old_name()
     if not reader.maybe(b" "):
