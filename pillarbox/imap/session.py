@@ -279,9 +279,14 @@ class Session:
         if self.pushing is not None and self.pushing.busy:
             return self._line_after_push(self.pushing, line)
         if self._assembly is None and line[-1:] != b"}" and not self.connection.bare_lf:
-            if not self._draining and (answer := short.answer(self, line)) is not None:
-                self._bad = 0
-                return answer
+            if not self._draining:
+                try:
+                    answer = short.answer(self, line)
+                except Exception as error:
+                    return self._failed_shortly(line, error)
+                if answer is not None:
+                    self._bad = 0
+                    return answer
             return self._execute([line])
         return self._assemble(line)
 
@@ -503,6 +508,10 @@ class Session:
         if self.view is not None:
             news, highest = await telling.at_end(self, expunge=self._announces(row))
         return self._late(news, response, highest) if self.untold else self._tagged(news, response, highest)
+
+    async def _failed_shortly(self, line: bytes, error: Exception) -> Answer:
+        head = split(line)
+        return _after(b"", await self._failed(head.tag, self._rows[head.name], error))
 
     def _announces(self, row: Row) -> bool:
         """Whether the end of this command may tell of expunges."""

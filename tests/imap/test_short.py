@@ -127,3 +127,23 @@ def test_what_another_session_did_is_told_first(tmp_path: Path) -> None:
             assert b"* 1 EXPUNGE" in await one.ok(b"NOOP")
 
     asyncio.run(whole())
+
+
+def test_a_fault_on_the_short_way_is_answered_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: Any, **named: Any) -> None:
+        raise ZeroDivisionError
+
+    async def whole() -> None:
+        async with world(tmp_path, Settings("mail.example.org")) as made:
+            user = await made.user()
+            await user.append(PLAIN)
+            await user.ok(b"SELECT INBOX")
+            with monkeypatch.context() as patch:
+                patch.setattr(short, "_fetch", broken)
+                patch.setattr(type(made.store), "write_now", broken)
+                for command in (b"fetch 1 FLAGS", b"UID STORE 1 +FLAGS (\\Seen)"):
+                    assert (await user.status(command)).startswith(b"NO [SERVERBUG] ")
+            made.expected_bugs = 2
+            assert b"* 1 FETCH (FLAGS (\\Recent))" in await user.ok(b"FETCH 1 FLAGS")
+
+    asyncio.run(whole())
