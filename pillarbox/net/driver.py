@@ -197,8 +197,8 @@ class Driver(asyncio.Protocol):
         else:
             self._input = self._input[self._at :] + data if self._at < len(self._input) else data
             self._at = 0
-        self._heard = now = self._common.wheel.now()
-        self._run(since=now)
+        self._heard = self._common.wheel.now()
+        self._run()
 
     def eof_received(self) -> bool:
         """A peer that has said all it has to say is still answered; TLS has no half-closed state."""
@@ -273,15 +273,13 @@ class Driver(asyncio.Protocol):
 
     # The loop.
 
-    def _run(
-        self, *, since: float = 0.0, opening: bool = False, answer: Answer | Awaitable[Answer] = None
-    ) -> None:
+    def _run(self, *, opening: bool = False, answer: Answer | Awaitable[Answer] = None) -> None:
         """Give the session its events and carry its answers away, until something ends the run."""
         if self._running:
             return
         self._running = True
         now = self._common.wheel.now
-        until = (since or now()) + SLICE
+        until = now() + SLICE
         session = self._session
         try:
             if opening:
@@ -305,8 +303,6 @@ class Driver(asyncio.Protocol):
                     break
                 if self._out_size >= JOIN:
                     self._flush()
-                if self._at == len(self._input) and self._idle(session):
-                    break
                 if now() >= until:
                     if not self._scheduled:
                         self._scheduled = True
@@ -316,11 +312,6 @@ class Driver(asyncio.Protocol):
             self._fail(error)
         self._running = False
         self._settle(session)
-
-    def _idle(self, session: Session) -> bool:
-        """Where all input is used: whether the next round would find nothing to do, either."""
-        waits_for_more = type(session.wants) is Line and self._compression is None
-        return waits_for_more and not (self._hold or self._expiring or self._draining)
 
     def _run_again(self) -> None:
         self._scheduled = False
