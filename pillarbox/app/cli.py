@@ -14,6 +14,8 @@ import typer
 
 from pillarbox import __version__
 from pillarbox.app.commands.account import app as account
+from pillarbox.app.commands.audit import audit
+from pillarbox.app.commands.ban import app as ban
 from pillarbox.app.commands.check import check
 from pillarbox.app.commands.deliver import deliver
 from pillarbox.app.commands.imports import import_mail
@@ -53,6 +55,8 @@ def pillarbox(
 
 app.command("serve")(serve)
 app.add_typer(account, name="account")
+app.command("audit")(audit)
+app.add_typer(ban, name="ban")
 app.command("deliver")(deliver)
 app.command("import")(import_mail)
 app.command("search", context_settings={"ignore_unknown_options": True})(search)  # -is:read

@@ -29,7 +29,7 @@ _ADDRESS = re.compile(
 )
 
 # Keys, or tables of them, that SIGHUP changes in a running server; the others need a restart.
-RELOADABLE = ("tls", "auth", "limits", "authentication")
+RELOADABLE = ("tls", "auth", "limits", "abuse", "authentication")
 
 
 _CHOICES = {"auth.cleartext": Cleartext, "authentication.dmarc": Obey, "authentication.spf": Obey}
@@ -115,6 +115,33 @@ class Authentication(Struct, frozen=True, forbid_unknown_fields=True):
     dns: tuple[str, ...] = ()
 
 
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class Abuse(Struct, frozen=True, forbid_unknown_fields=True):
+    """`ban_after` failed logins from one network (an IPv4 address, an IPv6 /64) within `window` seconds shut
+    it out for `ban` seconds, for twice as long each time again, and at most for `longest_ban`. After
+    `delay_after` failures each guess waits, longer and longer, up to `longest_delay`. `codes`: wrong ones
+    of a second factor, behind the right password. `exempt`: networks that are never counted."""
+
+    delay_after: Count = 3
+    longest_delay: Seconds = 10.0
+    ban_after: Count = 20
+    window: Seconds = 3600.0
+    ban: Seconds = 900.0
+    longest_ban: Seconds = 86400.0
+    codes: Count = 10
+    exempt: tuple[str, ...] = ("127.0.0.0/8", "::1")
+
+
+class Audit(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long the audit log is kept, and how many entries of each kind of event."""
+
+    days: Count = 90
+    entries: Count = 1_000_000
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     hostname: Annotated[str, Meta(pattern=r"^[^\s@/]+$")] = "localhost"
     data: str = "var"
@@ -124,6 +151,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     auth: Auth = Auth()
     limits: Limits = Limits()
     authentication: Authentication = Authentication()
+    abuse: Abuse = Abuse()
+    audit: Audit = Audit()
 
     @property
     def data_folder(self) -> Path:
@@ -167,6 +196,10 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
         if not is_dns_server(server):
             wrong = f'"{server}" is no DNS server; write "192.0.2.1", "192.0.2.1:53" or "[2001:db8::1]:53"'
             raise _error(file, text, "authentication.dns", wrong)
+    for network in config.abuse.exempt:
+        if not is_network(network):
+            wrong = f'"{network}" is not a network; write "192.0.2.0/24", "2001:db8::/32" or an address'
+            raise _error(file, text, "abuse.exempt", wrong)
     if (config.tls.certificate is None) != (config.tls.key is None):
         raise _error(file, text, "tls", "certificate and key belong together; one of them is missing")
     return config
@@ -201,6 +234,14 @@ def dns_server(text: str) -> tuple[str, int]:
 def is_dns_server(text: str) -> bool:
     try:
         dns_server(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
     except ValueError:
         return False
     return True

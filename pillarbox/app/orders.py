@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from pillarbox.app.config import Config
+from pillarbox.identity.abuse import Note, Tally
 
 LIMIT = 4 * 1024 * 1024  # octets of a message; the longest carries a certificate
 
@@ -45,6 +46,12 @@ class Missed(Struct, frozen=True, tag=True):
     """Another process has died. Of what it changed last it may have told nobody."""
 
 
+class Learned(Struct, frozen=True, tag=True):
+    """How much has failed where, as the parent counts it."""
+
+    tallies: tuple[Tally, ...]
+
+
 class Ready(Struct, frozen=True, tag=True):
     """The answer to `Begin`: it serves."""
 
@@ -59,8 +66,14 @@ class Adopted(Struct, frozen=True, tag=True):
     """The answer to `Adopt`."""
 
 
-Order = Begin | Adopt | Stop | Hurry | Missed
-Answer = Ready | Failed | Adopted
+class Noted(Struct, frozen=True, tag=True):
+    """Somebody has logged in, or failed to."""
+
+    note: Note
+
+
+Order = Begin | Adopt | Stop | Hurry | Missed | Learned
+Answer = Ready | Failed | Adopted | Noted
 
 
 class Channel:

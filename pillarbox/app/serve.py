@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pillarbox.app import accounts, folder, indexing
 from pillarbox.app.config import Config, ConfigError
+from pillarbox.app.guard import Truth, guarding, pruning
 from pillarbox.app.wiring import PROTOCOLS, Core, Report, hashes
 from pillarbox.app.working import Working, working
 from pillarbox.identity.passwords import generate, store
@@ -81,17 +82,19 @@ class Server:
     """A server that runs in this process. `config` is the one in force."""
 
     def __init__(
-        self, config: Config, foundation: Foundation, me: Working, first: FirstAccount | None
+        self, config: Config, foundation: Foundation, me: Working, truth: Truth, first: FirstAccount | None
     ) -> None:
         self.config = config
         self.foundation = foundation
         self.first_account = first
         self.parts = me.parts
         self._me = me
+        self._truth = truth
 
     async def adopt(self, config: Config, pair: tls.Pair) -> None:
         """Serve new connections with this, which has been found good."""
         self._me.adopt(config, pair)
+        self._truth.adopt(config)
         self.config = config
 
     def hurry(self) -> None:
@@ -109,11 +112,14 @@ async def serving(config: Config, *, tell: Tell, report: Report, begin: bool = T
     """A server on the running loop until the context is left; `begin`: an empty one gets an account."""
     with foundation(config, tell) as ready:
         sockets = [(each.protocol, each.socket) for each in ready.bound]
-        async with working(config, ready.pair, sockets, report) as me:
+        async with (
+            guarding(config, tell, report) as truth,
+            working(config, ready.pair, sockets, report, truth.guard) as me,
+        ):
             try:
-                async with keeping(me.parts, tell):
+                async with keeping(config, me.parts, tell, report):
                     first = await first_account(config, me.parts) if begin else None
-                    yield Server(config, ready, me, first)
+                    yield Server(config, ready, me, truth, first)
             finally:
                 ready.release()
 
@@ -138,12 +144,12 @@ def foundation(config: Config, tell: Tell) -> Iterator[Foundation]:
 
 
 @asynccontextmanager
-async def keeping(parts: Core, tell: Tell) -> AsyncIterator[None]:
+async def keeping(config: Config, parts: Core, tell: Tell, report: Report) -> AsyncIterator[None]:
     """What one process of a server does for all: accounts are kept tidy and their indexes up while the
     context lasts."""
     for prefix in await accounts.finish_deleting(parts.directory, parts.store):
         tell("account erased", account=f"{prefix:08x}")
-    async with upkeep.running(parts.store), indexing.running(parts.store, tell):
+    async with upkeep.running(parts.store), indexing.running(parts.store, tell), pruning(config, report):
         yield
 
 

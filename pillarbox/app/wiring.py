@@ -16,6 +16,7 @@ from typing import Protocol as TypingProtocol
 
 from pillarbox.app import documents, folder
 from pillarbox.app.config import Config
+from pillarbox.app.guard import Guard
 from pillarbox.app.log import trace_id
 from pillarbox.delivery.deliver import Delivery
 from pillarbox.delivery.steps.authentication import Authentication
@@ -25,6 +26,7 @@ from pillarbox.identity import second_factor
 from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Directory
+from pillarbox.identity.gate import Gate
 from pillarbox.identity.pool import PasswordPool
 from pillarbox.identity.sasl import Mechanisms
 from pillarbox.identity.scram import MODERN, Hash
@@ -152,7 +154,8 @@ class Sessions:
     """For each room what a listener calls for a new connection. After `configure` those that come are
     served with another configuration."""
 
-    def __init__(self, config: Config, parts: Core, report: Report, writer: Directory) -> None:
+    def __init__(self, config: Config, parts: Core, report: Report, writer: Directory, guard: Guard) -> None:
+        self._guard = guard
         self._pool = PasswordPool(processes=config.workers or 1)
         self._key = secrets.token_bytes(KEY_OCTETS)
         self._remembered: dict[bytes, float] = {}
@@ -175,6 +178,8 @@ class Sessions:
         completion = Completion(
             self._pool, hashes=stored, salt=parts.directory.salt, record=self._writer.complete, report=report
         )
+        guard = self._guard
+        gate = Gate(guard.ledger, clock=time.time, take=guard.take, write=guard.write, key=self._key)
         users = Authenticator(
             parts.directory,
             self._pool,
@@ -184,12 +189,14 @@ class Sessions:
             completion=completion,
             uses=Uses(self._pool, self._writer, report=report),
             take_code=partial(second_factor.take, self._writer) if config.auth.totp_in_password else None,
+            gate=gate,
         )
         mechanisms = Mechanisms(
             parts.directory,
             hashes=stored,
             random=secrets.token_bytes,
             channel_binding=config.auth.channel_binding,
+            gate=gate,
         )
         imap_services = imap.Services(
             parts.store,
@@ -218,9 +225,9 @@ class Sessions:
 
 
 @contextmanager
-def sessions(config: Config, parts: Core, report: Report) -> Iterator[Sessions]:
+def sessions(config: Config, parts: Core, report: Report, guard: Guard) -> Iterator[Sessions]:
     with _directory(config.data_folder) as writer:  # what logins write; on threads, so not on the loop's own
-        made = Sessions(config, parts, report, writer)
+        made = Sessions(config, parts, report, writer, guard)
         try:
             yield made
         finally:

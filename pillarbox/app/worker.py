@@ -9,6 +9,7 @@ import asyncio
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
@@ -18,12 +19,16 @@ import uvloop
 
 from pillarbox.app import log
 from pillarbox.app.config import ConfigError
+from pillarbox.app.guard import Guard, rules
 from pillarbox.app.heap import keep_buffers_apart
-from pillarbox.app.orders import Adopt, Adopted, Begin, Channel, Failed, Hurry, Missed, Ready
+from pillarbox.app.orders import Adopt, Adopted, Begin, Channel, Failed, Hurry, Learned, Missed, Noted, Ready
 from pillarbox.app.serve import keeping
 from pillarbox.app.wiring import core
 from pillarbox.app.workers import KEEPER, name_of
 from pillarbox.app.working import Working, working
+from pillarbox.identity import audit
+from pillarbox.identity.abuse import Ledger, Note
+from pillarbox.identity.audit import Scribe
 from pillarbox.model.errors import Refused
 from pillarbox.net import tls
 from pillarbox.net.session import Peer
@@ -50,7 +55,7 @@ async def _serve(number: int, end: socket.socket) -> None:
         return  # the parent is gone already
     obeying = None
     try:
-        async with keeper(begin) if number == KEEPER else worker(begin) as working:
+        async with keeper(begin) if number == KEEPER else worker(begin, channel) as working:
             channel.send(Ready())
             obeying = asyncio.create_task(_obey(channel, working, stop))
             await stop.wait()
@@ -70,6 +75,9 @@ async def _obey(channel: Channel, working: Working | None, stop: asyncio.Event) 
                     if working is not None:
                         working.adopt(config, tls.Pair(certificate, key))
                     channel.send(Adopted())
+                case Learned(tallies):
+                    if working is not None:
+                        working.guard.ledger.put(tallies)
                 case Missed():
                     if working is not None:
                         working.look_again()
@@ -86,18 +94,32 @@ async def _obey(channel: Channel, working: Working | None, stop: asyncio.Event) 
 
 
 @asynccontextmanager
-async def worker(begin: Begin) -> AsyncIterator[Working]:
+async def worker(begin: Begin, channel: Channel) -> AsyncIterator[Working]:
     sockets = [(protocol, socket.socket(fileno=descriptor)) for protocol, descriptor in begin.sockets]
-    async with working(begin.config, tls.Pair(begin.certificate, begin.key), sockets, _report) as made:
-        for _, sock in sockets:
-            sock.close()
-        yield made
+    ledger = Ledger(rules(begin.config.abuse))
+    scribe = Scribe(begin.config.data_folder / audit.FILE, clock=time.time, report=_report)
+
+    def take(note: Note) -> None:
+        if ledger.take(note, time.time()):
+            channel.send(Noted(note))
+
+    pair, guard = tls.Pair(begin.certificate, begin.key), Guard(ledger, take, scribe.note)
+    try:
+        async with working(begin.config, pair, sockets, _report, guard) as made:
+            for _, sock in sockets:
+                sock.close()
+            yield made
+    finally:
+        scribe.close()
 
 
 @asynccontextmanager
 async def keeper(begin: Begin) -> AsyncIterator[None]:
     """Serves nobody."""
-    async with core(begin.config) as parts, keeping(parts, structlog.get_logger().info):
+    async with (
+        core(begin.config) as parts,
+        keeping(begin.config, parts, structlog.get_logger().info, _report),
+    ):
         yield None
 
 

@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import IO
 
 from pillarbox.app.config import Config
+from pillarbox.app.guard import Truth, guarding
 from pillarbox.app.log import Form
 from pillarbox.app.orders import (
     Adopt,
@@ -29,7 +30,9 @@ from pillarbox.app.orders import (
     Channel,
     Failed,
     Hurry,
+    Learned,
     Missed,
+    Noted,
     Order,
     Ready,
     Stop,
@@ -38,6 +41,7 @@ from pillarbox.app.serve import FirstAccount, Foundation, Tell, first_account, f
 from pillarbox.app.spawn import command, environment
 from pillarbox.app.wiring import core
 from pillarbox.app.working import GRACE
+from pillarbox.identity.abuse import Tally
 from pillarbox.model.errors import Refused
 from pillarbox.net import tls
 
@@ -46,6 +50,8 @@ LIVED = 10.0  # seconds after which a death is not the fault of the beginning
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0  # seconds before the next one; longer for what keeps dying
 MARGIN = 5.0  # seconds that a process has to end after its sessions have
 
+PIECE = 1_000  # tallies that are told at once
+
 _TAKEN = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
@@ -53,9 +59,17 @@ class Several:
     """The parent's picture of its processes. `config` is the one in force."""
 
     def __init__(
-        self, config: Config, foundation: Foundation, tell: Tell, form: Form, output: IO[bytes] | None
+        self,
+        config: Config,
+        foundation: Foundation,
+        tell: Tell,
+        truth: Truth,
+        form: Form,
+        output: IO[bytes] | None,
     ) -> None:
         self.config = config
+        self.truth = truth
+        truth.changed = self._tell_changed
         self.foundation = foundation
         self.first_account: FirstAccount | None = None
         self._pair = foundation.pair
@@ -75,6 +89,7 @@ class Several:
     async def adopt(self, config: Config, pair: tls.Pair) -> None:
         """Serve new connections with this, which has been found good; returns when every worker does."""
         self.config, self._pair = config, pair
+        self.truth.adopt(config)
         order = Adopt(config, pair.certificate, pair.key)
         await asyncio.gather(*[member.adopt(order) for member in self._members])
 
@@ -99,6 +114,11 @@ class Several:
     def _tell_all(self, order: Order) -> None:
         for member in self._members:
             member.tell(order)
+
+    def _tell_changed(self, tallies: list[Tally]) -> None:
+        for member in self._members:
+            if member.number != KEEPER:
+                member.tell(Learned(tuple(tallies)))
 
     def _kill(self) -> None:
         for member in self._members:
@@ -128,6 +148,12 @@ class Several:
         bound = () if number == KEEPER else self.foundation.bound
         sockets = tuple((each.protocol, each.socket.fileno()) for each in bound)
         return Begin(self.config, self._pair.certificate, self._pair.key, sockets)
+
+    def teach(self, channel: Channel) -> None:
+        """What is known of who guesses, to a new process."""
+        tallies = tuple(self.truth.ledger)
+        for begin in range(0, len(tallies), PIECE):
+            channel.send(Learned(tallies[begin : begin + PIECE]))
 
     def spawn(self, number: int, end: socket.socket) -> subprocess.Popen[bytes]:
         inherited = [end.fileno(), self.foundation.lock]
@@ -205,6 +231,8 @@ class _Member:
         self.process = process
         self._channel = channel = await Channel.over(ours)
         channel.send(server.begin(self.number))
+        if self.number != KEEPER:
+            server.teach(channel)
         if server.stopping:
             channel.send(Stop())
         while (answer := await channel.answer()) is not None:
@@ -228,6 +256,8 @@ class _Member:
                     self.began.set_exception(Refused(reason))
                 else:
                     self._server.say("cannot begin", worker=self.name, reason=reason)
+            case Noted(note):
+                self._server.truth.take(note)
             case Adopted():
                 self._adopted.pop(0).set_result(None)
 
@@ -247,16 +277,17 @@ async def several(
 ) -> AsyncIterator[Several]:
     """As `serve.serving`, with `config.workers`. Their log goes to `output`, else to standard error."""
     with foundation(config, tell) as ready:
-        server = Several(config, ready, tell, form, output)
-        try:
-            await server.start()
-            if begin:
-                async with core(config) as parts:
-                    server.first_account = await first_account(config, parts)
-            yield server
-        finally:
-            ready.release()
-            await server.stop()
+        async with guarding(config, tell, lambda error: tell("fault", error=repr(error))) as truth:
+            server = Several(config, ready, tell, truth, form, output)
+            try:
+                await server.start()
+                if begin:
+                    async with core(config) as parts:
+                        server.first_account = await first_account(config, parts)
+                yield server
+            finally:
+                ready.release()
+                await server.stop()
 
 
 def name_of(number: int) -> int | str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from socket import socket
 
 from pillarbox.app.config import Config
+from pillarbox.app.guard import Guard, rules
 from pillarbox.app.wiring import PROTOCOLS, Core, Report, Sessions, core, sessions
 from pillarbox.net import tls
 from pillarbox.net.address import spell
@@ -25,10 +26,12 @@ class Working:
     sessions: Sessions
     context: tls.ServerContext
     listening: Listening
+    guard: Guard
 
     def adopt(self, config: Config, pair: tls.Pair) -> None:
         """Serve new connections with another configuration and certificate; who is here does not notice."""
         tls.reload(self.context, pair)
+        self.guard.ledger.rules = rules(config.abuse)
         self.sessions.configure(config)
 
     def look_again(self) -> None:
@@ -42,7 +45,7 @@ class Working:
 
 @asynccontextmanager
 async def working(
-    config: Config, pair: tls.Pair, sockets: Iterable[tuple[str, socket]], report: Report
+    config: Config, pair: tls.Pair, sockets: Iterable[tuple[str, socket]], report: Report, guard: Guard
 ) -> AsyncIterator[Working]:
     """Serve `sockets`, each with its protocol, until the context is left; leaving it drains for `GRACE`
     seconds. The sockets stay the caller's to close, best before leaving."""
@@ -53,11 +56,11 @@ async def working(
     context = tls.server_context(pair)
     listening = Listening(Wheel(), on_error)
     async with core(config) as parts:
-        with sessions(config, parts, report) as made:
+        with sessions(config, parts, report, guard) as made:
             try:
                 for protocol, sock in sockets:
                     await listening.start(_listener(protocol, sock, config, made, context), [sock])
-                yield Working(parts, made, context, listening)
+                yield Working(parts, made, context, listening, guard)
             finally:
                 await listening.stop(GRACE)
 

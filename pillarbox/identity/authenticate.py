@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pillarbox.identity import app_passwords, second_factor
-from pillarbox.identity.claims import Channel, Claim, Proven, refusal
+from pillarbox.identity.claims import WRONG_CODE, Channel, Claim, Credentials, Proven, Rejected, refusal
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Credential, Directory
+from pillarbox.identity.gate import Gate
 from pillarbox.identity.pool import PasswordPool, network
 from pillarbox.identity.uses import Uses
 from pillarbox.model.actors import Actor
@@ -41,7 +42,7 @@ class Authenticator:
     `remembered` is where it remembers, so that another with the same key can go on;
     `completion` has passwords stored in the ways that are lacking, `uses` notes when a device came;
     `take_code` tells, on a thread, whether a code of a second factor behind the password is good: without it
-    none is."""
+    none is; `gate` says who waits, and writes down who came."""
 
     def __init__(
         self,
@@ -54,7 +55,9 @@ class Authenticator:
         completion: Completion | None = None,
         uses: Uses | None = None,
         take_code: Callable[[int, str], bool] | None = None,
+        gate: Gate | None = None,
     ) -> None:
+        self._gate = gate or Gate()
         self._directory = directory
         self._pool = pool
         self._clock = clock
@@ -66,57 +69,86 @@ class Authenticator:
 
     async def login(self, claim: Claim, channel: Channel = Channel()) -> Login:  # noqa: B008
         """The login, or `Refused`: the same answer after the same time whatever was wrong."""
-        if isinstance(claim, Proven):
-            return self._proven(claim, channel)
+        self._gate.check(claim.name, channel)
+        try:
+            if isinstance(claim, Proven):
+                credential, device = self._proven(claim), claim.device
+            else:
+                credential, device = await self._checked(claim, channel)
+        except Rejected as rejected:
+            known = claim if isinstance(claim, Credentials) else None
+            self._gate.failed(claim.name, channel, claim.mechanism, rejected.reason, known)
+            raise
+        if device and self._uses is not None:
+            self._uses.note(credential.account, device, channel.peer)
+        try:
+            login = self._authorized(credential, claim.authorize_as)
+        except Refused as refused:
+            self._gate.refused(credential.address, channel, claim.mechanism, refused.text)
+            raise
+        self._gate.came(credential.address, channel, claim.mechanism, device)
+        return login
+
+    async def _checked(self, claim: Credentials, channel: Channel) -> tuple[Credential, str]:
+        """Whose password it is, and of which device if it is an app password."""
         credential = self._directory.credential(claim.name)
+        if device := self._device(credential, claim, channel):
+            assert credential is not None
+            return credential, device
+        if await self._gate.enter(claim.name, channel):
+            credential = self._directory.credential(claim.name)
         if credential is None or not credential.enabled:
-            await self._pool.verify(None, claim.password, channel.peer)
-            raise refusal()
-        device = app_passwords.maybe_name(
-            self._directory, credential.account, claim.password, channel.protocol
-        )
-        if device is not None:
-            self._used(credential, device, channel)
-            return self._authorized(credential, claim.authorize_as)
+            await self._verify(None, claim.password, claim, channel)
+            raise refusal("no such account" if credential is None else "account is disabled")
         if credential.second_factor:
-            await self._by_two_factors(credential, claim.password, channel)
-            return self._authorized(credential, claim.authorize_as)
+            await self._by_two_factors(credential, claim, channel)
+            return credential, ""
         proof = self._proof(credential, claim.password)
         if not self._remembers(proof):
-            if not await self._pool.verify(credential.password_hash, claim.password, channel.peer):
+            if not await self._verify(credential.password_hash, claim.password, claim, channel):
                 raise refusal()
             credential = self._unchanged(credential)
             self._remember(proof)
             if self._completion is not None:
                 self._completion.begin(credential, claim.password)
-        return self._authorized(credential, claim.authorize_as)
+        return credential, ""
 
-    async def _by_two_factors(self, credential: Credential, text: str, channel: Channel) -> None:
+    def _device(self, credential: Credential | None, claim: Credentials, channel: Channel) -> str | None:
+        if credential is None or not credential.enabled:
+            return None
+        return app_passwords.maybe_name(self._directory, credential.account, claim.password, channel.protocol)
+
+    async def _verify(self, stored: str | None, password: str, claim: Credentials, channel: Channel) -> bool:
+        def still() -> None:
+            self._gate.still_open(claim.name, channel)
+
+        return await self._pool.verify(stored, password, channel.peer, still)
+
+    async def _by_two_factors(self, credential: Credential, claim: Credentials, channel: Channel) -> None:
         """Nothing of it is remembered, because a code is good for one login."""
-        both = second_factor.split(text) if self._take_code is not None else None
-        stored, password = (credential.password_hash, both[0]) if both else (None, text)
-        if not await self._pool.verify(stored, password, channel.peer) or not both or not self._take_code:
+        both = second_factor.split(claim.password) if self._take_code is not None else None
+        stored, password = (credential.password_hash, both[0]) if both else (None, claim.password)
+        right = await self._verify(stored, password, claim, channel)
+        if not both or not self._take_code:
+            raise refusal("a code is needed")
+        if not right:
             raise refusal()
         self._unchanged(credential)
+        if not self._gate.takes_codes(claim.name):
+            raise refusal("too many wrong codes")
         account, code = credential.account, both[1]
         take = self._take_code
         if not await self._pool.run(lambda: take(account, code), network(channel.peer)):
-            raise refusal()
+            raise refusal(WRONG_CODE)
         self._unchanged(credential)
 
-    def _proven(self, claim: Proven, channel: Channel) -> Login:
+    def _proven(self, claim: Proven) -> Credential:
         credential = self._directory.credential(claim.name)
         if credential is None or not credential.enabled:
-            raise refusal()
+            raise refusal("account is disabled")
         if (credential.account, credential.version) != (claim.account, claim.version):
-            raise refusal()  # changed while the client was proving it
-        if claim.device:
-            self._used(credential, claim.device, channel)
-        return self._authorized(credential, claim.authorize_as)
-
-    def _used(self, credential: Credential, device: str, channel: Channel) -> None:
-        if self._uses is not None:
-            self._uses.note(credential.account, device, channel.peer)
+            raise refusal("changed meanwhile")  # while the client was proving it
+        return credential
 
     def _unchanged(self, credential: Credential) -> Credential:
         """What was checked may have been changed meanwhile, when many were waiting to be checked."""
@@ -126,7 +158,7 @@ class Authenticator:
             or not now.enabled
             or (now.account, now.version) != (credential.account, credential.version)
         ):
-            raise refusal()
+            raise refusal("changed meanwhile")
         return now
 
     def user(self, name: str) -> Login | None:

@@ -6,13 +6,16 @@ from pillarbox.identity.directory import Directory
 from pillarbox.identity.scram import Candidates, Hash, Verifier
 
 
-def candidates(directory: Directory, name: str, hash_: Hash, protocol: str) -> Candidates:
-    """What a proof under this name is checked against. The salt and the iterations are those of the password;
-    where it has none they are the ones that everybody has, and nobody."""
+def candidates(
+    directory: Directory, name: str, hash_: Hash, protocol: str, *, only_devices: bool = False
+) -> Candidates:
+    """What a proof under this name is checked against; `only_devices`: not against what people choose. The
+    salt and the iterations are those of the password; where it has none they are the ones that everybody
+    has, and nobody."""
     credential = directory.credential(name)
     prefix = credential.account if credential is not None and credential.enabled else -1
     own = directory.verifier(prefix, hash_)
-    if credential is not None and credential.second_factor:
+    if only_devices or (credential is not None and credential.second_factor):
         own = None  # the password alone opens nothing
     devices = app_passwords.verifiers(directory, prefix, hash_, protocol)
     if credential is None or (own is None and not devices):

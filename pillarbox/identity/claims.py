@@ -1,6 +1,6 @@
 """What comes out of a SASL exchange, and what an exchange may know of its connection. Plain data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pillarbox.model.errors import Code, Refused
 
@@ -8,11 +8,14 @@ from pillarbox.model.errors import Code, Refused
 @dataclass(frozen=True, slots=True)
 class Channel:
     """The connection a client logs in on: the protocol it speaks, from which address it comes, and the
-    hash of our certificate where that can bind it to what is said on it (RFC 5929 4)."""
+    hash of our certificate where that can bind it to what is said on it (RFC 5929 4). `tls`: whether it is
+    private; `certified`: the mail addresses of the client's certificate, which has been verified."""
 
     protocol: str = "imap"
     peer: str = ""
     end_point: bytes | None = None
+    tls: bool = False
+    certified: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Credentials:
     name: str
     password: str
     authorize_as: str = ""
+    mechanism: str = field(default="LOGIN", compare=False)  # or what a protocol has in its place
 
     def __repr__(self) -> str:
         return f"Credentials(name={self.name!r}, authorize_as={self.authorize_as!r})"  # never the password
@@ -37,11 +41,22 @@ class Proven:
     version: int
     authorize_as: str = ""
     device: str = ""
+    mechanism: str = field(default="", compare=False)
 
 
 Claim = Credentials | Proven
+WRONG_CODE = "wrong code"  # the reason that tells of a right password
 
 
-def refusal() -> Refused:
-    """The one answer to whoever cannot come in, whatever the reason."""
-    return Refused("Authentication failed", Code.AUTHENTICATIONFAILED)
+class Rejected(Refused):
+    """Somebody who cannot come in. `reason` is for the log, and for nobody else: the client is told the same
+    whatever it was."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Authentication failed", Code.AUTHENTICATIONFAILED)
+        self.reason = reason
+
+
+def refusal(reason: str = "wrong password") -> Rejected:
+    """The one answer to whoever cannot come in."""
+    return Rejected(reason)

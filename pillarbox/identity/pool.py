@@ -47,13 +47,25 @@ class PasswordPool:
         self._lines: dict[str, deque[asyncio.Future[None]]] = {}  # in the order of their turns
         self._waiting = 0
 
-    async def verify(self, stored: str | None, password: str, who: str = "") -> bool:
-        """`passwords.verify` for a client that comes from the address `who`."""
-        return await self.run(lambda: verify(stored, password), network(who))
+    async def verify(
+        self,
+        stored: str | None,
+        password: str,
+        who: str = "",
+        still: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """`passwords.verify` for a client that comes from the address `who`. `still` raises where it is not
+        to be done any more when its turn has come."""
+        return await self.run(lambda: verify(stored, password), network(who), still)
 
-    async def run(self, work: Callable[[], T], line: str) -> T:
+    async def run(self, work: Callable[[], T], line: str, still: Callable[[], None] = lambda: None) -> T:
         """Do this on a thread when it is its turn. Refused, for now, when the line is too long."""
         await self._turn(line)
+        try:
+            still()
+        except BaseException:
+            self._pass_on()
+            raise
         loop = asyncio.get_running_loop()
         job = self._threads.submit(work)
         # When the thread is free, not when somebody stops waiting for it: a client that goes away has begun

@@ -1,8 +1,8 @@
 """SASL mechanisms as steps without IO (RFC 4422). The protocol room speaks base64 and its own continuations.
 
     mechanism = mechanisms.start("PLAIN", channel)
-    outcome = mechanism.step(initial_response_or_None)
-    while isinstance(outcome, bytes): send it as a challenge, outcome = mechanism.step(answer)
+    outcome = await mechanisms.step(mechanism, initial_response_or_None, channel)
+    while isinstance(outcome, bytes): send it as a challenge, then the same with the answer
     login = await authenticator.login(outcome, channel)      # outcome is Credentials, or Proven
 
 A broken message is PeerSyntax, a failed proof Refused, and the exchange is over. A client that cancels with
@@ -15,9 +15,10 @@ from typing import Protocol
 
 from pillarbox.identity import scram
 from pillarbox.identity.candidates import candidates
-from pillarbox.identity.claims import Channel, Claim
+from pillarbox.identity.claims import Channel, Claim, Rejected
 from pillarbox.identity.claims import Credentials as Credentials
 from pillarbox.identity.directory import Directory
+from pillarbox.identity.gate import Gate
 from pillarbox.identity.scram import Candidates, Hash, Scram
 from pillarbox.model.errors import PeerSyntax
 
@@ -25,7 +26,14 @@ Outcome = bytes | Credentials
 
 
 class Exchange(Protocol):
-    """One exchange. `step(None)` starts it when the client sent no initial response."""
+    """One exchange. `step(None)` starts it when the client sent no initial response. `proving`: whose proof
+    the next response is, where the exchange itself checks it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def proving(self) -> str: ...
 
     def step(self, response: bytes | None) -> bytes | Claim: ...
 
@@ -33,11 +41,20 @@ class Exchange(Protocol):
 class Mechanism(Protocol):
     """An exchange that ends in a password."""
 
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def proving(self) -> str: ...
+
     def step(self, response: bytes | None) -> Outcome: ...
 
 
 class Plain:
     """PLAIN (RFC 4616): one message, `authzid NUL authcid NUL passwd`."""
+
+    name = "PLAIN"
+    proving = ""
 
     def step(self, response: bytes | None) -> Outcome:
         if response is None:
@@ -48,11 +65,14 @@ class Plain:
         authorize_as, name, password = (_utf8(piece) for piece in pieces)
         if not name or not password:
             raise PeerSyntax("A PLAIN message names a user and a password")  # RFC 4616 2: 1*SAFE
-        return Credentials(name, password, authorize_as)
+        return Credentials(name, password, authorize_as, "PLAIN")
 
 
 class Login:
     """LOGIN: never standardised, still the only mechanism of some clients. Name, then password."""
+
+    name = "LOGIN"
+    proving = ""
 
     def __init__(self) -> None:
         self._name: str | None = None
@@ -63,7 +83,7 @@ class Login:
         if self._name is None:
             self._name = _utf8(response)
             return b"Password:"
-        return Credentials(self._name, _utf8(response))
+        return Credentials(self._name, _utf8(response), mechanism="LOGIN")
 
 
 _PASSWORDS: dict[str, type[Plain] | type[Login]] = {"PLAIN": Plain, "LOGIN": Login}
@@ -82,7 +102,8 @@ def start(name: str) -> Mechanism | None:
 
 class Mechanisms:
     """What can be used. `hashes`: those that SCRAM may be used with, by what the directory stores; `random`
-    gives so many octets; `channel_binding`: whether the -PLUS mechanisms are offered under TLS."""
+    gives so many octets; `channel_binding`: whether the -PLUS mechanisms are offered under TLS; `gate` is
+    where proofs wait as passwords do."""
 
     def __init__(
         self,
@@ -91,7 +112,9 @@ class Mechanisms:
         hashes: Hash = Hash(0),  # noqa: B008
         random: Callable[[int], bytes] = bytes,
         channel_binding: bool = False,
+        gate: Gate | None = None,
     ) -> None:
+        self._gate = gate or Gate()
         self._directory = directory
         self._hashes = hashes if directory is not None else Hash(0)
         self._random = random
@@ -114,10 +137,26 @@ class Mechanisms:
         directory, nonce = self._directory, b64encode(self._random(scram.NONCE_OCTETS)).decode()
 
         def find(name: str, hash_: Hash) -> Candidates:
-            return candidates(directory, name, hash_, channel.protocol)
+            only_devices = self._gate.is_shut(name, channel)
+            return candidates(directory, name, hash_, channel.protocol, only_devices=only_devices)
 
         end_point = self._end_point(channel)
         return Scram(hash_, find, nonce, end_point=end_point, plus=name.endswith(scram.PLUS))
+
+    async def step(self, exchange: Exchange, response: bytes | None, channel: Channel) -> bytes | Claim:
+        """`exchange.step`, when whoever has to wait has waited."""
+        name = exchange.proving
+        if not name:
+            return exchange.step(response)
+        shut = self._gate.is_shut(name, channel)  # an app password is let through
+        if not shut:
+            await self._gate.enter(name, channel)
+        try:
+            return exchange.step(response)
+        except Rejected as rejected:
+            self._gate.still_open(name, channel)
+            self._gate.failed(name, channel, exchange.name, rejected.reason)
+            raise
 
     def _end_point(self, channel: Channel) -> bytes | None:
         return channel.end_point if self._channel_binding else None

@@ -125,6 +125,8 @@ class Scram:
         self._acts = ""
         self._candidates: Candidates | None = None
         self._proven: Proven | None = None
+        self.name = next(name for name, each in MECHANISMS.items() if each is hash_) + (PLUS if plus else "")
+        self.proving = ""  # whose proof the next message is
 
     def step(self, response: bytes | None) -> bytes | Proven:
         if response is None:
@@ -134,6 +136,7 @@ class Scram:
                 raise PeerSyntax("There is nothing to say after the server's proof")
             return self._proven
         message = _text(response)
+        self.proving = ""
         return self._first(message) if self._candidates is None else self._final(message, self._candidates)
 
     def _first(self, message: str) -> bytes:
@@ -147,7 +150,9 @@ class Scram:
         if match["type"]:
             self._binding += self._end_point or b""
         self._acts = _name(match["acts"] or "")
-        self._candidates = found = self._find(_name(match["name"]), self._hash)
+        name = _name(match["name"])
+        self._candidates = found = self._find(name, self._hash)
+        self.proving = name
         self._nonce = match["nonce"] + self._nonce
         answer = f"r={self._nonce},s={b64encode(found.salt).decode('ascii')},i={found.iterations}"
         self._messages = f"{match['bare']},{answer}"
@@ -156,11 +161,13 @@ class Scram:
     def _check_flag(self, flag: str | None, type_: str | None) -> None:
         """RFC 5802 6: whether both ends mean the same channel, and nobody between them took "-PLUS" away."""
         if flag == "y" and self._end_point is not None:
-            raise refusal()  # it saw no -PLUS, and we offer it: somebody has changed what we offered
+            raise refusal(
+                "wrong channel binding"
+            )  # it saw no -PLUS, and we offer it: somebody has changed what we offered
         if flag is None and (self._end_point is None or type_ != END_POINT):
-            raise refusal()  # a binding that is not ours to check
+            raise refusal("wrong channel binding")  # a binding that is not ours to check
         if self._plus and flag is not None:
-            raise refusal()  # RFC 5802 6: "p" MUST be used with -PLUS
+            raise refusal("wrong channel binding")  # RFC 5802 6: "p" MUST be used with -PLUS
 
     def _final(self, message: str, candidates: Candidates) -> bytes:
         match = _FINAL.fullmatch(message)
@@ -168,7 +175,7 @@ class Scram:
             raise PeerSyntax("The last SCRAM message is not one")
         proof = _base64(match["proof"])
         if _base64(match["binding"]) != self._binding or match["nonce"] != self._nonce:
-            raise refusal()
+            raise refusal("wrong channel binding")
         said = f"{self._messages},{match['signed']}".encode()
         # Somebody's keys are always tried, so that nobody takes as long.
         nobody = ((_NOBODY[self._hash], None),)
@@ -177,9 +184,9 @@ class Scram:
             if _proves(verifier, said, proof) and proves is not None and proven is None:
                 proven = verifier, proves
         if proven is None:
-            raise refusal()
+            raise refusal("wrong proof")
         verifier, proves = proven
-        self._proven = replace(proves, authorize_as=self._acts)
+        self._proven = replace(proves, authorize_as=self._acts, mechanism=self.name)
         return b"v=" + b64encode(hmac.digest(verifier.server_key, said, self._hash.algorithm))
 
 

@@ -187,7 +187,8 @@ class Session:
     @property
     def channel(self) -> Channel:
         """What a mechanism may know of this connection."""
-        return Channel("imap", self.connection.peer.address, self.connection.end_point)
+        connection = self.connection
+        return Channel("imap", connection.peer.address, connection.end_point, connection.tls)
 
     def capabilities(self) -> tuple[str, ...]:
         settings = self.services.settings

@@ -131,7 +131,9 @@ class Session:
     @property
     def channel(self) -> Channel:
         """What a mechanism may know of this connection."""
-        return Channel("pop", self.connection.peer.address, self.connection.end_point)  # RFC 5034 4: "pop"
+        connection = self.connection
+        # RFC 5034 4: "pop"
+        return Channel("pop", connection.peer.address, connection.end_point, connection.tls)
 
     def admit(self, maildrop: Maildrop) -> None:
         """AUTHORIZATION -> TRANSACTION."""

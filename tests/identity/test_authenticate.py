@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -23,9 +24,9 @@ class CountingPool(PasswordPool):
         super().__init__(1)
         self.verified: list[str | None] = []
 
-    async def verify(self, stored: str | None, password: str, who: str = "") -> bool:
+    async def verify(self, stored: str | None, password: str, who: str = "", *still: Any) -> bool:
         self.verified.append(stored)
-        return await super().verify(stored, password, who)
+        return await super().verify(stored, password, who, *still)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from scramp import ScramClient
@@ -122,7 +123,7 @@ def test_a_password_that_changes_while_it_is_checked(
     directory: Directory, pool: PasswordPool, clock, kim: Account
 ) -> None:
     class Meddling(PasswordPool):
-        async def verify(self, stored: str | None, password: str, who: str = "") -> bool:
+        async def verify(self, stored: str | None, password: str, who: str = "", *still: Any) -> bool:
             directory.set_password(kim.prefix, "other")
             return True
 

@@ -15,6 +15,7 @@ import msgspec
 from pillarbox.app import accounts
 from pillarbox.app.checking import check_all
 from pillarbox.app.config import Config
+from pillarbox.app.guard import Guard
 from pillarbox.app.wiring import Core, core, sessions
 from pillarbox.identity import scram
 from pillarbox.net.memory import Client, connect
@@ -148,7 +149,7 @@ def in_memory(data: Path) -> Iterator[Memory]:
 
         async def begin() -> Memory:
             parts = await stack.enter_async_context(core(config))
-            made = stack.enter_context(sessions(config, parts, report))
+            made = stack.enter_context(sessions(config, parts, report, Guard()))
             return Memory(runner, parts, made["imap"])
 
         memory = runner.run(begin())

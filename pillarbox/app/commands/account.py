@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pillarbox.app import accounts
+from pillarbox.app.acted import acted
 from pillarbox.app.commands import app_password, totp
 from pillarbox.app.config import Config, load
 from pillarbox.app.output import Json, moment, show, table
@@ -56,6 +57,7 @@ def add(
             return await accounts.add(parts.directory, parts.store, address, stored.hash, stored.verifiers)
 
     added = asyncio.run(run())
+    acted(config, "account add", added.address)
     _show_password(added, secret, json, f"{added.address} is added.")
 
 
@@ -105,6 +107,7 @@ def password(
         secret = _secret(password_stdin, hash_stdin)
         stored = secret.stored(directory.salt(account.address), config)
         directory.set_password(account.prefix, stored.hash, stored.verifiers)
+    acted(config, "account password", account.address)
     _show_password(account, secret, json, f"The password of {account.address} is changed.")
 
 
@@ -128,29 +131,33 @@ def delete(
     json: Json = False,
 ) -> None:
     """Delete an account and erase all its mail, for good."""
+    config = load(context.obj)
 
     async def run() -> Account:
-        async with core(load(context.obj), make=False) as parts:
+        async with core(config, make=False) as parts:
             account = parts.directory.require(address)
             _confirm(account, yes)
             await accounts.delete(parts.directory, parts.store, account)
             return account
 
     deleted = asyncio.run(run())
+    acted(config, "account delete", deleted.address)
     show({"deleted": deleted.address}, json, f"{deleted.address} and all its mail is deleted.")
 
 
 @app.command()
 def restored(context: typer.Context, address: Address, json: Json = False) -> None:
     """Say that an account has been put back as it was earlier, where the server cannot see that by itself."""
+    config = load(context.obj)
 
     async def run() -> Account:
-        async with core(load(context.obj), make=False) as parts:
+        async with core(config, make=False) as parts:
             account = parts.directory.require(address)
             await parts.store.declare_restored(account.prefix)
             return account
 
     account = asyncio.run(run())
+    acted(config, "account restored", account.address)
     show(_plain(account), json, f"Clients of {account.address} will ask again for everything.")
 
 
@@ -164,10 +171,12 @@ def _confirm(account: Account, yes: bool) -> None:
 
 
 def _set_enabled(context: typer.Context, address: str, enabled: bool, json: bool) -> None:
-    with existing(load(context.obj)) as directory:
+    config = load(context.obj)
+    with existing(config) as directory:
         account = directory.require(address)
         directory.set_enabled(account.prefix, enabled)
         account = directory.require(address)
+    acted(config, "account enable" if enabled else "account disable", account.address)
     show(_plain(account), json, f"{account.address} is {account.state.name.lower()}.")
 
 

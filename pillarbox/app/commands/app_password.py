@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pillarbox.app.acted import acted
 from pillarbox.app.config import load
 from pillarbox.app.output import Json, moment, show, table
 from pillarbox.app.wiring import existing, hashes
@@ -52,6 +53,7 @@ def add(
             protocols=tuple(each.strip() for each in protocols.split(",") if each.strip()),
             expires_at=_end(expires, directory.now()),
         )
+    acted(config, f"app-password add {made.name}", account.address)
     about = {**_plain(made), "address": account.address, "password": password}
     show(about, json, f"{account.address} has an app password {made.name}.", f"Password: {password}")
 
@@ -70,9 +72,11 @@ def list_app_passwords(context: typer.Context, address: Address, json: Json = Fa
 @app.command()
 def revoke(context: typer.Context, address: Address, name: Name, json: Json = False) -> None:
     """Take an app password away; the device cannot log in again."""
-    with existing(load(context.obj)) as directory:
+    config = load(context.obj)
+    with existing(config) as directory:
         account = directory.require(address)
         app_passwords.revoke(directory, account, name)
+    acted(config, f"app-password revoke {name}", account.address)
     show({"address": account.address, "revoked": name}, json, f"{name} can no longer log in.")
 
 

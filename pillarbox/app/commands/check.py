@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pillarbox.app.acted import acted
 from pillarbox.app.checking import check_all
 from pillarbox.app.config import load
 from pillarbox.app.output import Json, show
@@ -23,6 +24,8 @@ def check(
     config = load(context.obj)
     with existing(config) as directory:
         checked, found = check_all(config.data_folder, directory, address, repair=repair)
+    if repair:
+        acted(config, "check --repair", address or "")
     show(
         {"checked": checked, "problems": [asdict(each) for each in found]},
         json,

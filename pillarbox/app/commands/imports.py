@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pillarbox.app.acted import acted
 from pillarbox.app.config import load
 from pillarbox.app.importing import detect
 from pillarbox.app.importing.filing import Imported, file_letters
@@ -22,14 +23,16 @@ def import_mail(
     json: Json = False,
 ) -> None:
     """Import messages with their flags and dates from an mbox, a Maildir or .eml files."""
+    config = load(context.obj)
 
     async def run() -> Imported:
-        async with core(load(context.obj), make=False) as parts:
+        async with core(config, make=False) as parts:
             account = parts.directory.require(address)
             with progress("Importing", detect.octets(path)) as advance:
                 return await file_letters(parts.store, account.prefix, mailbox, detect.letters(path), advance)
 
     imported = asyncio.run(run())
+    acted(config, f"import of {imported.messages}", address)
     show(
         {"messages": imported.messages, "octets": imported.octets, "mailboxes": imported.mailboxes},
         json,

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pillarbox.app import documents
+from pillarbox.app.acted import acted
 from pillarbox.app.config import load
 from pillarbox.app.output import Json, progress, show
 from pillarbox.app.wiring import existing
@@ -25,6 +26,7 @@ def reindex(
     folder = account_folder(config.data_folder, account.prefix)
     with progress("Indexing", octets(folder)) as advance, documents.reading() as reader:
         caught = catch_up(folder, documents=reader.text_of, anew=True, told=advance)
+    acted(config, "reindex", account.address)
     show(
         {"messages": caught.messages, "octets": caught.octets},
         json,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from pillarbox.app.acted import acted
 from pillarbox.app.config import load
 from pillarbox.app.output import Json, moment, show, table
 from pillarbox.app.searching import Found, search_all
@@ -40,12 +41,15 @@ def search(
     except QueryError as error:
         raise Refused(f"{error}\n  {query}\n  {' ' * (error.at - 1)}^") from None
 
+    config = load(context.obj)
+
     async def run() -> Found:
-        async with core(load(context.obj), make=False) as parts:
+        async with core(config, make=False) as parts:
             account = parts.directory.require(address)
             return await search_all(parts.store, account.prefix, key, limit)
 
     found = asyncio.run(run())
+    acted(config, "search", address)  # not for what: that is as private as what is found
     rows = [
         (escape(each.mailbox), each.uid, moment(each.at), _short(each.sender), _short(each.subject))
         for each in found.matches

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pillarbox.app.acted import acted
 from pillarbox.app.config import load
 from pillarbox.app.output import Json, moment, show
 from pillarbox.app.wiring import existing
@@ -22,6 +23,7 @@ def enable(context: typer.Context, address: Address, json: Json = False) -> None
     with existing(config) as directory:
         account = directory.require(address)
         enabled = second_factor.enable(directory, account, config.hostname, secrets.randbelow)
+    acted(config, "totp enable", account.address)
     show(
         {"address": account.address, "uri": enabled.uri, "recovery_codes": list(enabled.recovery_codes)},
         json,
@@ -35,9 +37,11 @@ def enable(context: typer.Context, address: Address, json: Json = False) -> None
 @app.command()
 def disable(context: typer.Context, address: Address, json: Json = False) -> None:
     """Switch it off: the password is enough again."""
-    with existing(load(context.obj)) as directory:
+    config = load(context.obj)
+    with existing(config) as directory:
         account = directory.require(address)
         second_factor.disable(directory, account)
+    acted(config, "totp disable", account.address)
     show({"address": account.address}, json, f"The password of {account.address} is enough again.")
 
 

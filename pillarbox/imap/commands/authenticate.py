@@ -35,7 +35,7 @@ async def authenticate(session: Session, tag: bytes, command: wire.Authenticate)
 
 async def _step(session: Session, tag: bytes, mechanism: sasl.Exchange, response: bytes | None) -> Outcome:
     try:
-        step = mechanism.step(response)
+        step = await session.services.mechanisms.step(mechanism, response, session.channel)
     except Refused as refused:
         return _failed(session, refused)
     if not isinstance(step, bytes):

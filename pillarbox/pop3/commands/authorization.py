@@ -34,7 +34,7 @@ async def password(session: Session, command: wire.Pass) -> Answer:
     if name is None:
         raise PeerSyntax("Say USER and a name first")
     _require_privacy(session)
-    return await _verified(session, Credentials(name, command.password))
+    return await _verified(session, Credentials(name, command.password, mechanism="USER"))
 
 
 async def auth(session: Session, command: wire.Auth) -> Answer:
@@ -49,7 +49,7 @@ async def auth(session: Session, command: wire.Auth) -> Answer:
 async def step(session: Session, mechanism: sasl.Exchange, response: bytes | None) -> Answer:
     """One step of an exchange. RFC 5034 4: where it fails it is as if AUTH had never been said."""
     try:
-        outcome = mechanism.step(response)
+        outcome = await session.services.mechanisms.step(mechanism, response, session.channel)
     except Refused:
         _failed(session)
         raise
