@@ -35,6 +35,10 @@ RELOADABLE = ("tls", "auth", "limits", "abuse", "authentication")
 _CHOICES = {"auth.cleartext": Cleartext, "authentication.dmarc": Obey, "authentication.spf": Obey}
 
 
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
 class ConfigError(Exception):
     """The configuration cannot be used; `str()` says where and why."""
 
@@ -96,9 +100,17 @@ class Auth(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """`save`: how many messages one COPY or APPEND may save, for IMAP's SAVELIMIT; without it, any number."""
+    """`save`: how many messages one COPY or APPEND may save, for IMAP's SAVELIMIT; without it, any number.
+    `connections` in all, and `connections_each` from one network; `strangers` of them have not logged in, and
+    `strangers_each` from one network: then the one who has been here longest goes. `login`: seconds that a
+    stranger has. Each worker holds to its share. Networks in `abuse.exempt` are counted in all only."""
 
     save: Annotated[int, Meta(ge=1, le=2**32 - 1)] | None = None
+    connections: Count = 20_000
+    connections_each: Count = 1_000
+    strangers: Count = 2_000
+    strangers_each: Count = 200
+    login: Seconds = 180.0
 
 
 class Authentication(Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,8 +127,15 @@ class Authentication(Struct, frozen=True, forbid_unknown_fields=True):
     dns: tuple[str, ...] = ()
 
 
-Count = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[float, Meta(gt=0)]
+class Proxy(Struct, frozen=True, forbid_unknown_fields=True):
+    """`networks`: where connections come from a proxy, which begins each with a PROXY header; `protocols`:
+    the keys of `[listen]` it stands in front of."""
+
+    networks: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = (
+        *("imap", "imaps", "pop3", "pop3s", "managesieve"),
+        *("smtp", "submission", "submissions"),
+    )
 
 
 class Abuse(Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,6 +172,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     authentication: Authentication = Authentication()
     abuse: Abuse = Abuse()
     audit: Audit = Audit()
+    proxy: Proxy = Proxy()
 
     @property
     def data_folder(self) -> Path:
@@ -196,10 +216,15 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
         if not is_dns_server(server):
             wrong = f'"{server}" is no DNS server; write "192.0.2.1", "192.0.2.1:53" or "[2001:db8::1]:53"'
             raise _error(file, text, "authentication.dns", wrong)
-    for network in config.abuse.exempt:
-        if not is_network(network):
-            wrong = f'"{network}" is not a network; write "192.0.2.0/24", "2001:db8::/32" or an address'
-            raise _error(file, text, "abuse.exempt", wrong)
+    for key, networks in (("abuse.exempt", config.abuse.exempt), ("proxy.networks", config.proxy.networks)):
+        for network in networks:
+            if not is_network(network):
+                wrong = f'"{network}" is not a network; write "192.0.2.0/24", "2001:db8::/32" or an address'
+                raise _error(file, text, key, wrong)
+    for protocol in config.proxy.protocols:
+        if protocol not in Listen.__struct_fields__:
+            wrong = f'there is no protocol "{protocol}"; they are {", ".join(Listen.__struct_fields__)}'
+            raise _error(file, text, "proxy.protocols", wrong)
     if (config.tls.certificate is None) != (config.tls.key is None):
         raise _error(file, text, "tls", "certificate and key belong together; one of them is missing")
     return config

@@ -27,7 +27,7 @@ Report = Callable[[BaseException], object]
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What the sessions of one process are guarded with. As it is made it counts nothing and writes nothing."""
+    """What the sessions of one process are guarded with. By itself it counts nothing and writes nothing."""
 
     ledger: Ledger = field(default_factory=Ledger)
     take: Callable[[Note], None] = lambda note: None

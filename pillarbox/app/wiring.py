@@ -72,6 +72,7 @@ class Protocol:
     name: str
     security: str
     refusal: Callable[[str], bytes]
+    logs_in: bool = True
 
 
 def _imap_refusal(hostname: str) -> bytes:
@@ -83,7 +84,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "imaps": Protocol("imap", "implicit", "IMAPS", "SSL/TLS", _imap_refusal),
     "pop3": Protocol("pop3", "starttls", "POP3", "STARTTLS", pop3.refusal),
     "pop3s": Protocol("pop3", "implicit", "POP3S", "SSL/TLS", pop3.refusal),
-    "lmtp": Protocol("lmtp", "starttls", "LMTP", "STARTTLS", lmtp.refusal),
+    "lmtp": Protocol("lmtp", "starttls", "LMTP", "STARTTLS", lmtp.refusal, logs_in=False),
 }
 
 

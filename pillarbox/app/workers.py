@@ -63,9 +63,9 @@ class Several:
         config: Config,
         foundation: Foundation,
         tell: Tell,
-        truth: Truth,
         form: Form,
         output: IO[bytes] | None,
+        truth: Truth,
     ) -> None:
         self.config = config
         self.truth = truth
@@ -278,7 +278,7 @@ async def several(
     """As `serve.serving`, with `config.workers`. Their log goes to `output`, else to standard error."""
     with foundation(config, tell) as ready:
         async with guarding(config, tell, lambda error: tell("fault", error=repr(error))) as truth:
-            server = Several(config, ready, tell, truth, form, output)
+            server = Several(config, ready, tell, form, output, truth)
             try:
                 await server.start()
                 if begin:

@@ -6,13 +6,16 @@ A server of one process has one of these, a server of several workers one in eac
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from ipaddress import ip_network
 from socket import socket
 
 from pillarbox.app.config import Config
 from pillarbox.app.guard import Guard, rules
 from pillarbox.app.wiring import PROTOCOLS, Core, Report, Sessions, core, sessions
+from pillarbox.identity.pool import network
 from pillarbox.net import tls
 from pillarbox.net.address import spell
+from pillarbox.net.crowd import Bounds, Crowd
 from pillarbox.net.listen import Listener, Listening
 from pillarbox.net.session import Peer
 from pillarbox.net.wheel import Wheel
@@ -27,11 +30,13 @@ class Working:
     context: tls.ServerContext
     listening: Listening
     guard: Guard
+    crowd: Crowd
 
     def adopt(self, config: Config, pair: tls.Pair) -> None:
         """Serve new connections with another configuration and certificate; who is here does not notice."""
         tls.reload(self.context, pair)
         self.guard.ledger.rules = rules(config.abuse)
+        self.crowd.bounds = bounds(config)
         self.sessions.configure(config)
 
     def look_again(self) -> None:
@@ -54,13 +59,15 @@ async def working(
         report(error, peer)
 
     context = tls.server_context(pair)
-    listening = Listening(Wheel(), on_error)
+    wheel = Wheel()
+    crowd = Crowd(wheel, bounds(config), lambda peer: _network(peer, guard))
+    listening = Listening(wheel, on_error, crowd)
     async with core(config) as parts:
         with sessions(config, parts, report, guard) as made:
             try:
                 for protocol, sock in sockets:
                     await listening.start(_listener(protocol, sock, config, made, context), [sock])
-                yield Working(parts, made, context, listening, guard)
+                yield Working(parts, made, context, listening, guard, crowd)
             finally:
                 await listening.stop(GRACE)
 
@@ -69,4 +76,34 @@ def _listener(
     protocol: str, sock: socket, config: Config, made: Sessions, context: tls.ServerContext
 ) -> Listener:
     row = PROTOCOLS[protocol]
-    return Listener(spell(sock), made[row.room], row.tls, context, row.refusal(config.hostname))
+    proxies = config.proxy.networks if protocol in config.proxy.protocols else ()
+    return Listener(
+        spell(sock),
+        made[row.room],
+        row.tls,
+        context,
+        row.refusal(config.hostname),
+        logs_in=row.logs_in,
+        proxies=tuple(ip_network(each, strict=False) for each in proxies),
+    )
+
+
+def bounds(config: Config) -> Bounds:
+    """The share of one process."""
+    limits, workers = config.limits, config.workers or 1
+
+    def share(number: int) -> int:
+        return -(-number // workers)
+
+    return Bounds(
+        share(limits.connections),
+        share(limits.connections_each),
+        share(limits.strangers),
+        share(limits.strangers_each),
+        limits.login,
+    )
+
+
+def _network(peer: Peer, guard: Guard) -> str:
+    named = network(peer.address)
+    return "" if guard.ledger.is_exempt(named) else named

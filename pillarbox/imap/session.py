@@ -211,6 +211,7 @@ class Session:
 
     def admit(self, login: Login) -> None:
         """NOT_AUTHENTICATED -> AUTHENTICATED."""
+        self.connection.logged_in()
         self.account = login.account
         self.actor = login.actor
         self._rows = _ROWS[State.AUTHENTICATED]

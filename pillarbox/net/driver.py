@@ -25,17 +25,17 @@ that fills the buffer). `_running` makes the inner call leave its mark only; the
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from itertools import chain
 from types import CoroutineType, GeneratorType
 from typing import Any, cast
 
+from pillarbox.net.common import Common as Common
 from pillarbox.net.compress import QUIET, Compression
 from pillarbox.net.framing import TOO_LONG, Unstuffer, find_line
 from pillarbox.net.inline import begin
 from pillarbox.net.peer import local_of, peer_of, tls_info_of
 from pillarbox.net.session import Answer, Line, Octets, Peer, Session, TlsInfo
-from pillarbox.net.wheel import Wheel
+from pillarbox.net.tls import feed
 
 SLICE = 0.001  # seconds a connection may hold the loop; three times that made no bulk answer faster
 JOIN = 64 * 1024  # octets of answers joined to one write; uvloop sends nothing below that during a run
@@ -45,19 +45,6 @@ LINGER = 30.0  # seconds a closed connection may take to send its last answer
 
 CR = 13
 PULLING, WAITING, UNREAD, UPGRADING, SHAKING, CLOSING, LOST, TURNING = 1, 2, 4, 8, 16, 32, 64, 128
-
-
-@dataclass(frozen=True, slots=True)
-class Common:
-    """What all connections of a listener share."""
-
-    wheel: Wheel
-    on_error: Callable[[BaseException, Peer], None]  # a session raised: our bug, never the peer's
-    upgrade: Callable[[asyncio.Transport, "Driver"], Awaitable[asyncio.Transport]]  # TLS, or OSError
-    implicit_tls: bool = False
-    end_point: Callable[[], bytes | None] = lambda: None  # of the certificate that is used now
-    came: Callable[["Driver"], None] = lambda driver: None
-    gone: Callable[["Driver"], None] = lambda driver: None
 
 
 class Driver(asyncio.Protocol):
@@ -110,13 +97,10 @@ class Driver(asyncio.Protocol):
         self._dots: Unstuffer | None = None  # of a Dotted event that has begun
         self._skipping = False  # the rest of a line that was too long
         self._opened = False
-        self._running = False
-        self._scheduled = False
+        self._running = self._scheduled = False
         self._reading = True
         self._readable: asyncio.Future[None] | None = None  # done when UNREAD ends
-        self._eof = False
-        self._draining = False
-        self._expiring = False
+        self._eof = self._draining = self._expiring = False
         self._timeout = self._heard = 0.0
         self.slot = 0
         self.bare_lf = self.tls = False
@@ -148,6 +132,9 @@ class Driver(asyncio.Protocol):
     def lost(self) -> bool:
         return bool(self._hold & LOST)
 
+    def logged_in(self) -> None:
+        self._common.known(self)
+
     def push(self, data: bytes) -> None:
         if self._hold & (UPGRADING | SHAKING | CLOSING | LOST):
             return
@@ -178,15 +165,23 @@ class Driver(asyncio.Protocol):
     # What the transport calls (asyncio.Protocol).
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self.arrived(cast(asyncio.Transport, transport), peer_of(transport), b"")
+
+    def arrived(self, transport: asyncio.Transport, peer: Peer, first: bytes) -> None:
+        """The connection is made; `first` is what `peer` has said on it already."""
+        self._transport = transport
         self._loop = asyncio.get_running_loop()
-        self.peer = peer_of(transport)
+        self.peer = peer
         self._heard = self._common.wheel.now()
         self._common.came(self)
         if self._common.implicit_tls:
             self._upgrade()
-        else:
-            self._run(opening=True)
+            if first:
+                self._loop.call_soon(feed, transport, first)
+            return
+        self._run(opening=True)
+        if first:
+            self.data_received(first)
 
     def data_received(self, data: bytes) -> None:
         if self._hold & CLOSING:
@@ -244,6 +239,11 @@ class Driver(asyncio.Protocol):
     def drain(self) -> None:
         """Tell the session, at its next free moment, that the server stops."""
         self._draining = True
+        self._run()
+
+    def expire(self) -> None:
+        """As if the peer had been silent for too long."""
+        self._expiring = True
         self._run()
 
     def abort(self) -> None:

@@ -10,9 +10,11 @@ import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 from pillarbox.net.address import BACKLOG
+from pillarbox.net.arrive import Arrival, Networks, Refusal
+from pillarbox.net.crowd import Crowd
 from pillarbox.net.driver import Common, Driver
 from pillarbox.net.session import Peer, Session
 from pillarbox.net.tls import ServerContext, upgrading
@@ -33,13 +35,18 @@ class Listener:
     context: ServerContext | None = None
     refusal: bytes = b""
     limit: int = 20_000  # memory: 30 KiB each under TLS
+    logs_in: bool = True  # who does not log in is a stranger, and may not stay for long
+    proxies: Networks = ()  # where connections begin with a PROXY header
 
 
 class Listening:
     """All listeners of a process and their connections."""
 
-    def __init__(self, wheel: Wheel, on_error: Callable[[BaseException, Peer], None]) -> None:
+    def __init__(
+        self, wheel: Wheel, on_error: Callable[[BaseException, Peer], None], crowd: Crowd | None = None
+    ) -> None:
         self._wheel = wheel
+        self._crowd = crowd or Crowd(wheel)
         self._on_error = on_error
         self._servers: list[asyncio.AbstractServer] = []
         self._drivers: set[Driver] = set()
@@ -55,14 +62,17 @@ class Listening:
         if listener.tls != "none" and listener.context is None:
             raise ValueError(f"{listener.address} needs a certificate")
         own: set[Driver] = set()
+        crowd = self._crowd
         context = listener.context
 
         def came(driver: Driver) -> None:
             own.add(driver)
+            crowd.came(driver, stranger=listener.logs_in)
             self._came(driver)
 
         def gone(driver: Driver) -> None:
             own.discard(driver)
+            crowd.gone(driver)
             self._gone(driver)
 
         common = Common(
@@ -73,12 +83,21 @@ class Listening:
             end_point=lambda: context.end_point if context is not None else None,
             came=came,
             gone=gone,
+            known=crowd.known,
         )
+        refusal = Refusal(b"" if listener.tls == "implicit" else listener.refusal)
+
+        def admit(transport: asyncio.Transport, peer: Peer, first: bytes) -> None:
+            if len(own) >= listener.limit or crowd.is_full(peer):
+                transport.set_protocol(refusal)
+                refusal.connection_made(transport)
+                return
+            driver = Driver(listener.session(), common)
+            transport.set_protocol(driver)
+            driver.arrived(transport, peer, first)
 
         def accept() -> asyncio.Protocol:
-            if len(own) >= listener.limit:
-                return _Refusal(b"" if listener.tls == "implicit" else listener.refusal)
-            return Driver(listener.session(), common)
+            return Arrival(admit, listener.proxies)
 
         loop = asyncio.get_running_loop()
         for sock in sockets:
@@ -124,13 +143,3 @@ class Listening:
         self._drivers.discard(driver)
         if not self._drivers:
             self._empty.set()
-
-
-class _Refusal(asyncio.Protocol):
-    def __init__(self, words: bytes) -> None:
-        self._words = words
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        writable = cast(asyncio.WriteTransport, transport)
-        writable.write(self._words)
-        writable.close()

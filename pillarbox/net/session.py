@@ -95,6 +95,9 @@ class Connection(Protocol):
     def answering(self) -> bool:
         """Whether an answer is being made or written; what is pushed now may stand in the middle of it."""
 
+    def logged_in(self) -> None:
+        """The peer is no stranger any more: he has said whose mail he wants, and may stay."""
+
     def push(self, data: bytes) -> None:
         """Output that answers nothing (IDLE). Ask `writable` first: a peer that is pushed a megabyte
         without reading is disconnected. While an iterator is being answered it comes after that."""

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from pillarbox.net import end_point
 
@@ -101,6 +102,17 @@ def upgrading(
         return secured
 
     return upgrade
+
+
+def feed(transport: asyncio.Transport, octets: bytes) -> None:
+    """Give a handshake that has begun on `transport` what had been read before it began."""
+    handshake = cast(asyncio.BufferedProtocol, transport.get_protocol())
+    while octets and not transport.is_closing():
+        buffer = memoryview(handshake.get_buffer(len(octets)))
+        count = min(len(buffer), len(octets))
+        buffer[:count] = octets[:count]
+        handshake.buffer_updated(count)
+        octets = octets[count:]
 
 
 def self_signed(hostname: str, now: datetime.datetime) -> tuple[bytes, bytes]:

@@ -137,6 +137,7 @@ class Session:
 
     def admit(self, maildrop: Maildrop) -> None:
         """AUTHORIZATION -> TRANSACTION."""
+        self.connection.logged_in()
         self.maildrop = maildrop
         self.timeout = self.services.settings.idle_timeout
 

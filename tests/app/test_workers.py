@@ -23,6 +23,7 @@ import pytest
 from bench.client import Client, Refusal
 from pillarbox.app import accounts
 from pillarbox.app.config import Config
+from pillarbox.app.guard import guarding
 from pillarbox.app.orders import Begin
 from pillarbox.app.serve import foundation
 from pillarbox.app.wiring import core
@@ -367,11 +368,16 @@ def test_what_keeps_dying_is_begun_ever_more_slowly(tmp_path: Path) -> None:
 
     async def scene() -> None:
         config = Config(data=str(tmp_path / "var"), workers=1)
-        with foundation(config, lambda event, **fields: None) as ready:
-            server = Dying(config, ready, lambda event, **fields: None, "text", None)
-            keeper, _ = server._members
-            keeper.began.set_result(None)
-            await keeper.keep()
+
+        def tell(event: str, **fields: object) -> None:
+            pass
+
+        with foundation(config, tell) as ready:
+            async with guarding(config, tell, pytest.fail) as truth:  # type: ignore[arg-type]
+                server = Dying(config, ready, tell, "text", None, truth)
+                keeper, _ = server._members
+                keeper.began.set_result(None)
+                await keeper.keep()
 
     asyncio.run(scene())
     assert pauses[:3] == [FIRST_PAUSE, FIRST_PAUSE * 2, FIRST_PAUSE * 4]
