@@ -76,11 +76,19 @@ DEFAULT_LISTEN = Listen(
 )
 
 
+class CertificateFiles(Struct, frozen=True, forbid_unknown_fields=True):
+    certificate: str
+    key: str
+
+
 class Tls(Struct, frozen=True, forbid_unknown_fields=True):
-    """Both files, or neither: then a self-signed certificate is made in the data folder."""
+    """Both files, or neither: then a self-signed certificate is made in the data folder. `certificates` are
+    more of them, for the names they have. `client_ca`: those who vouch for certificates of clients."""
 
     certificate: str | None = None
     key: str | None = None
+    certificates: tuple[CertificateFiles, ...] = ()
+    client_ca: str | None = None
 
 
 class Auth(Struct, frozen=True, forbid_unknown_fields=True):
@@ -340,5 +348,13 @@ def _resolved(config: Config, folder: Path) -> Config:
     listen: dict[str, tuple[str, ...]] = {}
     for protocol, address in config.listen.each():
         listen[protocol] = (*listen.get(protocol, ()), absolute_address(address))
-    tls = Tls(*(path and absolute(path) for path in (config.tls.certificate, config.tls.key)))
+    tls = Tls(
+        config.tls.certificate and absolute(config.tls.certificate),
+        config.tls.key and absolute(config.tls.key),
+        tuple(
+            CertificateFiles(absolute(each.certificate), absolute(each.key))
+            for each in config.tls.certificates
+        ),
+        config.tls.client_ca and absolute(config.tls.client_ca),
+    )
     return msgspec.structs.replace(config, data=absolute(config.data), listen=Listen(**listen), tls=tls)

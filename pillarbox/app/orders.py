@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from pillarbox.app.config import Config
 from pillarbox.identity.abuse import Note, Tally
+from pillarbox.net.certificates import Material
 
 LIMIT = 4 * 1024 * 1024  # octets of a message; the longest carries a certificate
 
@@ -21,8 +22,7 @@ class Begin(Struct, frozen=True, tag=True):
     """To a new process. `sockets` are protocols and inherited descriptors; a keeper has none."""
 
     config: Config
-    certificate: bytes
-    key: bytes
+    material: Material
     sockets: tuple[tuple[str, int], ...]
 
 
@@ -30,8 +30,7 @@ class Adopt(Struct, frozen=True, tag=True):
     """Serve new connections with this. It has been looked at and is good."""
 
     config: Config
-    certificate: bytes
-    key: bytes
+    material: Material
 
 
 class Stop(Struct, frozen=True, tag=True):

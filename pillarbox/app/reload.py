@@ -9,7 +9,7 @@ from typing import Protocol
 from pillarbox.app.config import Config, ConfigError, reloaded
 from pillarbox.app.serve import Tell, certificate_of
 from pillarbox.model.errors import Refused
-from pillarbox.net import tls
+from pillarbox.net.certificates import Material
 
 
 class Adopting(Protocol):
@@ -17,7 +17,7 @@ class Adopting(Protocol):
 
     config: Config
 
-    async def adopt(self, config: Config, pair: tls.Pair) -> None: ...
+    async def adopt(self, config: Config, material: Material) -> None: ...
 
 
 async def reload(server: Adopting, read: Callable[[], Config], tell: Tell, warn: Tell) -> None:
@@ -25,11 +25,11 @@ async def reload(server: Adopting, read: Callable[[], Config], tell: Tell, warn:
     try:
         config, refused = reloaded(server.config, read())
         certificate = certificate_of(config)
-        pair = certificate.read()
+        material = certificate.read()
     except (ConfigError, Refused, OSError) as error:
         warn("not reloaded, everything stays as it was", reason=str(error))
         return
-    await server.adopt(config, pair)
+    await server.adopt(config, material)
     if refused:
         warn("a change of these keys needs a restart", keys=", ".join(refused))
     tell("reloaded", certificate=str(certificate.certificate))

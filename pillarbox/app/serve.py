@@ -24,6 +24,7 @@ from pillarbox.identity.passwords import generate, store
 from pillarbox.model.errors import Refused
 from pillarbox.net import tls
 from pillarbox.net.address import bind, release, spell
+from pillarbox.net.certificates import Material, check
 from pillarbox.store import upkeep
 
 FIRST_NAME = "me"  # the first account's, at the configured host name
@@ -33,17 +34,35 @@ Tell = Callable[..., object]  # tell("event", field=value, ...): a line of the l
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
+    """The files. `others` are for further names; `client_ca` vouches for clients."""
+
     certificate: Path
     key: Path
     self_signed: bool
+    others: tuple[tuple[Path, Path], ...] = ()
+    client_ca: Path | None = None
 
-    def read(self) -> tls.Pair:
+    def read(self) -> Material:
         """What the files hold now. ConfigError when they are no good."""
+        pairs = [_read_pair(self.certificate, self.key, named=False)]
+        pairs += [_read_pair(certificate, key, named=True) for certificate, key in self.others]
+        if self.client_ca is None:
+            return Material(tuple(pairs))
         try:
-            return tls.read_pair(self.certificate, self.key)
-        except OSError as error:  # ssl.SSLError is one
+            material = Material(tuple(pairs), self.client_ca.read_bytes())
+            check(material)
+        except OSError as error:
             reason = error.strerror or str(error)
-            raise ConfigError(f"tls: {self.certificate} and {self.key} cannot be used: {reason}") from None
+            raise ConfigError(f"tls: {self.client_ca} cannot be used: {reason}") from None
+        return material
+
+
+def _read_pair(certificate: Path, key: Path, *, named: bool) -> tls.Pair:
+    try:
+        return tls.read_pair(certificate, key, named=named)
+    except OSError as error:  # ssl.SSLError is one
+        reason = error.strerror or str(error)
+        raise ConfigError(f"tls: {certificate} and {key} cannot be used: {reason}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +88,7 @@ class Foundation:
     `lock` is the descriptor that keeps the folder."""
 
     certificate: Certificate
-    pair: tls.Pair
+    material: Material
     bound: list[Bound]
     lock: int
 
@@ -91,9 +110,9 @@ class Server:
         self._me = me
         self._truth = truth
 
-    async def adopt(self, config: Config, pair: tls.Pair) -> None:
+    async def adopt(self, config: Config, material: Material) -> None:
         """Serve new connections with this, which has been found good."""
-        self._me.adopt(config, pair)
+        self._me.adopt(config, material)
         self._truth.adopt(config)
         self.config = config
 
@@ -114,7 +133,7 @@ async def serving(config: Config, *, tell: Tell, report: Report, begin: bool = T
         sockets = [(each.protocol, each.socket) for each in ready.bound]
         async with (
             guarding(config, tell, report) as truth,
-            working(config, ready.pair, sockets, report, truth.guard) as me,
+            working(config, ready.material, sockets, report, truth.guard) as me,
         ):
             try:
                 async with keeping(config, me.parts, tell, report):
@@ -167,10 +186,12 @@ async def first_account(config: Config, parts: Core) -> FirstAccount | None:
 
 def certificate_of(config: Config) -> Certificate:
     """The configured one, else the one in the data folder, made now if it is missing."""
+    others = tuple((Path(each.certificate), Path(each.key)) for each in config.tls.certificates)
+    client_ca = None if config.tls.client_ca is None else Path(config.tls.client_ca)
     if config.tls.certificate is not None and config.tls.key is not None:
-        return Certificate(Path(config.tls.certificate), Path(config.tls.key), False)
+        return Certificate(Path(config.tls.certificate), Path(config.tls.key), False, others, client_ca)
     own = config.data_folder / "tls"
-    made = Certificate(own / "certificate.pem", own / "key.pem", True)
+    made = Certificate(own / "certificate.pem", own / "key.pem", True, others, client_ca)
     if not (made.certificate.is_file() and made.key.is_file()):
         folder.make(own)
         tls.write_self_signed(made.certificate, made.key, config.hostname, datetime.now(UTC))

@@ -73,6 +73,7 @@ class Protocol:
     security: str
     refusal: Callable[[str], bytes]
     logs_in: bool = True
+    alpn: tuple[str, ...] = ()  # as IANA has registered it (RFC 7301 6)
 
 
 def _imap_refusal(hostname: str) -> bytes:
@@ -80,10 +81,10 @@ def _imap_refusal(hostname: str) -> bytes:
 
 
 PROTOCOLS: dict[str, Protocol] = {
-    "imap": Protocol("imap", "starttls", "IMAP", "STARTTLS", _imap_refusal),
-    "imaps": Protocol("imap", "implicit", "IMAPS", "SSL/TLS", _imap_refusal),
-    "pop3": Protocol("pop3", "starttls", "POP3", "STARTTLS", pop3.refusal),
-    "pop3s": Protocol("pop3", "implicit", "POP3S", "SSL/TLS", pop3.refusal),
+    "imap": Protocol("imap", "starttls", "IMAP", "STARTTLS", _imap_refusal, alpn=("imap",)),
+    "imaps": Protocol("imap", "implicit", "IMAPS", "SSL/TLS", _imap_refusal, alpn=("imap",)),
+    "pop3": Protocol("pop3", "starttls", "POP3", "STARTTLS", pop3.refusal, alpn=("pop3",)),
+    "pop3s": Protocol("pop3", "implicit", "POP3S", "SSL/TLS", pop3.refusal, alpn=("pop3",)),
     "lmtp": Protocol("lmtp", "starttls", "LMTP", "STARTTLS", lmtp.refusal, logs_in=False),
 }
 

@@ -30,7 +30,6 @@ from pillarbox.identity import audit
 from pillarbox.identity.abuse import Ledger, Note
 from pillarbox.identity.audit import Scribe
 from pillarbox.model.errors import Refused
-from pillarbox.net import tls
 from pillarbox.net.session import Peer
 
 
@@ -71,9 +70,9 @@ async def _obey(channel: Channel, working: Working | None, stop: asyncio.Event) 
     try:
         while (order := await channel.order()) is not None:
             match order:
-                case Adopt(config, certificate, key):
+                case Adopt(config, material):
                     if working is not None:
-                        working.adopt(config, tls.Pair(certificate, key))
+                        working.adopt(config, material)
                     channel.send(Adopted())
                 case Learned(tallies):
                     if working is not None:
@@ -103,9 +102,9 @@ async def worker(begin: Begin, channel: Channel) -> AsyncIterator[Working]:
         if ledger.take(note, time.time()):
             channel.send(Noted(note))
 
-    pair, guard = tls.Pair(begin.certificate, begin.key), Guard(ledger, take, scribe.note)
+    guard = Guard(ledger, take, scribe.note)
     try:
-        async with working(begin.config, pair, sockets, _report, guard) as made:
+        async with working(begin.config, begin.material, sockets, _report, guard) as made:
             for _, sock in sockets:
                 sock.close()
             yield made

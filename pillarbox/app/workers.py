@@ -43,7 +43,7 @@ from pillarbox.app.wiring import core
 from pillarbox.app.working import GRACE
 from pillarbox.identity.abuse import Tally
 from pillarbox.model.errors import Refused
-from pillarbox.net import tls
+from pillarbox.net.certificates import Material
 
 KEEPER = 0  # the number of the process that tidies; workers count from 1
 LIVED = 10.0  # seconds after which a death is not the fault of the beginning
@@ -72,7 +72,7 @@ class Several:
         truth.changed = self._tell_changed
         self.foundation = foundation
         self.first_account: FirstAccount | None = None
-        self._pair = foundation.pair
+        self._material = foundation.material
         self._tell = tell
         self._form = form
         self._output = output
@@ -86,11 +86,11 @@ class Several:
         self._tasks = [asyncio.create_task(member.keep()) for member in self._members]
         await asyncio.gather(*[member.began for member in self._members])
 
-    async def adopt(self, config: Config, pair: tls.Pair) -> None:
+    async def adopt(self, config: Config, material: Material) -> None:
         """Serve new connections with this, which has been found good; returns when every worker does."""
-        self.config, self._pair = config, pair
+        self.config, self._material = config, material
         self.truth.adopt(config)
-        order = Adopt(config, pair.certificate, pair.key)
+        order = Adopt(config, material)
         await asyncio.gather(*[member.adopt(order) for member in self._members])
 
     async def stop(self) -> None:
@@ -147,7 +147,7 @@ class Several:
     def begin(self, number: int) -> Begin:
         bound = () if number == KEEPER else self.foundation.bound
         sockets = tuple((each.protocol, each.socket.fileno()) for each in bound)
-        return Begin(self.config, self._pair.certificate, self._pair.key, sockets)
+        return Begin(self.config, self._material, sockets)
 
     def teach(self, channel: Channel) -> None:
         """What is known of who guesses, to a new process."""

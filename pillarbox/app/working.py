@@ -13,8 +13,8 @@ from pillarbox.app.config import Config
 from pillarbox.app.guard import Guard, rules
 from pillarbox.app.wiring import PROTOCOLS, Core, Report, Sessions, core, sessions
 from pillarbox.identity.pool import network
-from pillarbox.net import tls
 from pillarbox.net.address import spell
+from pillarbox.net.certificates import Certificates, Material
 from pillarbox.net.crowd import Bounds, Crowd
 from pillarbox.net.listen import Listener, Listening
 from pillarbox.net.session import Peer
@@ -27,14 +27,14 @@ GRACE = 10.0  # seconds that sessions have to end by themselves when the server 
 class Working:
     parts: Core
     sessions: Sessions
-    context: tls.ServerContext
+    certificates: Certificates
     listening: Listening
     guard: Guard
     crowd: Crowd
 
-    def adopt(self, config: Config, pair: tls.Pair) -> None:
+    def adopt(self, config: Config, material: Material) -> None:
         """Serve new connections with another configuration and certificate; who is here does not notice."""
-        tls.reload(self.context, pair)
+        self.certificates.adopt(material)
         self.guard.ledger.rules = rules(config.abuse)
         self.crowd.bounds = bounds(config)
         self.sessions.configure(config)
@@ -50,7 +50,7 @@ class Working:
 
 @asynccontextmanager
 async def working(
-    config: Config, pair: tls.Pair, sockets: Iterable[tuple[str, socket]], report: Report, guard: Guard
+    config: Config, material: Material, sockets: Iterable[tuple[str, socket]], report: Report, guard: Guard
 ) -> AsyncIterator[Working]:
     """Serve `sockets`, each with its protocol, until the context is left; leaving it drains for `GRACE`
     seconds. The sockets stay the caller's to close, best before leaving."""
@@ -58,7 +58,7 @@ async def working(
     def on_error(error: BaseException, peer: Peer) -> None:
         report(error, peer)
 
-    context = tls.server_context(pair)
+    certificates = Certificates(material)
     wheel = Wheel()
     crowd = Crowd(wheel, bounds(config), lambda peer: _network(peer, guard))
     listening = Listening(wheel, on_error, crowd)
@@ -66,14 +66,14 @@ async def working(
         with sessions(config, parts, report, guard) as made:
             try:
                 for protocol, sock in sockets:
-                    await listening.start(_listener(protocol, sock, config, made, context), [sock])
-                yield Working(parts, made, context, listening, guard, crowd)
+                    await listening.start(_listener(protocol, sock, config, made, certificates), [sock])
+                yield Working(parts, made, certificates, listening, guard, crowd)
             finally:
                 await listening.stop(GRACE)
 
 
 def _listener(
-    protocol: str, sock: socket, config: Config, made: Sessions, context: tls.ServerContext
+    protocol: str, sock: socket, config: Config, made: Sessions, certificates: Certificates
 ) -> Listener:
     row = PROTOCOLS[protocol]
     proxies = config.proxy.networks if protocol in config.proxy.protocols else ()
@@ -81,7 +81,7 @@ def _listener(
         spell(sock),
         made[row.room],
         row.tls,
-        context,
+        certificates.finder(*row.alpn),
         row.refusal(config.hostname),
         logs_in=row.logs_in,
         proxies=tuple(ip_network(each, strict=False) for each in proxies),

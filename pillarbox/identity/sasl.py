@@ -15,7 +15,7 @@ from typing import Protocol
 
 from pillarbox.identity import scram
 from pillarbox.identity.candidates import candidates
-from pillarbox.identity.claims import Channel, Claim, Rejected
+from pillarbox.identity.claims import Channel, Claim, Proven, Rejected, refusal
 from pillarbox.identity.claims import Credentials as Credentials
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.gate import Gate
@@ -86,12 +86,43 @@ class Login:
         return Credentials(self._name, _utf8(response), mechanism="LOGIN")
 
 
+class External:
+    """EXTERNAL (RFC 4422 A): the client's certificate says who it is, by the mail addresses in it. One
+    message: whom the client wants to be, or nothing."""
+
+    name = "EXTERNAL"
+    proving = ""
+
+    def __init__(self, directory: Directory, certified: tuple[str, ...]) -> None:
+        self._directory = directory
+        self._certified = certified
+
+    def step(self, response: bytes | None) -> bytes | Proven:
+        if response is None:
+            return b""
+        wanted = _utf8(response)
+        if "\0" in wanted:
+            raise PeerSyntax("An authorization identity has no NUL in it")  # RFC 4422 A.1
+        found = [self._directory.credential(address) for address in self._certified]
+        accounts = {each.account: each for each in found if each is not None}
+        chosen = self._directory.credential(wanted) if wanted else None
+        if chosen is not None and chosen.account in accounts:
+            credential = chosen
+        elif len(accounts) == 1 or (accounts and wanted):
+            # Who wants to be somebody else is told so, as after every other proof.
+            credential = next(iter(accounts.values()))
+        else:
+            # Of several the client has to say which it wants to be.
+            raise refusal("certificate is for no account, or for several")
+        return Proven(credential.address, credential.account, credential.version, wanted, mechanism=self.name)
+
+
 _PASSWORDS: dict[str, type[Plain] | type[Login]] = {"PLAIN": Plain, "LOGIN": Login}
 SCRAM_NAMES = tuple(f"{name}{plus}" for plus in (scram.PLUS, "") for name in scram.MECHANISMS)
 
 # In the order in which they are announced: the best first.
 MECHANISMS: tuple[str, ...] = tuple(_PASSWORDS)
-ALL = (*SCRAM_NAMES, *MECHANISMS)
+ALL = (External.name, *SCRAM_NAMES, *MECHANISMS)
 
 
 def start(name: str) -> Mechanism | None:
@@ -124,13 +155,17 @@ class Mechanisms:
         """Their names, best first. SCRAM is offered when it works for all that can log in: a client takes the
         best it is offered, and those without a verifier could not come in to be given one."""
         usable = self._hashes & self._directory.stored_hashes() if self._directory else self._hashes
-        return tuple(name for name in ALL if name in _PASSWORDS or self._scram(name, usable, channel))
+        external = (External.name,) if channel.certified else ()
+        others = (name for name in ALL if name in _PASSWORDS or self._scram(name, usable, channel))
+        return (*external, *others)
 
     def start(self, name: str, channel: Channel) -> Exchange | None:
         """A fresh exchange with the mechanism of that name, in any case; None when there is none."""
         name = name.upper()
         if name in _PASSWORDS:
             return _PASSWORDS[name]()
+        if name == External.name and channel.certified and self._directory is not None:
+            return External(self._directory, channel.certified)
         hash_ = self._scram(name, self._hashes, channel)
         if hash_ is None or self._directory is None:
             return None
@@ -147,7 +182,11 @@ class Mechanisms:
         """`exchange.step`, when whoever has to wait has waited."""
         name = exchange.proving
         if not name:
-            return exchange.step(response)
+            try:
+                return exchange.step(response)
+            except Rejected as rejected:
+                self._gate.failed("", channel, exchange.name, rejected.reason)
+                raise
         shut = self._gate.is_shut(name, channel)  # an app password is let through
         if not shut:
             await self._gate.enter(name, channel)

@@ -188,7 +188,9 @@ class Session:
     def channel(self) -> Channel:
         """What a mechanism may know of this connection."""
         connection = self.connection
-        return Channel("imap", connection.peer.address, connection.end_point, connection.tls)
+        info = connection.tls_info
+        certified = info.certified if info is not None else ()
+        return Channel("imap", connection.peer.address, connection.end_point, connection.tls, certified)
 
     def capabilities(self) -> tuple[str, ...]:
         settings = self.services.settings

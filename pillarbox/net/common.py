@@ -21,14 +21,14 @@ def _nothing(driver: Driver) -> None:
 @dataclass(frozen=True, slots=True)
 class Common:
     """`on_error`: a session raised, which is our bug and never the peer's. `upgrade`: to TLS, or OSError.
-    `end_point`: of the certificate that is used now. `came` and `gone` are told of each connection, `known`
+    `end_point`: of the certificate that was shown. `came` and `gone` are told of each connection, `known`
     of those that have logged in."""
 
     wheel: Wheel
     on_error: Callable[[BaseException, Peer], None]
     upgrade: Callable[[asyncio.Transport, Driver], Awaitable[asyncio.Transport]]
     implicit_tls: bool = False
-    end_point: Callable[[], bytes | None] = lambda: None
+    end_point: Callable[[asyncio.Transport], bytes | None] = lambda transport: None
     came: Callable[[Driver], None] = _nothing
     gone: Callable[[Driver], None] = _nothing
     known: Callable[[Driver], None] = _nothing

@@ -582,7 +582,6 @@ class Driver(asyncio.Protocol):
         self._pending = begin(self._shake(), self._loop)
 
     async def _shake(self) -> None:
-        self.end_point = self._common.end_point()  # now: another certificate may come during the handshake
         try:
             transport = await self._common.upgrade(self._transport, self)
         except OSError as reason:  # ssl.SSLError and timeouts are OSErrors
@@ -592,6 +591,7 @@ class Driver(asyncio.Protocol):
         if self._hold & LOST:
             return
         self._transport = transport
+        self.end_point = self._common.end_point(transport)
         self._reading = True
         self.tls = True
         self._pending = None

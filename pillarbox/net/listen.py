@@ -17,7 +17,7 @@ from pillarbox.net.arrive import Arrival, Networks, Refusal
 from pillarbox.net.crowd import Crowd
 from pillarbox.net.driver import Common, Driver
 from pillarbox.net.session import Peer, Session
-from pillarbox.net.tls import ServerContext, upgrading
+from pillarbox.net.tls import ServerContext, end_point_of, upgrading
 from pillarbox.net.wheel import Wheel
 
 Tls = Literal["none", "starttls", "implicit"]
@@ -32,7 +32,7 @@ class Listener:
     address: str
     session: Callable[[], Session]
     tls: Tls = "none"
-    context: ServerContext | None = None
+    context: ServerContext | Callable[[], ServerContext] | None = None
     refusal: bytes = b""
     limit: int = 20_000  # memory: 30 KiB each under TLS
     logs_in: bool = True  # who does not log in is a stranger, and may not stay for long
@@ -63,7 +63,6 @@ class Listening:
             raise ValueError(f"{listener.address} needs a certificate")
         own: set[Driver] = set()
         crowd = self._crowd
-        context = listener.context
 
         def came(driver: Driver) -> None:
             own.add(driver)
@@ -78,9 +77,9 @@ class Listening:
         common = Common(
             self._wheel,
             self._on_error,
-            upgrading(listener.context if listener.tls != "none" else None),
+            upgrading(_finder(listener.context) if listener.tls != "none" else None),
             implicit_tls=listener.tls == "implicit",
-            end_point=lambda: context.end_point if context is not None else None,
+            end_point=end_point_of,
             came=came,
             gone=gone,
             known=crowd.known,
@@ -143,3 +142,11 @@ class Listening:
         self._drivers.discard(driver)
         if not self._drivers:
             self._empty.set()
+
+
+def _finder(
+    context: ServerContext | Callable[[], ServerContext] | None,
+) -> Callable[[], ServerContext] | None:
+    if context is None or not isinstance(context, ServerContext):
+        return context
+    return lambda: context

@@ -264,7 +264,9 @@ def connect(
         plain.resume_reading()
         return plain
 
-    common = Common(wheel or Wheel(), failed, upgrade, implicit_tls=tls, end_point=lambda: end_point)
+    common = Common(
+        wheel or Wheel(), failed, upgrade, implicit_tls=tls, end_point=lambda transport: end_point
+    )
     driver = Driver(session, common)
     transport.driver = driver
     driver.connection_made(transport)

@@ -20,7 +20,10 @@ def tls_info_of(transport: asyncio.BaseTransport) -> TlsInfo | None:
     if tls is None:
         return None
     cipher, _, bits = tls.cipher() or ("", "", 0)
-    return TlsInfo(tls.version() or "", cipher, bits, tls.selected_alpn_protocol())
+    names = (tls.getpeercert() or {}).get("subjectAltName", ())
+    # RFC 5280 4.2.1.6: rfc822Name; the address in the subject is of older times (4.1.2.6).
+    certified = tuple(name for kind, name in names if kind == "email")
+    return TlsInfo(tls.version() or "", cipher, bits, tls.selected_alpn_protocol(), certified)
 
 
 def _named(transport: asyncio.BaseTransport, name: Any) -> Peer:

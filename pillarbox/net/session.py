@@ -61,6 +61,7 @@ class TlsInfo:
     cipher: str
     bits: int
     alpn: str | None
+    certified: tuple[str, ...] = ()  # the mail addresses of the client's certificate, which is good
 
 
 class Connection(Protocol):

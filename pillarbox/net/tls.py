@@ -9,31 +9,36 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from pillarbox.net import end_point
 
-HANDSHAKE_TIMEOUT = 60.0
+HANDSHAKE_TIMEOUT = 30.0  # seconds; a slow phone takes two
 WRITE_HIGH = 64 * 1024  # as on a plain transport; uvloop's own is 512 KiB a connection under TLS
 VALIDITY = datetime.timedelta(days=825)  # Apple's clients refuse server certificates that live longer
+
+
+# RFC 9325 4.2: forward secrecy and authenticated encryption. TLS 1.3 has nothing else.
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A certificate, with those that vouch for it, and its key, both PEM: read once, so that all who use
-    them use the same."""
+    them use the same. `names`: the hosts it is for, where somebody has to know."""
 
     certificate: bytes
     key: bytes
+    names: tuple[str, ...] = ()
 
 
-def read_pair(certificate: Path, key: Path) -> Pair:
+def read_pair(certificate: Path, key: Path, *, named: bool = False) -> Pair:
     """OSError when they cannot be read, or do not make a certificate and its key."""
     pair = Pair(certificate.read_bytes(), key.read_bytes())
     server_context(pair)
-    return pair
+    return replace(pair, names=_names(pair.certificate)) if named else pair
 
 
 class ServerContext(ssl.SSLContext):
@@ -42,31 +47,38 @@ class ServerContext(ssl.SSLContext):
     end_point: bytes | None = None
 
 
-def server_context(pair: Pair, alpn: tuple[str, ...] = ()) -> ServerContext:
-    """RFC 8314 4.1, RFC 9051 11.1: TLS 1.2 or later. A client that offers other ALPN names only is not
-    turned away."""
+def server_context(pair: Pair, alpn: tuple[str, ...] = (), client_ca: bytes = b"") -> ServerContext:
+    """RFC 8314 4.1, RFC 8996, RFC 9051 11.1: TLS 1.2 or later. A client that offers other ALPN names only is
+    not turned away. With `client_ca` clients may show a certificate, which has to be good then."""
     context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     # Mail clients often just hang up; every protocol here has its own goodbye, so that is no truncation.
     context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     if alpn:
         context.set_alpn_protocols(list(alpn))
-    _load(context, pair)
-    return context
-
-
-def reload(context: ServerContext, pair: Pair) -> None:
-    """Use this pair for every handshake from now on; OSError if it is no good, and then nothing changes."""
-    server_context(pair)
-    _load(context, pair)
-
-
-def _load(context: ServerContext, pair: Pair) -> None:
+    if client_ca:
+        with _path(client_ca) as file:
+            context.load_verify_locations(cafile=file)
+        context.verify_mode = ssl.CERT_OPTIONAL
     with _path(pair.certificate) as certificate, _path(pair.key) as key:
         # A key under a passphrase is no good here; without this OpenSSL asks for it on the terminal.
         context.load_cert_chain(certificate, key, password="")
     context.end_point = end_point.of(pair.certificate)
+    return context
+
+
+def _names(certificate: bytes) -> tuple[str, ...]:
+    # Here, because only servers with several certificates need it, and only their parent.
+    from cryptography import x509
+
+    parsed = x509.load_pem_x509_certificate(certificate)
+    try:
+        names = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(name.lower() for name in names.get_values_for_type(x509.DNSName))
 
 
 @contextmanager
@@ -86,7 +98,7 @@ def _path(octets: bytes) -> Iterator[str]:
 
 
 def upgrading(
-    context: ssl.SSLContext | None,
+    context: Callable[[], ssl.SSLContext] | None,
 ) -> Callable[[asyncio.Transport, asyncio.Protocol], Awaitable[asyncio.Transport]]:
     """The server's side of a handshake on a plain transport: the transport to go on with, or OSError."""
 
@@ -94,7 +106,7 @@ def upgrading(
         if context is None:
             raise ConnectionAbortedError("this listener has no certificate")
         secured = await asyncio.get_running_loop().start_tls(
-            transport, protocol, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
+            transport, protocol, context(), server_side=True, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
         )
         if secured is None:
             raise ConnectionResetError("gone during the handshake")
@@ -102,6 +114,12 @@ def upgrading(
         return secured
 
     return upgrade
+
+
+def end_point_of(transport: asyncio.Transport) -> bytes | None:
+    """Of the certificate that was shown on it."""
+    tls = transport.get_extra_info("ssl_object")
+    return getattr(tls.context, "end_point", None) if tls is not None else None
 
 
 def feed(transport: asyncio.Transport, octets: bytes) -> None:

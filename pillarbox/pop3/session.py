@@ -132,8 +132,10 @@ class Session:
     def channel(self) -> Channel:
         """What a mechanism may know of this connection."""
         connection = self.connection
+        info = connection.tls_info
+        certified = info.certified if info is not None else ()
         # RFC 5034 4: "pop"
-        return Channel("pop", connection.peer.address, connection.end_point, connection.tls)
+        return Channel("pop", connection.peer.address, connection.end_point, connection.tls, certified)
 
     def admit(self, maildrop: Maildrop) -> None:
         """AUTHORIZATION -> TRANSACTION."""

@@ -13,6 +13,7 @@ import pytest
 from cryptography import x509
 
 from pillarbox.net.address import bind, release, spell
+from pillarbox.net.certificates import Certificates, Material
 from pillarbox.net.driver import Common, Driver
 from pillarbox.net.listen import Listener, Listening
 from pillarbox.net.memory import MemoryTransport
@@ -20,7 +21,6 @@ from pillarbox.net.session import Peer
 from pillarbox.net.tls import (
     Pair,
     read_pair,
-    reload,
     self_signed,
     server_context,
     upgrading,
@@ -355,8 +355,9 @@ def test_the_key_file_is_private(folder: Path) -> None:
 
 
 def test_reloading_takes_effect_and_a_bad_file_changes_nothing(
-    run: Run, told: Any, folder: Path, context: ssl.SSLContext, tmp_path: Path
+    run: Run, told: Any, folder: Path, tmp_path: Path
 ) -> None:
+    certificates = Certificates(Material((read_pair(folder / "cert.pem", folder / "key.pem"),)))
     new = tmp_path / "cert.pem", tmp_path / "key.pem"
     write_self_signed(*new, "new.example.test", datetime.datetime.now(datetime.UTC))
 
@@ -370,12 +371,12 @@ def test_reloading_takes_effect_and_a_bad_file_changes_nothing(
         return x509.load_der_x509_certificate(der).subject.rfc4514_string()
 
     async def scene() -> None:
-        async with serving(told, tls="implicit", context=context) as server:
+        async with serving(told, tls="implicit", context=certificates.finder("imap")) as server:
             assert await presented(server) == "CN=mail.example.test"
             with pytest.raises(ssl.SSLError):
-                reload(context, Pair(b"nonsense", b"nonsense"))
+                certificates.adopt(Material((Pair(b"nonsense", b"nonsense"),)))
             assert await presented(server) == "CN=mail.example.test"
-            reload(context, read_pair(*new))
+            certificates.adopt(Material((read_pair(*new),)))
             assert await presented(server) == "CN=new.example.test"
 
     run(scene())

@@ -25,8 +25,8 @@ from pillarbox.app.reload import reload
 from pillarbox.app.serve import FirstAccount, Foundation, cores, serving
 from pillarbox.app.wiring import PROTOCOLS
 from pillarbox.app.workers import several
+from pillarbox.net.certificates import Material
 from pillarbox.net.session import Peer
-from pillarbox.net.tls import Pair
 
 
 class Running(Protocol):
@@ -36,7 +36,7 @@ class Running(Protocol):
     foundation: Foundation
     first_account: FirstAccount | None
 
-    async def adopt(self, config: Config, pair: Pair) -> None: ...
+    async def adopt(self, config: Config, material: Material) -> None: ...
 
     def hurry(self) -> None: ...
 
