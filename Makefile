@@ -6,7 +6,7 @@ PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install serve test check format bench bench-disk bench-growth \
-	bench-mixed bench-scale bench-search bench-weight performance crash fuzz soak stress docs clean
+	bench-mixed bench-scale bench-search bench-weight performance crash fuzz soak stress siege docs clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -64,6 +64,9 @@ soak: .venv/installed-dev  ## keep many devices in step for PILLARBOX_SOAK_MINUT
 
 stress: .venv/installed-dev  ## twenty devices hammer one mailbox for PILLARBOX_STRESS_SECONDS (60)
 	$(BIN)/python -m bench.stress
+
+siege: .venv/installed-dev  ## guess passwords from a hundred addresses beside people at work; PILLARBOX_GUESSES=10000
+	$(BIN)/python -m bench.siege
 
 docs: .venv/installed-dev  ## write the generated pages again
 	$(BIN)/python docs/generate.py
