@@ -31,6 +31,7 @@ from pillarbox.app.worker import keeper
 from pillarbox.app.workers import FIRST_PAUSE, LONGEST_PAUSE, Several
 from pillarbox.model.flags import FLAGGED
 from pillarbox.net import tls
+from pillarbox.net.certificates import Material
 from pillarbox.store import flags
 from pillarbox.store.files import account_folder
 from pillarbox.store.files import accounts as accounts_in
@@ -348,7 +349,7 @@ def test_the_keeper_finishes_what_was_begun(tmp_path: Path) -> None:
             parts.directory.delete(ann.prefix)  # and then the machine went down
         folder = account_folder(config.data_folder, ann.prefix)
         assert folder.exists()
-        async with keeper(Begin(config, b"", b"", ())):
+        async with keeper(Begin(config, Material(()), ())):
             assert not folder.exists()
 
     asyncio.run(scene())
