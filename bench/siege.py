@@ -3,7 +3,7 @@
 First the people alone, then with guessers, then with ten thousand half-open TLS handshakes beside them. Of
 the guesses of each address every second one past the fiftieth is the right password: it has to come too late.
 At the end people come in from the very addresses that are shut out, by their app passwords, and one by the
-password that was used there before. PILLARBOX_GUESSES and PILLARBOX_HANDSHAKES, each 10000, can be less.
+password that was used there before. PILLARBOX_GUESSES and PILLARBOX_HANDSHAKES, each 10000, can be less or 0.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import suppress
+from typing import Any
 
 from pillarbox.app.config import Abuse, Config
 from pillarbox.app.guard import EVERY
@@ -131,7 +132,7 @@ async def half_open(server: MailServer, count: int) -> list[asyncio.StreamWriter
     return begun
 
 
-async def with_people(server: MailServer, what: str, siege: asyncio.Future[object]) -> None:
+async def with_people(server: MailServer, what: str, siege: asyncio.Future[Any]) -> None:
     """Twenty of them while the siege lasts, and how they fared."""
     people = [Person(server, number) for number in range(PEOPLE)]
     lives = [asyncio.ensure_future(each.live()) for each in people]
@@ -161,6 +162,17 @@ async def _besiege(server: MailServer, guesses: int, handshakes: int, devices: d
     known = await login(server, "127.0.1.1", account(7), PASSWORD)
     _must(known == "OK", "who was there before the guesses logs in")
     await with_people(server, "people alone", asyncio.ensure_future(asyncio.sleep(ALONE)))
+    if guesses:
+        await _guess(server, guesses, devices)
+    if handshakes:
+        begun = asyncio.ensure_future(half_open(server, handshakes))
+        await with_people(server, f"{handshakes} handshakes", begun)
+        for writer in begun.result():
+            with suppress(OSError):
+                writer.close()
+
+
+async def _guess(server: MailServer, guesses: int, devices: dict[int, str]) -> None:
     answers: Counter[str] = Counter()
     guessers = [guess_from(server, number, guesses // ADDRESSES, answers) for number in range(ADDRESSES)]
     await with_people(server, f"{guesses} guesses", asyncio.gather(*guessers))
@@ -176,11 +188,6 @@ async def _besiege(server: MailServer, guesses: int, handshakes: int, devices: d
         _must(set(came) == {"OK"}, f"{len(came)} people behind shut addresses came in by app passwords")
         _must(await login(server, "127.0.1.50", account(7), PASSWORD) == "UNAVAILABLE", "others did not")
     _must(await login(server, "127.0.1.1", account(7), PASSWORD) == "OK", "who is known there came in")
-    halves: asyncio.Future[list[asyncio.StreamWriter]] = asyncio.ensure_future(half_open(server, handshakes))
-    await with_people(server, f"{handshakes} handshakes", halves)
-    for writer in halves.result():
-        with suppress(OSError):
-            writer.close()
 
 
 def _must(true: bool, what: str) -> None:

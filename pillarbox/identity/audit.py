@@ -22,6 +22,7 @@ EVENTS = ("login", "failure", "ban", "refusal", "admin")
 FILE = "audit.db"
 MAX_DETAIL = 500  # characters
 MAX_QUEUED = 10_000  # entries that a process has not written yet; more are counted, and lost
+GATHER = 0.05  # seconds in which entries are gathered to one write, so that a rush of logins is a few
 BUSY_MILLISECONDS = 10_000
 NOBODY = "(no address)"  # in the place of a name that no account can have
 
@@ -129,7 +130,7 @@ class Scribe:
         self._queue: deque[Entry] = deque()
         self._lost = 0
         self._wake = threading.Event()
-        self._closing = False
+        self._closing = threading.Event()
         self._broken = False
         self._thread = threading.Thread(target=self._write, name="audit", daemon=True)
         self._thread.start()
@@ -143,14 +144,15 @@ class Scribe:
 
     def close(self) -> None:
         """Returns when all is written."""
-        self._closing = True
+        self._closing.set()
         self._wake.set()
         self._thread.join()
 
     def _write(self) -> None:
         audit: Audit | None = None
-        while not (self._closing and not self._queue):
+        while not (self._closing.is_set() and not self._queue):
             self._wake.wait()
+            self._closing.wait(GATHER)
             self._wake.clear()
             batch = [self._queue.popleft() for _ in range(len(self._queue))]
             if self._lost:
