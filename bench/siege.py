@@ -43,8 +43,9 @@ class Line:
 
     @classmethod
     async def dial(cls, server: MailServer, source: str) -> Line:
-        streams = asyncio.open_connection(server.host, server.imap_port, local_addr=(source, 0))
-        line = cls(*await asyncio.wait_for(streams, PATIENCE))
+        async with asyncio.timeout(PATIENCE):
+            streams = await asyncio.open_connection(server.host, server.imap_port, local_addr=(source, 0))
+        line = cls(*streams)
         await line.hear(b"*")
         return line
 
@@ -54,9 +55,10 @@ class Line:
 
     async def hear(self, tag: bytes) -> bytes:
         """The next line that begins so, or b'' at the end."""
-        while (line := await asyncio.wait_for(self._reader.readline(), PATIENCE)) and line[:5] != b"* BYE":
-            if line.startswith(tag):
-                return line
+        async with asyncio.timeout(PATIENCE):
+            while (line := await self._reader.readline()) and line[:5] != b"* BYE":
+                if line.startswith(tag):
+                    return line
         return b""
 
     def hang_up(self) -> None:
@@ -125,8 +127,8 @@ async def half_open(server: MailServer, count: int) -> list[asyncio.StreamWriter
     begun = []
     for number in range(count):
         source = f"127.0.{3 + number % 300 // 250}.{number % 250 + 1}"
-        streams = asyncio.open_connection(server.host, server.imaps_port, local_addr=(source, 0))
-        _, writer = await asyncio.wait_for(streams, PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            _, writer = await asyncio.open_connection(server.host, server.imaps_port, local_addr=(source, 0))
         writer.write(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
         begun.append(writer)
     return begun

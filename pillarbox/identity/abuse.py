@@ -16,7 +16,7 @@ not mail.
 
 import ipaddress
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Literal
 
@@ -77,13 +77,23 @@ class Note:
     name: str
 
 
-@dataclass(slots=True)
 class Ledger:
-    rules: Rules = Rules()
-    _kinds: dict[str, dict[str, Tally]] = field(
-        default_factory=lambda: {NETWORK: {}, ACCOUNT: {}, PAIR: {}, CODE: {}}
-    )
-    _wide: dict[str, Network] = field(default_factory=dict)  # bans of more than one network
+    __slots__ = ("_exempt", "_kinds", "_rules", "_wide")
+
+    def __init__(self, rules: Rules = Rules()) -> None:
+        self._kinds: dict[str, dict[str, Tally]] = {NETWORK: {}, ACCOUNT: {}, PAIR: {}, CODE: {}}
+        self._wide: dict[str, Network] = {}  # those of the networks that are larger than one that is counted
+        self._exempt: dict[str, bool] = {}  # what has been found out
+        self._rules = rules
+
+    @property
+    def rules(self) -> Rules:
+        return self._rules
+
+    @rules.setter
+    def rules(self, rules: Rules) -> None:
+        self._rules = rules
+        self._exempt.clear()
 
     # Asking
 
@@ -109,9 +119,9 @@ class Ledger:
         """Whether an administrator has shut it: then nobody comes in, by whatever password."""
         if not network:
             return False
-        holding = [self._get(NETWORK, network)]
+        holding = [self._kinds[NETWORK].get(network)]
         holding += [self._get(NETWORK, key) for key, wide in self._wide.items() if _within(network, wide)]
-        return any(each.reason == ORDERED and each.until > now for each in holding)
+        return any(each is not None and each.reason == ORDERED and each.until > now for each in holding)
 
     def takes_codes(self, name: str, now: float) -> bool:
         return self._get(CODE, name).until <= now
@@ -123,7 +133,13 @@ class Ledger:
 
     def is_exempt(self, network: str) -> bool:
         """What has no address comes from this machine."""
-        return not network or any(_within(network, each) for each in self.rules.exempt)
+        known = self._exempt.get(network)
+        if known is None:
+            known = not network or any(_within(network, each) for each in self._rules.exempt)
+            if len(self._exempt) >= MAX_TALLIES:
+                self._exempt.clear()
+            self._exempt[network] = known
+        return known
 
     def bans(self, now: float) -> list[Tally]:
         """Of networks, by their names."""
