@@ -15,6 +15,11 @@ def objects(tx: Tx, count: int) -> range:
     (after,) = tx.rows(
         "UPDATE account SET next_id = next_id + ? WHERE account = ? RETURNING next_id", count, tx.account
     )[0]
+    return up_to(tx, after, count)
+
+
+def up_to(tx: Tx, after: int, count: int) -> range:
+    """The last `count` ids given out before `next_id` came to `after`."""
     if after > 1 << ids.COUNTER_BITS:
         raise Refused("This account has given out all its object ids", Code.LIMIT)
     return range(ids.make(tx.prefix, after - count), ids.make(tx.prefix, after - count) + count)

@@ -28,7 +28,7 @@ from pillarbox.model.changes import ChangeKind, Columns, Delta, Rows
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.numbers import Runs
 from pillarbox.model.rights import READ
-from pillarbox.store import access
+from pillarbox.store import access, allocate
 from pillarbox.store.tx import Tx
 
 CLOCK_STEP = 60  # seconds between rows of `clock`: how finely "as of" can be asked
@@ -55,19 +55,33 @@ class State(Enum):
 def next_modseq(tx: Tx, *states: State) -> int:
     """The account's next mod-sequence; the `states` named are as of it."""
     modseq, told = tx.rows(_take(states), tx.account)[0]
+    return _taken(tx, modseq, told)
+
+
+def next_for_mail(tx: Tx, *states: State, objects: int, octets: int, messages: int) -> tuple[int, range]:
+    """`next_modseq`, that many new object ids, and the quota charged: one statement, as mail that arrives needs
+    all three."""
+    modseq, told, after = tx.rows(_take(states, mail=True), objects, octets, messages, tx.account)[0]
+    return _taken(tx, modseq, told), allocate.up_to(tx, after, objects)
+
+
+def _taken(tx: Tx, modseq: int, told: int | None) -> int:
     if told is None or tx.now - told >= CLOCK_STEP:
         tx.run("INSERT INTO clock VALUES (?, ?, ?)", tx.account, modseq, tx.now)
     if modseq % MERGE_EVERY == 0:
         _merge(tx, modseq - 2 * MERGE_EVERY, modseq - MERGE_EVERY)
-    return int(modseq)
+    return modseq
 
 
 @lru_cache(maxsize=64)
-def _take(states: tuple[State, ...]) -> str:
-    also = "".join(f", {state.value} = modseq + 1" for state in states)
+def _take(states: tuple[State, ...], *, mail: bool = False) -> str:
+    more = "".join(f", {state.value} = modseq + 1" for state in states)
+    if mail:
+        more += ", next_id = next_id + ?, used_bytes = used_bytes + ?, used_messages = used_messages + ?"
     return (
-        f"UPDATE account SET modseq = modseq + 1{also} WHERE account = ? RETURNING modseq,"
+        f"UPDATE account SET modseq = modseq + 1{more} WHERE account = ? RETURNING modseq,"
         " (SELECT at FROM clock c WHERE c.account = account.account ORDER BY c.modseq DESC LIMIT 1)"
+        + (", next_id" if mail else "")
     )
 
 
@@ -96,6 +110,22 @@ def quiet(tx: Tx) -> int:
 
 def record(tx: Tx, modseq: int, mailbox: int, kind: ChangeKind, runs: Runs, reader: int = 0) -> None:
     """Say that the messages in `runs` changed under `modseq`; `reader` 0 = everybody sees it."""
+    _enter(tx, modseq, mailbox, kind, runs, reader)
+    tx.run(
+        "UPDATE mailbox SET highest = ?, counts_modseq = ? WHERE account = ? AND id = ?",
+        modseq,
+        modseq,
+        tx.account,
+        mailbox,
+    )
+
+
+def record_new(tx: Tx, modseq: int, mailbox: int, first: int, last: int) -> None:
+    """Say that these messages have come under `modseq`, which is the mailbox's HIGHESTMODSEQ already."""
+    _enter(tx, modseq, mailbox, ChangeKind.NEW, ((first, last),), 0)
+
+
+def _enter(tx: Tx, modseq: int, mailbox: int, kind: ChangeKind, runs: Runs, reader: int) -> None:
     tx.run(
         "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)",
         tx.account,
@@ -104,13 +134,6 @@ def record(tx: Tx, modseq: int, mailbox: int, kind: ChangeKind, runs: Runs, read
         int(kind),
         reader,
         numbers.pack(coarse(runs)),
-    )
-    tx.run(
-        "UPDATE mailbox SET highest = ?, counts_modseq = ? WHERE account = ? AND id = ?",
-        modseq,
-        modseq,
-        tx.account,
-        mailbox,
     )
 
 

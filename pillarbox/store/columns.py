@@ -75,6 +75,11 @@ class ColumnsCache:
         kept = self._kept.get((account, mailbox))
         return kept.columns if kept is not None and kept.columns.modseq == modseq else None
 
+    def latest(self, account: int, mailbox: int) -> Columns | None:
+        """The mailbox as it was when it was asked for last."""
+        kept = self._kept.get((account, mailbox))
+        return kept and kept.columns
+
     def after_store(
         self, account: int, mailbox: int, modseq: int, uids: "array[int]", flag_sets: "array[int]"
     ) -> Columns | None:

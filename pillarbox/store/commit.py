@@ -20,7 +20,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
-from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -37,29 +36,25 @@ def to_disk(fd: int) -> None:
         os.fdatasync(fd)
 
 
-class _Unlinked(Exception):
-    """The log is a file without a name: what is written there nobody will find."""
-
-
 Answers = list[tuple[asyncio.Future[Any], Any]]
 """Whom to answer with what, once it is on disk."""
 
 
 class Log:
-    """The write-ahead log of one open account, and those who wait for it to be on disk.
+    """The write-ahead log of one open account, and those who wait for it to be on disk. `begin` syncs a
+    descriptor (`Syncs.begin`).
 
     `ring(modseq)` is called when a mod-sequence given to `answer` has become durable, also when the one
     who waited for it has gone away. `idle()` is called when no sync is in flight any longer.
     """
 
     __slots__ = (
-        "_executor",
+        "_begin",
         "_fd",
         "_idle",
         "_modseq",
         "_ring",
         "_running",
-        "_sync",
         "_unlinked",
         "_waiting",
         "failed",
@@ -68,14 +63,12 @@ class Log:
     def __init__(
         self,
         path: Path,
-        executor: Executor,
-        sync: Callable[[int], None],
+        begin: Callable[[int], asyncio.Future[None]],
         ring: Callable[[int], None],
         idle: Callable[[], None],
     ) -> None:
         self._fd = os.open(path, os.O_RDONLY)
-        self._executor = executor
-        self._sync = sync
+        self._begin = begin
         self._ring = ring
         self._idle = idle
         self._running: asyncio.Future[None] | None = None
@@ -106,20 +99,17 @@ class Log:
     def _start(self) -> None:
         waiting, self._waiting = self._waiting, []
         modseq, self._modseq = self._modseq, 0
-        job = asyncio.get_running_loop().run_in_executor(self._executor, self._to_disk)
+        job = self._begin(self._fd)
         job.add_done_callback(lambda job: self._done(job, waiting, modseq))
         self._running = job
 
-    def _to_disk(self) -> None:
-        self._sync(self._fd)
-        if os.fstat(self._fd).st_nlink == 0:
-            raise _Unlinked
-
     def _done(self, job: asyncio.Future[None], waiting: Answers, modseq: int) -> None:
         self._running = None
-        if job.cancelled() or job.exception() is not None:
+        synced = not job.cancelled() and job.exception() is None
+        # A log that is a file without a name: what is written there nobody will find.
+        self._unlinked = synced and os.fstat(self._fd).st_nlink == 0
+        if not synced or self._unlinked:
             self.failed = True
-            self._unlinked = not job.cancelled() and isinstance(job.exception(), _Unlinked)
             self._refuse(waiting + self._waiting)
         else:
             for future, result in waiting:

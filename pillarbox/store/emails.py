@@ -15,7 +15,7 @@ from pillarbox.message.derive import DERIVED_VERSION
 from pillarbox.model.actors import Actor
 from pillarbox.model.numbers import Runs
 from pillarbox.model.rights import READ
-from pillarbox.store import access, allocate, threads
+from pillarbox.store import access, threads
 from pillarbox.store.staged import Staged
 from pillarbox.store.tx import Tx
 
@@ -39,9 +39,12 @@ _KEYS = (
 )
 
 
-def enter(tx: Tx, staged: Sequence[Staged], modseq: int) -> list[int]:
-    """New emails with their bytes and keys; their ids, ascending."""
-    ids = iter(allocate.objects(tx, 2 * len(staged)))
+OBJECTS = 2  # ids that an email takes: its own and its blob's
+
+
+def enter(tx: Tx, staged: Sequence[Staged], modseq: int, objects: Iterable[int]) -> list[int]:
+    """New emails with their bytes and keys; their ids, ascending, which are taken from `objects`."""
+    ids = iter(objects)
     pairs = [(email, item.blob or blob) for item, email, blob in zip(staged, ids, ids)]
     tx.run_many(
         "INSERT INTO blob VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -21,7 +21,7 @@ from typing import Literal
 from pillarbox.model import flags as model
 from pillarbox.model import numbers, rights
 from pillarbox.model.actors import Actor
-from pillarbox.model.changes import ChangeKind
+from pillarbox.model.changes import ChangeKind, Columns
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.flags import ANSWERED, DELETED, SEEN, FlagSet
 from pillarbox.model.numbers import Runs
@@ -188,8 +188,10 @@ def store_flags(
     mode: Mode,
     flags: Iterable[str],
     unchanged_since: int | None = None,
+    known: Columns | None = None,
 ) -> Stored:
-    """STORE: messages whose flags it does not move keep their mod-sequence."""
+    """STORE: messages whose flags it does not move keep their mod-sequence. Where `known` turns out to be the
+    mailbox as it is, many messages are not read again."""
     access.live(tx, mailbox)
     access.require(tx, actor, mailbox, rights.READ)
     held = access.effective(tx, actor, mailbox)
@@ -212,14 +214,14 @@ def store_flags(
             if new != old:
                 targets[number], groups[number] = new, group
     else:
-        messages = 0
-        for number, old, n, _ in counts(tx, mailbox):
+        counted: dict[int, tuple[int, int]] = {}
+        for number, old, n, octets in counts(tx, mailbox):
             new = _after(old, mode, given, held)
             if new != old:
                 targets[number] = new
-                messages += n
-        tx.expect(min(messages, present.at_most(tx, mailbox, uids)))
-        groups = present.by_flag_set(tx, mailbox, uids, tuple(targets), most_modseq=most)
+                counted[number] = n, octets
+        tx.expect(min(sum(n for n, _ in counted.values()), present.at_most(tx, mailbox, uids)))
+        groups = present.those_having(tx, mailbox, uids, counted, most_modseq=most, known=known)
     if not groups:
         return Stored(failed=failed)
     modseq = changes.next_modseq(tx, State.EMAIL, State.COUNTS)

@@ -93,7 +93,7 @@ class Handles:
         self,
         data: Path,
         clock: Callable[[], float],
-        sync: Callable[[int], None],
+        sync: Callable[[int], asyncio.Future[None]],
         executor: Executor,
         ring: Callable[[int, int], None],
         idle: Callable[[Handle], None],
@@ -156,7 +156,6 @@ class Handles:
             # The open above has read from the database, so its log exists and stays the same file.
             handle.log = Log(
                 folder / f"{sqlite.FILE}-wal",
-                self._executor,
                 self._sync,
                 lambda modseq: self.moved(handle, modseq),
                 lambda: self._idle(handle),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from pillarbox.model import rights
 from pillarbox.model.actors import Actor
-from pillarbox.model.changes import BurialCause, ChangeKind
+from pillarbox.model.changes import BurialCause, Columns
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.flags import DELETED
 from pillarbox.model.numbers import MAX_NUMBER, Runs
@@ -90,9 +90,15 @@ def append_many(
     held = access.effective(tx, actor, mailbox)
     octets = sum(item.staged.size for item in items)
     quota.require(tx, octets=octets - leaving[0], messages=len(items) - leaving[1])
-    uidvalidity, first_uid = _take_uids(tx, mailbox, len(items))
-    modseq = changes.next_modseq(tx, State.EMAIL, State.THREAD, State.COUNTS, *_delivery(actor))
-    entered = emails.enter(tx, [item.staged for item in items], modseq)
+    modseq, objects = changes.next_for_mail(
+        tx,
+        *(State.EMAIL, State.THREAD, State.COUNTS, *_delivery(actor)),
+        objects=emails.OBJECTS * len(items),
+        octets=octets,
+        messages=len(items),
+    )
+    uidvalidity, first_uid = _take_uids(tx, mailbox, len(items), modseq)
+    entered = emails.enter(tx, [item.staged for item in items], modseq, objects)
     numbers: dict[tuple[str, ...], int] = {}
     totals: dict[int, tuple[int, int]] = {}
     rows = []
@@ -113,8 +119,7 @@ def append_many(
         )
     tx.run_many("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", rows)
     flags.count(tx, mailbox, [(number, *total) for number, total in totals.items()])
-    quota.charge(tx, octets=octets, messages=len(items))
-    changes.record(tx, modseq, mailbox, ChangeKind.NEW, ((first_uid, first_uid + len(items) - 1),))
+    changes.record_new(tx, modseq, mailbox, first_uid, first_uid + len(items) - 1)
     return [Appended(uid, uidvalidity, modseq, email) for uid, email in enumerate(entered, first_uid)]
 
 
@@ -165,15 +170,21 @@ def leap(tx: Tx, modseq: int, uids: int, least: int) -> None:
     tx.run("UPDATE message SET modseq = ? WHERE account = ?", modseq, tx.account)
 
 
-def _take_uids(tx: Tx, mailbox: int, count: int) -> tuple[int, int]:
-    """UIDVALIDITY, and the first of `count` new UIDs."""
-    found = tx.rows(
-        "UPDATE mailbox SET uidnext = uidnext + ? WHERE account = ? AND id = ? AND deleted IS NULL"
-        " AND selectable = 1 RETURNING uidvalidity, uidnext",
-        count,
-        tx.account,
-        mailbox,
-    )
+def _take_uids(tx: Tx, mailbox: int, count: int, modseq: int) -> tuple[int, int]:
+    """UIDVALIDITY, and the first of `count` new UIDs, given to messages under `modseq`."""
+    if count:
+        found = tx.rows(
+            "UPDATE mailbox SET uidnext = uidnext + ?, highest = ?, counts_modseq = ? WHERE account = ?"
+            " AND id = ? AND deleted IS NULL AND selectable = 1 RETURNING uidvalidity, uidnext",
+            *(count, modseq, modseq, tx.account, mailbox),
+        )
+    else:
+        found = tx.rows(
+            "SELECT uidvalidity, uidnext FROM mailbox WHERE account = ? AND id = ? AND deleted IS NULL"
+            " AND selectable = 1",
+            tx.account,
+            mailbox,
+        )
     if not found:
         # RFC 9051 6.3.12: the client may create it and try again.
         raise Refused("There is no such mailbox", Code.TRYCREATE)
@@ -218,7 +229,7 @@ def _copy(
 ) -> tuple[Copied, Totals]:
     """What was copied, and what it was in the source."""
     access.require(tx, actor, target, rights.INSERT)
-    uidvalidity, first = _take_uids(tx, target, len(uids))
+    uidvalidity, first = _take_uids(tx, target, len(uids), modseq)
     if not uids:
         return Copied(uidvalidity, (), ()), []
     runs = present.runs_of(uids)
@@ -243,7 +254,7 @@ def _copy(
     else:
         flags.count(tx, target, totals)
     quota.charge(tx, octets=octets, messages=len(uids))
-    changes.record(tx, modseq, target, ChangeKind.NEW, ((first, last),))
+    changes.record_new(tx, modseq, target, first, last)
     return Copied(uidvalidity, runs, ((first, last),), modseq), totals
 
 
@@ -283,12 +294,17 @@ def _drop_flags(tx: Tx, mailbox: int, first: int, last: int, totals: Totals, hel
     return True
 
 
-def expunge(tx: Tx, actor: Actor, mailbox: int, runs: Runs | None = None) -> Runs:
-    """Bury what has \\Deleted, of `runs` or of the whole mailbox (RFC 9051 6.4.3, 6.4.9); the UIDs gone."""
+def expunge(
+    tx: Tx, actor: Actor, mailbox: int, runs: Runs | None = None, known: Columns | None = None
+) -> Runs:
+    """Bury what has \\Deleted, of `runs` or of the whole mailbox (RFC 9051 6.4.3, 6.4.9); the UIDs gone.
+    Where `known` turns out to be the mailbox as it is, the messages are not read again."""
     access.require(tx, actor, mailbox, rights.EXPUNGE)
     access.live(tx, mailbox)
-    deleted = {number: n for number, named, n, _ in flags.counts(tx, mailbox) if DELETED in named}
-    return _expunge(tx, actor, mailbox, EVERYTHING if runs is None else runs, deleted)
+    deleted = {
+        number: (n, octets) for number, named, n, octets in flags.counts(tx, mailbox) if DELETED in named
+    }
+    return _expunge(tx, actor, mailbox, EVERYTHING if runs is None else runs, deleted, known)
 
 
 def remove(tx: Tx, actor: Actor, mailbox: int, runs: Runs) -> Runs:
@@ -296,18 +312,29 @@ def remove(tx: Tx, actor: Actor, mailbox: int, runs: Runs) -> Runs:
     for right in (rights.DELETE_MESSAGES, rights.EXPUNGE):  # what STORE \\Deleted and EXPUNGE need
         access.require(tx, actor, mailbox, right)
     access.live(tx, mailbox)
-    return _expunge(tx, actor, mailbox, runs, {number: n for number, _, n, _ in flags.counts(tx, mailbox)})
+    having = {number: (n, octets) for number, _, n, octets in flags.counts(tx, mailbox)}
+    return _expunge(tx, actor, mailbox, runs, having, None)
 
 
-def _expunge(tx: Tx, actor: Actor, mailbox: int, named: Runs, having: dict[int, int]) -> Runs:
+def _expunge(
+    tx: Tx,
+    actor: Actor,
+    mailbox: int,
+    named: Runs,
+    having: dict[int, tuple[int, int]],
+    known: Columns | None,
+) -> Runs:
     """Bury what of `named` has one of the flag sets `having`, of which so many messages are."""
     if not having:
         return ()
-    tx.expect(buried.BURIED * min(sum(having.values()), present.at_most(tx, mailbox, named)))
-    groups = present.by_flag_set(tx, mailbox, named, tuple(having), most_modseq=flags.ALWAYS)
+    messages = sum(n for n, _ in having.values())
+    tx.expect(buried.BURIED * min(messages, present.at_most(tx, mailbox, named)))
+    groups = present.those_having(tx, mailbox, named, having, most_modseq=flags.ALWAYS, known=known)
     if not groups:
         return ()
-    uids = array("I", sorted(uid for group in groups.values() for uid in group.uids))
+    uids = next(iter(groups.values())).uids
+    if len(groups) > 1:
+        uids = array("I", sorted(uid for group in groups.values() for uid in group.uids))
     modseq = changes.next_modseq(tx, State.EMAIL, State.THREAD, State.COUNTS)
     totals = [(number, len(group.uids), group.octets) for number, group in groups.items()]
     buried.bury(tx, actor, mailbox, uids, modseq, BurialCause.EXPUNGE, totals, spans=named)

@@ -14,8 +14,10 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from pillarbox.model import numbers
+from pillarbox.model.changes import Columns
 from pillarbox.model.numbers import Runs, contains
 from pillarbox.store.tx import Tx
 
@@ -126,6 +128,64 @@ def by_flag_set(
                 break
             last = uids[-1]
     return groups
+
+
+def those_having(
+    tx: Tx,
+    mailbox: int,
+    runs: Runs,
+    flag_sets: dict[int, tuple[int, int]],
+    *,
+    most_modseq: int,
+    known: Columns | None,
+) -> dict[int, Group]:
+    """`by_flag_set`, where of each flag set it is known how many messages of the mailbox have it, and their
+    octets; and of the mailbox, perhaps, how it was a moment ago."""
+    if known is not None and most_modseq >= known.modseq and _still(tx, mailbox, known):
+        return _among(tx, known, runs, flag_sets)
+    return by_flag_set(tx, mailbox, runs, tuple(flag_sets), most_modseq=most_modseq)
+
+
+def _still(tx: Tx, mailbox: int, known: Columns) -> bool:
+    """Whether these columns are the mailbox as it is in this transaction."""
+    if known.mailbox != mailbox:
+        return False
+    found = tx.row("SELECT highest FROM mailbox WHERE account = ? AND id = ?", tx.account, mailbox)
+    return found is not None and found[0] <= known.modseq
+
+
+def _among(tx: Tx, known: Columns, runs: Runs, flag_sets: dict[int, tuple[int, int]]) -> dict[int, Group]:
+    groups: dict[int, Group] = {}
+    for start, stop in known.uids.slices(runs):
+        rows = known.rows(start, stop)
+        there = set(rows.flag_sets)
+        for flag_set in there & flag_sets.keys():
+            some = rows.uids
+            if len(there) > 1:
+                some = array("I", compress(some, map(flag_set.__eq__, rows.flag_sets)))
+            if flag_set in groups:
+                groups[flag_set].uids.extend(some)
+            else:
+                groups[flag_set] = Group(some)
+    for flag_set, group in groups.items():
+        messages, octets = flag_sets[flag_set]
+        group.octets = octets if len(group.uids) == messages else _octets(tx, known.mailbox, group.uids)
+    return groups
+
+
+def _octets(tx: Tx, mailbox: int, uids: array[int]) -> int:
+    """The sizes of these messages, all of which are there."""
+    total = 0
+    for low, high in runs_of(uids):
+        (octets,) = tx.rows(
+            "SELECT sum(size) FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?",
+            tx.account,
+            mailbox,
+            low,
+            high,
+        )[0]
+        total += octets
+    return total
 
 
 def _scattered(tx: Tx, mailbox: int, runs: Runs) -> bool:

@@ -39,6 +39,7 @@ from pillarbox.store.snapshots import Snapshots
 from pillarbox.store.spool import refusing
 from pillarbox.store.staged import Staged
 from pillarbox.store.staging import Staging
+from pillarbox.store.syncs import Syncs
 from pillarbox.store.tx import Busy, Heavy, Tx
 
 P = ParamSpec("P")
@@ -67,7 +68,10 @@ class Store:
         self._heavy = ThreadPoolExecutor(heavy.THREADS, thread_name_prefix="heavy")
         self._running: set[asyncio.Future[Any]] = set()
         self._doorbell = Doorbell(data / "run", self._log_of)
-        self._handles = Handles(data, clock, sync, self._executor, self._doorbell.ring, self._run_group)
+        self._syncs = Syncs(sync, self._executor)
+        self._handles = Handles(
+            data, clock, self._syncs.begin, self._executor, self._doorbell.ring, self._run_group
+        )
         folder_of = partial(files.account_folder, data)
         self._snapshots = Snapshots(folder_of, lambda account: self.read(account, lineage), self._executor)
         self._columns = ColumnsCache(self.read, self._snapshots)
@@ -79,6 +83,7 @@ class Store:
         for name in ("accounts", "run", "spool", known.FOLDER):
             files.make_folder(self.data / name)
         self._doorbell.open()
+        self._syncs.open()
         self._handles.start()
 
     async def close(self) -> None:
@@ -87,6 +92,7 @@ class Store:
         await self._handles.stop()
         while self._running:
             await asyncio.wait(self._running)
+        self._syncs.close()
         self._doorbell.close()
         self.index.close()
         self._heavy.shutdown()
@@ -412,6 +418,10 @@ class Store:
     def columns_known(self, account: int, mailbox: int, modseq: int) -> Columns | None:
         """`columns` as of a mod-sequence, where that is what was given out last: nothing is read or asked."""
         return self._columns.known(account, mailbox, modseq)
+
+    def columns_latest(self, account: int, mailbox: int) -> Columns | None:
+        """`columns` as it was given out last, for verbs that can tell whether it is still true."""
+        return self._columns.latest(account, mailbox)
 
     def _log_of(self, account: int) -> Path:
         return files.account_folder(self.data, account) / f"{sqlite.FILE}-wal"

@@ -19,33 +19,47 @@ if TYPE_CHECKING:
     from pillarbox.message.derive import Derived
 
 
+AT_ONCE = 64  # ids looked for in one statement
+
+
 def assign(tx: Tx, emails: Iterable[tuple[int, Derived]]) -> list[int]:
     """The thread of each new email, in order; later ones may reply to earlier ones of the same call."""
     threads: list[int] = []
-    begun: set[int] = set()
+    new: dict[tuple[int, int], int] = {}
     for email, derived in emails:
         subject = hashed(derived.base_subject.encode("utf-8", "surrogatepass"))
         ids = {hashed(message_id) for message_id in (derived.message_id, *derived.references) if message_id}
-        known: dict[int, int] = {}
-        for id_hash in ids:
-            found = tx.row(
-                "SELECT thread FROM thread_key WHERE account = ? AND id_hash = ? AND subject_hash = ?",
-                tx.account,
-                id_hash,
-                subject,
-            )
-            if found and (found[0] in begun or _lives(tx, found[0])):
-                known[id_hash] = found[0]
+        unknown = sorted(id_hash for id_hash in ids if (id_hash, subject) not in new)
+        known = {id_hash: new[id_hash, subject] for id_hash in ids.difference(unknown)}
+        known |= _alive(tx, subject, unknown)
         thread = min(known.values(), default=email)
         threads.append(thread)
-        begun.add(thread)
-        # A key of a thread that is erased may be there still; it leads to this one now.
-        tx.run_many(
-            "INSERT INTO thread_key VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (account, id_hash, subject_hash) DO UPDATE SET thread = excluded.thread",
-            [(tx.account, id_hash, subject, thread) for id_hash in sorted(ids - known.keys())],
-        )
+        new |= {(id_hash, subject): thread for id_hash in ids - known.keys()}
+    # A key of a thread that is erased may be there still; it leads to another one now.
+    tx.run_many(
+        "INSERT INTO thread_key VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (account, id_hash, subject_hash) DO UPDATE SET thread = excluded.thread",
+        [(tx.account, *key, thread) for key, thread in sorted(new.items())],
+    )
     return threads
+
+
+def _alive(tx: Tx, subject: int, ids: list[int]) -> dict[int, int]:
+    """The threads, if they have any mail, that these ids and this subject lead to."""
+    found: dict[int, int] = {}
+    for start in range(0, len(ids), AT_ONCE):
+        some = ids[start : start + AT_ONCE]
+        # Some are asked for twice, so that there are few different statements.
+        some += some[-1:] * ((1 << (len(some) - 1).bit_length()) - len(some))
+        found |= tx.rows(
+            "SELECT k.id_hash, k.thread FROM thread_key k WHERE k.account = ? AND k.id_hash IN"
+            f" ({', '.join('?' * len(some))}) AND k.subject_hash = ? AND EXISTS"
+            " (SELECT 1 FROM email e WHERE e.account = k.account AND e.thread = k.thread)",
+            tx.account,
+            *some,
+            subject,
+        )
+    return found
 
 
 def _lives(tx: Tx, thread: int) -> bool:

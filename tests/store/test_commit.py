@@ -40,8 +40,14 @@ def with_log(tmp_path: Path, story: Callable[..., object]) -> None:
         path = tmp_path / "log"
         path.write_bytes(b"x")
         gate, rung, idle = Gate(), [], []
+        loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(2) as executor:
-            log = Log(path, executor, gate.sync, rung.append, lambda: idle.append(True))
+            log = Log(
+                path,
+                lambda fd: loop.run_in_executor(executor, gate.sync, fd),
+                rung.append,
+                lambda: idle.append(True),
+            )
             await story(log, gate, rung, idle)
             await log.settle()
             log.close()

@@ -6,7 +6,8 @@ import pytest
 
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.flags import FlagSet
-from pillarbox.store import flags, mailboxes, messages, present
+from pillarbox.model.numbers import Runs
+from pillarbox.store import changes, flags, mailboxes, messages, present
 from pillarbox.store.flags import Mode
 from pillarbox.store.messages import EVERYTHING, Incoming
 from pillarbox.testing.verbs import Verbs, staged
@@ -229,3 +230,34 @@ def test_one_by_one_and_by_counters_come_to_the_same(
     with pytest.raises(Refused) as refused:
         verbs.write(flags.store_flags, 12345, ((1, 1),), mode, ("a",))
     assert refused.value.code is Code.NONEXISTENT
+
+
+@pytest.mark.parametrize("which", [EVERYTHING, ((20, 60), (80, 300)), ((1, 2), (4, 5), (50, 90))])
+@pytest.mark.parametrize("mode", ["replace", "add", "remove"])
+def test_a_mailbox_that_is_known_needs_no_second_look(verbs: Verbs, mode: Mode, which: Runs) -> None:
+    """With its columns STORE does exactly what it does without."""
+    fill(verbs, *[(), ("\\Seen",), ("\\Seen", "a"), ("a",)] * 25)
+    other = verbs.write(mailboxes.create, "other").id
+    verbs.write(messages.copy, verbs.inbox, EVERYTHING, other)
+    told = []
+    for mailbox in (verbs.inbox, other):
+        known = verbs.read(changes.columns, mailbox)
+        stored = verbs.write(
+            flags.store_flags, mailbox, which, mode, ("a",), known=known if mailbox == other else None
+        )
+        rows = verbs.rows("SELECT uid, flag_set FROM message WHERE mailbox = ? ORDER BY uid", mailbox)
+        counted = verbs.rows("SELECT flag_set, n, bytes FROM mailbox_flags WHERE mailbox = ?", mailbox)
+        told.append((stored.uids, stored.flag_sets, rows, counted))
+    assert told[0] == told[1]
+
+
+def test_a_mailbox_that_is_known_as_it_was_is_looked_at_again(verbs: Verbs) -> None:
+    fill(verbs, *[()] * 40)
+    before = verbs.read(changes.columns, verbs.inbox)
+    verbs.write(messages.remove, verbs.inbox, ((3, 3),))
+    fill(verbs, ())
+    stored = verbs.write(flags.store_flags, verbs.inbox, EVERYTHING, "add", ("\\Seen",), known=before)
+    assert list(stored.uids) == [1, 2, *range(4, 42)]
+    assert set(named(verbs)) == {("\\Seen",)}
+    verbs.write(flags.store_flags, verbs.inbox, EVERYTHING, "add", ("\\Deleted",))
+    assert verbs.write(messages.expunge, verbs.inbox, None, before) == ((1, 2), (4, 41))

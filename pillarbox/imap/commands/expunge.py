@@ -31,11 +31,12 @@ async def expunge_all(session: Session, mailbox: int) -> None:
     store, account = session.store, session.account
     wanted = await store.read(account, flags.having, mailbox, DELETED)
     runs: Runs = ()
+    columns = None
     if wanted:
         columns = await store.columns(account, session.actor, mailbox)
         places = masks.spans_of_flag_sets(columns.flag_sets, wanted)
         runs = changes.coarse(tuple((columns.uids[start], columns.uids[stop - 1]) for start, stop in places))
-    await store.write(account, messages.expunge, session.actor, mailbox, runs)
+    await store.write(account, messages.expunge, session.actor, mailbox, runs, columns)
 
 
 async def uid_expunge(session: Session, tag: bytes, command: wire.Expunge) -> Outcome:

@@ -40,6 +40,7 @@ async def store(session: Session, tag: bytes, command: wire.Store) -> Outcome:
             command.mode,
             command.flags,
             command.unchanged_since,
+            session.store.columns_latest(session.account, shown.shown.mailbox),
             durable=False,
         )
     return await told(session, command, living, ghosts, stored, data)
