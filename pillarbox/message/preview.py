@@ -65,4 +65,6 @@ def _own_words(source: str) -> list[str]:
     """The first words of lines that quote nobody, as many as can be needed."""
     if source.startswith(">") or "\n>" in source:
         source = " ".join([line for line in source.split("\n") if not line.startswith(">")])
-    return source.split(None, _LENGTH)[:_LENGTH]
+    # What is cut may be the end of a word, behind what is shown.
+    words = source[: 3 * _LENGTH].split()
+    return words if sum(map(len, words)) >= _LENGTH else source.split(None, _LENGTH)[:_LENGTH]

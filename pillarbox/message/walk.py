@@ -62,15 +62,12 @@ class Node:
     kind: Kind
     lines: int = 0
     children: list["Node"] = field(default_factory=list)
-    repeats: bool = False  # an address field or Subject occurs more than once
 
 
 def walk(raw: Raw) -> Node:
     """The tree of the message's parts."""
     body = header_end(raw)
-    found, repeats = _read(raw, 0, body)
-    root = _node(0, body, len(raw), found, content.TEXT_PLAIN)
-    root.repeats = repeats
+    root = _node(0, body, len(raw), _read(raw, 0, body), content.TEXT_PLAIN)
     if root.kind is Kind.LEAF:
         root.lines = _count(raw, body, len(raw))
         return root
@@ -78,22 +75,16 @@ def walk(raw: Raw) -> Node:
     return root
 
 
-def _read(raw: Raw, start: int, end: int) -> tuple[dict[bytes, bytes], bool]:
-    """The fields we want: the first of each name; of addresses all, as one list. And whether one repeats
-    that is searched by its name."""
+def _read(raw: Raw, start: int, end: int) -> dict[bytes, bytes]:
+    """The fields we want: the first of each name; of addresses all, as one list."""
     found: dict[bytes, bytes] = {}
-    repeats = False
     for name, value in fields(raw[start : min(end, start + MAX_HEADER)], _WANTED):
         value = value[:MAX_FIELD]
         if name not in found:
             found[name] = value
-        elif name in ADDRESS_FIELDS:
-            repeats = True
-            if value and len(found[name]) < MAX_FIELD:
-                found[name] = found[name] + b", " + value if found[name] else value
-        elif name == b"subject":
-            repeats = True
-    return found, repeats
+        elif name in ADDRESS_FIELDS and value and len(found[name]) < MAX_FIELD:
+            found[name] = found[name] + b", " + value if found[name] else value
+    return found
 
 
 def _node(start: int, body: int, end: int, found: dict[bytes, bytes], default: ContentType) -> Node:
@@ -162,7 +153,7 @@ class _Walk:
         if line is not None:  # the header has no end of its own
             seek = line[0]
             body = max(at, self.before_line_end(seek))
-        node = _node(at, body, body, _read(self.raw, at, body)[0], default)
+        node = _node(at, body, body, _read(self.raw, at, body), default)
         parent.children.append(node)
         self.parts += 1
         return self.push(node, seek)

@@ -23,15 +23,12 @@ from pillarbox.store.staged import Place
 from pillarbox.store.tx import Tx
 
 RETENTION = 30 * 86_400  # seconds; changes are remembered as long
-BURIED = 5  # rows that burying a message costs, those of indexes included (`Tx.expect`)
+BURIED = 4  # rows that burying a message costs, those of indexes included (`Tx.expect`)
 LEAST_RETENTION = 3_600  # below it, sessions would lose messages that they still show
 
 _BURY = (
-    "INSERT INTO buried SELECT m.account, m.mailbox, m.uid, m.email,"
-    # A message whose email is damaged can still be expunged.
-    " coalesce((SELECT e.thread FROM email e WHERE e.account = m.account AND e.id = m.email), 0),"
-    " m.flag_set, ?, m.created, m.internal_at, m.internal_tz, m.saved_at, m.size, m.uidl, ?, ?, ?, ?"
-    " FROM message m WHERE m.account = ? AND m.mailbox = ? AND m.uid BETWEEN ? AND ?"
+    "INSERT INTO buried SELECT account, mailbox, uid, email, flag_set, ?, created, internal_at, internal_tz,"
+    " saved_at, size, uidl, ?, ?, ?, ? FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?"
 )
 _REMOVE = "DELETE FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?"
 
@@ -55,16 +52,27 @@ def bury(
     how = (modseq, tx.now, int(cause), actor.reader, moved_to)
     if spans and len(spans) * len(flag_sets) < len(runs):
         named = [(tx.account, mailbox, low, high, flag_set) for low, high in spans for flag_set in flag_sets]
-        tx.run_many(f"{_BURY} AND m.flag_set = ?", [how + name for name in named])
+        tx.run_many(f"{_BURY} AND flag_set = ?", [how + name for name in named])
         tx.run_many(f"{_REMOVE} AND flag_set = ?", named)
     else:
         plain = [(tx.account, mailbox, low, high) for low, high in runs]
         tx.run_many(_BURY, [how + name for name in plain])
         tx.run_many(_REMOVE, plain)
+    _note(tx, modseq, mailbox, tx.now, uids[0], uids[-1])
     flags.count(tx, mailbox, [(flag_set, -messages, -octets) for flag_set, messages, octets in totals])
     octets = sum(size for _, _, size in totals)
     quota.charge(tx, octets=-octets, messages=-len(uids), kept=octets)
     changes.record(tx, modseq, mailbox, ChangeKind.GONE, runs)
+
+
+def _note(tx: Tx, modseq: int, mailbox: int, at: int, low: int, high: int) -> None:
+    """Remember that messages between these UIDs were buried then."""
+    tx.run(
+        "INSERT INTO burial VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (account, modseq, mailbox) DO UPDATE SET"
+        " low = CASE WHEN excluded.low < burial.low THEN excluded.low ELSE burial.low END,"
+        " high = CASE WHEN excluded.high > burial.high THEN excluded.high ELSE burial.high END",
+        *(tx.account, modseq, mailbox, at, low, high),
+    )
 
 
 def sweep(tx: Tx, limit: int = 500) -> int:
@@ -86,6 +94,7 @@ def sweep(tx: Tx, limit: int = 500) -> int:
             span = (tx.account, mailbox, uids[0], uids[-1])
             tx.run(_BURY, deleted, deleted_at, int(BurialCause.MAILBOX_DELETED), 0, None, *span)
             tx.run(_REMOVE, *span)
+            _note(tx, deleted, mailbox, deleted_at, uids[0], uids[-1])
             swept += len(uids)
         if swept >= limit:
             break
@@ -103,13 +112,7 @@ class Erased:
 def erase(tx: Tx, retention: int = RETENTION, limit: int = 200) -> Erased:
     """Erase up to `limit` of the messages buried longer than `retention` seconds, oldest first."""
     before = tx.now - max(retention, LEAST_RETENTION)
-    old = tx.rows(
-        "SELECT mailbox, uid, email, modseq, size FROM buried WHERE account = ? AND buried_at < ?"
-        " ORDER BY buried_at LIMIT ?",
-        tx.account,
-        before,
-        limit,
-    )
+    old = _due(tx, before, limit)
     if not old:
         _forget_mailboxes(tx, before)
         return Erased(0, ())
@@ -127,6 +130,35 @@ def erase(tx: Tx, retention: int = RETENTION, limit: int = 200) -> Erased:
     emails = dict.fromkeys(email for _, _, email, _, _ in old)
     files = [blob for email in emails if (blob := _erase_email(tx, email))]
     return Erased(len(old), tuple(files))
+
+
+def _due(tx: Tx, before: int, limit: int) -> list[tuple[int, int, int, int, int]]:
+    """(mailbox, UID, email, mod-sequence, octets) of the next messages that were buried before that time.
+    Burials of which nothing is left are forgotten, of others it is noted how far they are done."""
+    old: list[tuple[int, int, int, int, int]] = []
+    while burials := tx.rows(
+        "SELECT modseq, mailbox, low, high FROM burial WHERE account = ? AND at < ? ORDER BY modseq LIMIT ?",
+        tx.account,
+        before,
+        limit,
+    ):
+        for modseq, mailbox, low, high in burials:
+            key = (tx.account, modseq, mailbox)
+            old += tx.rows(
+                "SELECT mailbox, uid, email, modseq, size FROM buried WHERE account = ? AND mailbox = ?"
+                " AND uid BETWEEN ? AND ? AND modseq = ? ORDER BY uid LIMIT ?",
+                *(tx.account, mailbox, low, high, modseq, limit - len(old)),
+            )
+            if len(old) == limit:
+                last = old[-1][1]
+                tx.run(
+                    "UPDATE burial SET low = ? WHERE account = ? AND modseq = ? AND mailbox = ?",
+                    last + 1,
+                    *key,
+                )
+                return old
+            tx.run("DELETE FROM burial WHERE account = ? AND modseq = ? AND mailbox = ?", *key)
+    return old
 
 
 def _erase_email(tx: Tx, email: int) -> int | None:
@@ -158,6 +190,6 @@ def _forget_mailboxes(tx: Tx, before: int) -> None:
         tx.account,
         before,
     ):
-        for table in ("acl", "metadata", "annotation", "seen", "reader_mailbox", "change"):
+        for table in ("acl", "metadata", "annotation", "seen", "reader_mailbox", "change", "burial"):
             tx.run(f"DELETE FROM {table} WHERE account = ? AND mailbox = ?", tx.account, mailbox)
         tx.run("DELETE FROM mailbox WHERE account = ? AND id = ?", tx.account, mailbox)

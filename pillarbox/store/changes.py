@@ -59,8 +59,8 @@ def next_modseq(tx: Tx, *states: State) -> int:
 
 
 def next_for_mail(tx: Tx, *states: State, objects: int, octets: int, messages: int) -> tuple[int, range]:
-    """`next_modseq`, that many new object ids, and the quota charged: one statement, as mail that arrives needs
-    all three."""
+    """`next_modseq`, that many new object ids, and the quota charged: one statement, as mail that arrives
+    needs all three."""
     modseq, told, after = tx.rows(_take(states, mail=True), objects, octets, messages, tx.account)[0]
     return _taken(tx, modseq, told), allocate.up_to(tx, after, objects)
 

@@ -215,7 +215,7 @@ _MODSEQS = {
     "mailbox": ("modseq", "created", "highest", "counts_modseq", "vanished_floor", "deleted"),
     "email": ("created",),
     **dict.fromkeys(
-        ("change", "clock", "seen", "acl", "metadata", "annotation", "subscription"), ("modseq",)
+        ("change", "burial", "clock", "seen", "acl", "metadata", "annotation", "subscription"), ("modseq",)
     ),
     "sieve_script": ("modseq",),
     "account": (
@@ -279,6 +279,7 @@ _REFERENCES = (
     ("message", "mailbox", "mailbox", "id"),
     ("buried", "mailbox", "mailbox", "id"),
     ("change", "mailbox", "mailbox", "id"),
+    ("burial", "mailbox", "mailbox", "id"),
     ("message", "email", "email", "id"),
     ("buried", "email", "email", "id"),
     ("email", "blob", "blob", "id"),
@@ -410,6 +411,17 @@ def changes_cover_messages(tx: Tx) -> Found:
                     yield f"mailbox {mailbox}, UID {uid} in {table}: no change row tells of {modseq}"
 
 
+def burials_lead_to_the_buried(tx: Tx) -> Found:
+    """What no burial leads to would never be erased."""
+    for mailbox, uid in tx.rows(
+        "SELECT d.mailbox, d.uid FROM buried d WHERE d.account = ? AND NOT EXISTS (SELECT 1 FROM burial b"
+        " WHERE b.account = d.account AND b.modseq = d.modseq AND b.mailbox = d.mailbox"
+        " AND b.at = d.buried_at AND d.uid BETWEEN b.low AND b.high)",
+        tx.account,
+    ):
+        yield f"mailbox {mailbox}, UID {uid} in buried: no burial leads to it"
+
+
 def _latest_change(uids: array[int], told: list[Row]) -> list[int]:
     """For each UID, the mod-sequence of the first of `told` that names it; 0 = none does."""
     latest = [0] * len(uids)
@@ -509,5 +521,6 @@ INVARIANTS: tuple[Callable[[Tx], Found], ...] = (
     names_outgrow_their_past,
     flag_sets_are_canonical,
     changes_cover_messages,
+    burials_lead_to_the_buried,
     blobs_are_intact,
 )

@@ -29,13 +29,12 @@ COLUMNS = {
     **dict.fromkeys(("internal_at", "internal_tz", "saved_at", "size", "uidl"), "m"),
     **dict.fromkeys(("thread", "blob", "header_size", "sent_at", "sent_day", "message_id", "refs"), "e"),
     **dict.fromkeys(("envelope", "structure", "offsets", "preview"), "e"),
-    **dict.fromkeys(("is_reply", "base_subject", "sender", "recipient", "cc", "subject"), "k"),
+    **dict.fromkeys(("is_reply", "base_subject"), "k"),
     **dict.fromkeys(("from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display"), "k"),
     **dict.fromkeys(("place", "dict", "frames", "data"), "b"),
 }
 _KEYS = (
     *("is_reply", "base_subject", "from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display"),
-    *("sender", "recipient", "cc", "subject"),
 )
 
 
@@ -83,15 +82,7 @@ def _derived(derived: Derived) -> tuple[Any, ...]:
 
 
 def _keys(derived: Derived) -> tuple[Any, ...]:
-    # Decoded text may hold what is no character in any charset; it stays itself.
-    return (
-        int(derived.is_reply),
-        *derived.sort_keys,
-        *(
-            text.encode("utf-8", "surrogatepass")
-            for text in (derived.search_from, derived.search_to, derived.search_cc, derived.search_subject)
-        ),
-    )
+    return int(derived.is_reply), *derived.sort_keys
 
 
 def rows(

@@ -154,6 +154,31 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         f"ALTER TABLE email_key ADD COLUMN {column} BLOB"
         for column in ("from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display")
     ),
+    # What nobody reads any more: SEARCH FROM and so on ask the index, and whose thread a buried message is of
+    # its email says. And what is due to be erased is found by what buried it, not message by message.
+    tuple(
+        statements(
+            """
+            CREATE TABLE email_key_now (
+              account INTEGER NOT NULL, email INTEGER PRIMARY KEY,
+              is_reply INTEGER NOT NULL, base_subject BLOB NOT NULL,
+              from_mailbox BLOB, to_mailbox BLOB, cc_mailbox BLOB, from_display BLOB, to_display BLOB);
+            INSERT INTO email_key_now
+              SELECT account, email, is_reply, base_subject, from_mailbox, to_mailbox, cc_mailbox,
+              from_display, to_display FROM email_key ORDER BY email;
+            DROP TABLE email_key;
+            ALTER TABLE email_key_now RENAME TO email_key;
+            CREATE TABLE burial (                   -- one row a verb and mailbox that buries: the eraser
+              account INTEGER NOT NULL, modseq INTEGER NOT NULL, mailbox INTEGER NOT NULL,
+              at INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,  -- no UID is outside these
+              PRIMARY KEY (account, modseq, mailbox)) WITHOUT ROWID;
+            INSERT INTO burial SELECT account, modseq, mailbox, max(buried_at), min(uid), max(uid)
+              FROM buried GROUP BY account, modseq, mailbox;
+            DROP INDEX buried_age;
+            ALTER TABLE buried DROP COLUMN thread;
+            """
+        )
+    ),
 )
 
 VERSION = 1 + len(MIGRATIONS)

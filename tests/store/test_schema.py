@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
+import apsw
 import pytest
 
 from pillarbox.model.errors import Refused
-from pillarbox.store import schema
+from pillarbox.store import buried, messages, schema
+from pillarbox.store.check import check
 from pillarbox.store.engine import sqlite
+from pillarbox.testing.verbs import Verbs, account, staged
+
+MESSAGE = staged(b"From: Ada <a@x>\r\nSubject: one\r\n\r\ntext\r\n")
 
 
 def test_every_statement_begins_with_the_account() -> None:
@@ -31,6 +36,53 @@ def test_an_older_file_is_brought_up_to_date_when_opened(
             assert tx.rows("SELECT account FROM novelty") == [(1,)]
             assert tx.row("PRAGMA user_version") == (schema.VERSION,)
         opened.close()
+
+
+def as_of_version(folder: Path, version: int) -> None:
+    """Make the account in this folder one that an older program has written."""
+    now = folder / sqlite.FILE
+    sqlite.open_account(folder).complete()
+    old = folder / "old.db"
+    old.write_bytes(sqlite.empty(schema.FIRST, schema.MIGRATIONS[: version - 1], schema.APPLICATION_ID))
+    connection = apsw.Connection(str(old))
+    connection.execute("ATTACH ? AS now", (str(now),))
+    there = {name for (name,) in connection.execute("SELECT name FROM now.sqlite_schema")}
+    # What a version had that later ones have not: some value must be there.
+    lost = {("buried", "thread"): "7", **{("email_key", name): "x'4142'" for name in KEYS_OF_2}}
+    for (table,) in connection.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'").fetchall():
+        assert table in there, table
+        names = [row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")]
+        values = ", ".join(lost.get((table, name), name) for name in names)
+        connection.execute(f"INSERT INTO main.{table} SELECT {values} FROM now.{table}")
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    connection.close()
+    old.replace(now)
+
+
+KEYS_OF_2 = ("sender", "recipient", "cc", "subject")
+
+
+def test_a_file_of_version_2_loses_nothing(tmp_path: Path) -> None:
+    kept = ("message", "buried", "email", "blob", "change", "mailbox", "email_key")
+    with account(tmp_path / "x", now=1_700_000_000) as verbs:
+        for _ in range(6):
+            verbs.write(messages.append, verbs.inbox, MESSAGE)
+            verbs.now += 3600
+        verbs.write(messages.remove, verbs.inbox, ((2, 2), (5, 5)))
+        verbs.now += 3600
+        verbs.write(messages.remove, verbs.inbox, ((1, 1),))
+        before = {table: verbs.rows(f"SELECT * FROM {table}") for table in kept}
+        burials = verbs.rows("SELECT * FROM burial")
+    as_of_version(verbs.folder, 2)
+    assert check(verbs.folder) == []
+    again = Verbs(verbs.folder, verbs.now)
+    assert {table: again.rows(f"SELECT * FROM {table}") for table in kept} == before
+    assert again.rows("SELECT * FROM burial") == burials
+    assert again.rows("PRAGMA user_version") == [(schema.VERSION,)]
+    again.now += buried.RETENTION - 1800
+    assert again.write(lambda tx, _: buried.erase(tx)).messages == 2
+    assert again.rows("SELECT uid FROM buried") == [(1,)]
+    again.database.close()
 
 
 def test_an_upgrade_that_fails_changes_nothing(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
