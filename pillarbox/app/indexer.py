@@ -17,7 +17,7 @@ from pillarbox.app import documents
 from pillarbox.model.errors import Refused
 from pillarbox.store.index.catching_up import catch_up
 
-NICE = 5  # who waits for an answer comes first
+NICE = 10  # who waits for an answer comes first
 KEPT_WARM = 20_000  # objects made between two looks for garbage, of which there is hardly any
 
 

@@ -1,7 +1,7 @@
 """Keeping search indexes up behind delivery: which account is due, and the process that does it.
 
-Every ring makes its account due a moment later, and not again before some seconds have passed; at the start,
-and when rings have been lost, all accounts are. The work is done by a child (`indexer`), one for a whole
+A ring makes its account due once no other has come for a moment, or after a second of them, and not again
+before some seconds have passed; at the start, and when rings have been lost, all accounts are. The work is done by a child (`indexer`), one for a whole
 server. It is begun when there is something to do, killed when the server stops, and replaced when it dies:
 each of its steps is a transaction.
 """
@@ -22,7 +22,8 @@ from pillarbox.store.store import Store
 
 Tell = Callable[..., object]
 
-SOON = 0.3  # seconds from a ring to the indexing of what has come
+SOON = 0.3  # seconds without another ring after which what has come is indexed
+LATEST = 1.0  # seconds after which it is begun while mail still comes: the processors are wanted for that
 REST = 2.0  # seconds an account is left alone after it
 IDLE = 60.0  # seconds without work after which the child ends
 SWEEP = 600.0  # seconds after which all accounts are looked at
@@ -53,6 +54,7 @@ class Indexing:
         self._tell = tell
         self._now = asyncio.get_running_loop().time
         self._due: dict[int, float] = {}  # account -> when
+        self._rung: dict[int, float] = {}  # account -> when it was first rung since
         self._done: dict[int, float] = {}  # account -> when it was last done, of late
         self._deaths: dict[int, int] = {}  # account -> times the child has died of it
         self._wake = asyncio.Event()
@@ -64,8 +66,10 @@ class Indexing:
         now = self._now()
         if account is None:
             self._sweep = now
-        elif account not in self._due:
-            self._due[account] = max(now + SOON, self._done.get(account, now) + REST)
+        elif account in self._rung or account not in self._due:
+            first = self._rung.setdefault(account, now)
+            rested = self._done.get(account, now) + REST
+            self._due[account] = max(min(now + SOON, first + LATEST), rested)
         self._wake.set()
 
     async def run(self) -> None:
@@ -99,6 +103,7 @@ class Indexing:
         if account is None or self._due[account] > now:
             return None
         del self._due[account]
+        self._rung.pop(account, None)
         return account
 
     async def _rest(self) -> None:
@@ -125,6 +130,7 @@ class Indexing:
         except (OSError, ValueError):
             await self.end_child()
             done = Done(failed="the indexer died")
+            self._rung.pop(account, None)
             deaths = self._deaths[account] = self._deaths.get(account, 0) + 1
             self._due[account] = self._now() + min(PAUSE * 2**deaths, LONGEST)
         self._done[account] = self._now()

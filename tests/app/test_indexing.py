@@ -94,6 +94,25 @@ def test_what_is_delivered_is_indexed(play: Callable[[Story], None]) -> None:
     play(story)
 
 
+def test_while_mail_flows_indexing_waits_a_moment_but_not_for_ever(tmp_path: Path) -> None:
+    async def told() -> None:
+        indexer = Indexing(Store(tmp_path), lambda event, **fields: None)
+        now = [100.0]
+        indexer._now = lambda: now[0]
+        begun = []
+        for _ in range(60):  # a ring every tenth of a second
+            indexer.heard(ACCOUNT)
+            now[0] += 0.1
+            if indexer._next() is not None:
+                begun.append(now[0])
+        assert begun and begun[0] - 100.0 <= indexing.LATEST + 0.2
+        assert begun[0] - 100.0 > 0.5
+        now[0] += indexing.SOON
+        assert indexer._next() == ACCOUNT
+
+    asyncio.run(told())
+
+
 def test_a_child_that_dies_is_replaced(play: Callable[[Story], None]) -> None:
     async def story(world: World) -> None:
         await world.deliver(b"one")
