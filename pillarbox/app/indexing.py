@@ -1,9 +1,9 @@
 """Keeping search indexes up behind delivery: which account is due, and the process that does it.
 
 A ring makes its account due once no other has come for a moment, or after a second of them, and not again
-before some seconds have passed; at the start, and when rings have been lost, all accounts are. The work is done by a child (`indexer`), one for a whole
-server. It is begun when there is something to do, killed when the server stops, and replaced when it dies:
-each of its steps is a transaction.
+before some seconds have passed; at the start, and when rings have been lost, all accounts are. The work is
+done by a child (`indexer`), one for a whole server. It is begun when there is something to do, killed when
+the server stops, and replaced when it dies: each of its steps is a transaction.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Indexing:
             self._sweep = now
         elif account in self._rung or account not in self._due:
             first = self._rung.setdefault(account, now)
-            rested = self._done.get(account, now) + REST
+            rested = self._done.get(account, first) + REST
             self._due[account] = max(min(now + SOON, first + LATEST), rested)
         self._wake.set()
 

@@ -162,13 +162,22 @@ def test_mail_that_arrives_costs_no_more_than_it_did(play: Play) -> None:
 
         async def appended(count: int) -> Cost:
             literals = b"".join([b" {%d+}\r\n" % len(MESSAGE) + MESSAGE] * count)
-            return await cost_of(world, session, b"APPEND Archive" + literals, times=2)
+            # Waiting for the thread that syncs is counted, too: the time it was scheduled best is what is meant.
+            command = b"APPEND Archive" + literals
+            costs = [await cost_of(world, session, command, times=2) for _ in range(3)]
+            return min(costs, key=lambda cost: cost.calls)
 
         one, many = await appended(1), await appended(101)
-        assert one.calls <= 1220 * ALLOWED, f"{one.calls} calls; 1220 before"
-        assert one.statements <= 29, f"{one.statements} statements; 29 before"
+        handle = world.store._handles.get(ACCOUNT)
+        before = handle.pages
+        for _ in range(5):
+            await appended(1)
+        pages = (handle.pages - before) / 30  # each was given six times
+        assert pages <= 10.6 * ALLOWED, f"{pages} pages of the log a message; 10.6 before"
+        assert one.calls <= 1195 * ALLOWED, f"{one.calls} calls; 1195 before"
+        assert one.statements <= 26, f"{one.statements} statements; 26 before"
         each = (many.calls - one.calls) / 100, (many.statements - one.statements) / 100
-        assert each[0] <= 368 * ALLOWED, f"{each[0]} calls a message; 368 before"
+        assert each[0] <= 340 * ALLOWED, f"{each[0]} calls a message; 340 before"
         assert each[1] <= 4, f"{each[1]} statements a message; 4 before"
 
     play(script)
