@@ -162,7 +162,7 @@ def test_mail_that_arrives_costs_no_more_than_it_did(play: Play) -> None:
 
         async def appended(count: int) -> Cost:
             literals = b"".join([b" {%d+}\r\n" % len(MESSAGE) + MESSAGE] * count)
-            # Waiting for the thread that syncs is counted, too: the time it was scheduled best is what is meant.
+            # Waiting for the sync is counted, too: the time it was scheduled best is what is meant.
             command = b"APPEND Archive" + literals
             costs = [await cost_of(world, session, command, times=2) for _ in range(3)]
             return min(costs, key=lambda cost: cost.calls)
