@@ -19,14 +19,14 @@ from pillarbox.model import column, numbers
 from pillarbox.model.actors import Actor
 from pillarbox.model.changes import Columns, Delta, Rows
 from pillarbox.model.rights import READ
-from pillarbox.store import access, changes
+from pillarbox.store import access, changes, snapshots
 from pillarbox.store.incarnation import lineage
 from pillarbox.store.snapshots import Snapshots
 from pillarbox.store.tx import Tx
 
 SLICE = column.PIECE  # messages read in one transaction on the event loop: a millisecond or two
 SHORT = 8192  # what a way may cost to be read in one transaction: two or three milliseconds
-UNSAVED = 16_384  # messages that have moved before a new snapshot is worth writing
+UNSAVED = 16_384  # messages that have moved before a new snapshot is worth writing, or half of them
 MESSAGES = 4_000_000  # kept at most, of all mailboxes together: 56 MB
 
 NEVER = -1  # a mod-sequence before all others
@@ -58,8 +58,7 @@ class ColumnsCache:
             if way is None:
                 return kept.columns
             if way.complete:
-                moved = len(way.new_uids) + len(way.changed_uids) + numbers.count(way.gone)
-                return self._keep(key, apply(kept.columns, way), kept.unsaved + moved)
+                return self._keep(key, apply(kept.columns, way), kept.unsaved + _moved(way))
         elif (short := await self._read(account, _short, actor, mailbox)) is not None:
             return self._keep(key, short)
         # Long: many sessions may want it at once, and the one that came first may go away.
@@ -102,6 +101,12 @@ class ColumnsCache:
     async def _load(self, account: int, actor: Actor, mailbox: int, known: Columns | None) -> Columns:
         if known is None:
             known = await self._snapshots.find(account, mailbox, await self._read(account, lineage))
+            if known is not None:
+                way, messages = await self._read(account, _end, actor, mailbox, known.modseq)
+                if way.complete and known.modseq <= way.modseq:  # else it is from the future
+                    columns = apply(known, way)
+                    if len(columns.uids) == messages:
+                        return self._keep((account, mailbox), columns, _moved(way))
         if known is not None:
             columns, messages, moved = await self._caught_up(account, actor, known)
         if known is None or len(columns.uids) != messages:
@@ -153,7 +158,7 @@ class ColumnsCache:
     def _keep(self, key: Key, columns: Columns, unsaved: int = 0) -> Columns:
         if key in self._kept:
             self._drop(key)
-        if unsaved >= UNSAVED:
+        if unsaved >= min(UNSAVED, len(columns.uids) // 2 + 1):
             self._snapshots.save(key[0], columns)
             unsaved = 0
         self._kept[key] = _Kept(columns, unsaved)
@@ -179,15 +184,21 @@ def _end(tx: Tx, actor: Actor, mailbox: int, modseq: int) -> tuple[Delta, int]:
     return changes.since(tx, actor, mailbox, modseq, most=SHORT), _messages(tx, mailbox)
 
 
+def _moved(way: Delta) -> int:
+    return len(way.new_uids) + len(way.changed_uids) + numbers.count(way.gone)
+
+
 def _messages(tx: Tx, mailbox: int) -> int:
     found = tx.rows("SELECT sum(n) FROM mailbox_flags WHERE account = ? AND mailbox = ?", tx.account, mailbox)
     return found[0][0] or 0
 
 
 def _short(tx: Tx, actor: Actor, mailbox: int) -> Columns | None:
-    """The mailbox, unless it is too long to be read at once."""
+    """The mailbox, unless it is so long that there may be a snapshot."""
     access.require(tx, actor, mailbox, READ)
-    return changes.columns(tx, actor, mailbox) if _messages(tx, mailbox) < SLICE else None
+    return (
+        changes.columns(tx, actor, mailbox) if _messages(tx, mailbox) < min(SLICE, snapshots.LEAST) else None
+    )
 
 
 def apply(columns: Columns, way: Delta) -> Columns:

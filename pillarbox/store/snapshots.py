@@ -24,8 +24,11 @@ from typing import Any, cast
 from pillarbox.model.changes import Columns, Rows
 from pillarbox.model.errors import Refused
 
-LEAST = 16_384  # messages: to read so many rows takes about as long as opening the account
+LEAST = (
+    1024  # messages: where nothing is cached, so many rows lie on as many pages as opening the account reads
+)
 FOLDER = "views"
+AT_ONCE = 1 << 18  # octets read on the loop, as pages of the database are: less than two ways to a thread
 
 TURN = 32  # pieces read at once: half a millisecond on the loop, and fewer buffers than a call takes
 
@@ -53,14 +56,18 @@ class Snapshots:
         again and again, and where the loop is busy a turn is milliseconds."""
         run = asyncio.get_running_loop().run_in_executor
         try:
-            fd = await run(self._executor, os.open, path_of(self._folder_of(account), mailbox), os.O_RDONLY)
+            fd = os.open(path_of(self._folder_of(account), mailbox), os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return None
         try:
-            steps = _reading(os.fstat(fd).st_size, mailbox, lineage)
+            octets = os.fstat(fd).st_size
+            steps = _reading(octets, mailbox, lineage)
             buffers = next(steps)
             while True:
-                buffers = steps.send(await run(self._executor, os.readv, fd, buffers))
+                if octets <= AT_ONCE:
+                    buffers = steps.send(os.readv(fd, buffers))
+                else:
+                    buffers = steps.send(await run(self._executor, os.readv, fd, buffers))
         except StopIteration as end:
             return cast(Columns | None, end.value)
         except OSError:

@@ -180,6 +180,30 @@ def test_after_a_restart_only_what_changed_is_read(tmp_path: Path, monkeypatch: 
     play(tmp_path, before, between, after)
 
 
+def test_after_a_restart_a_short_way_reads_no_row_that_has_not_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*args: object, **kwargs: object) -> Rows:
+        raise AssertionError("a page of rows is read")
+
+    async def before(store: Store) -> None:
+        await append(store, 40)
+        await load(store)
+
+    async def after(store: Store) -> None:
+        await flag(store, 10, 10)
+        await append(store, 2)
+        await expunge(store, 22, 22)
+        await append(store, 2)
+        monkeypatch.setattr(changes, "rows", none)
+        monkeypatch.setattr(columns, "SHORT", 1000)
+        found = await store.columns(ACCOUNT, SERVER, await inbox(store))
+        monkeypatch.undo()
+        assert found == await store.read(ACCOUNT, changes.columns, SERVER, await inbox(store))
+
+    play(tmp_path, before, after)
+
+
 @pytest.mark.parametrize("at", [0, 25, 60, 70, 90, -1])
 def test_a_damaged_file_is_none(tmp_path: Path, at: int) -> None:
     async def before(store: Store) -> None:
@@ -218,7 +242,10 @@ def test_another_past_is_none_of_ours(tmp_path: Path) -> None:
         snapshots.write(path, wrong, lineage)
         problems = check(files.account_folder(tmp_path, ACCOUNT), clock=lambda: NOW)
         assert [problem.invariant for problem in problems] == ["snapshots_tell_the_truth"]
-        for lie in (wrong, wrong.edited(found.modseq + 1000, {})):
+        first = found.piece(0)
+        flagged = Rows(first.uids, array("H", [1 - flag_set for flag_set in first.flag_sets]), first.modseqs)
+        future = found.edited(found.modseq + 1000, {0: flagged})
+        for lie in (wrong, wrong.edited(found.modseq + 1000, {}), future):
             snapshots.write(path, lie, lineage)
             store._columns.forget(ACCOUNT)
             await load(store)
