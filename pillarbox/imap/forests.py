@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from pillarbox.imap import reading, threads
 from pillarbox.imap.ordering import PIECE, order, places_of, prepared
+from pillarbox.imap.orders import sharing
 from pillarbox.imap.threads import DUMMY, Forest, Ids, Mail, Work
 from pillarbox.imap.view import View
+from pillarbox.model import masks
 from pillarbox.model.masks import Mask
 from pillarbox.model.sorting import Criterion, SortKey
 from pillarbox.model.threading import Algorithm, Threads
+from pillarbox.store import order_files
 from pillarbox.store.turns import Turns
 
 if TYPE_CHECKING:
@@ -76,10 +79,29 @@ async def threaded(session: Session, shown: View, algorithm: Algorithm, found: M
     if kept is not None:
         return kept
     turns = Turns()
-    mail = await _mail(session, shown, algorithm, found, turns)
-    forest = await turns.through(ALGORITHMS[algorithm](mail))
+    written = order_files.LEAST <= shown.exists == masks.size(found)
+    what, made = f"THREAD {session.comparator.name} {algorithm.value}", ""
+    forest = None
+    if written:
+        made = await session.store.read(session.account, order_files.made)
+        forest = await _recalled(session, shown, what, made)
+    if forest is None:
+        mail = await _mail(session, shown, algorithm, found, turns)
+        forest = await turns.through(ALGORITHMS[algorithm](mail))
+        if written:
+            numbers = uids[0 : len(uids)], forest.nodes, forest.children
+            session.store.order_files.save(session.account, shown.shown.mailbox, what, made, numbers)
     orders.keep(key, uids, forest, 2 * len(forest.nodes), found)
     return forest
+
+
+async def _recalled(session: Session, shown: View, what: str, made: str) -> Forest | None:
+    """The threads of these very messages, as this process or another one has written them."""
+    mailbox = shown.shown.mailbox
+    numbers = await session.store.order_files.find(session.account, mailbox, what, made)
+    if numbers is None or sharing(numbers[0], shown.shown.uids) is not shown.shown.uids:
+        return None
+    return Forest(numbers[1], numbers[2])
 
 
 async def _mail(session: Session, shown: View, algorithm: Algorithm, found: Mask, turns: Turns) -> Mail:

@@ -21,13 +21,14 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pillarbox.imap import reading
-from pillarbox.imap.orders import carried_over
+from pillarbox.imap.orders import Kept, carried_over, sharing
 from pillarbox.imap.view import View
 from pillarbox.message import collation
 from pillarbox.message.collation import Comparator
 from pillarbox.model import masks
 from pillarbox.model.masks import Mask
 from pillarbox.model.sorting import Criterion, SortKey
+from pillarbox.store import order_files
 from pillarbox.store.turns import Turns
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ T = TypeVar("T", int, str)
 TEXTS = 512  # texts prepared or parted at once
 PIECE = 4096  # items handled at once
 FEW = 8  # where less than an eighth of a mailbox was found, only that is sorted
+UNSAVED = 16  # messages that have come and gone before an order is worth writing again
 PROBES = 63  # messages that a new one is compared with at once
 
 _TEXT = {
@@ -82,11 +84,7 @@ async def order(
         if wanted < shown.exists // FEW or any(one.key in _CHANGING for one in criteria):
             some = await places_of(found, shown.exists, turns)
             return await _sorted(session, shown, criteria, some, turns, scores)
-        kept = await _renewed(session, shown, criteria, key, turns)
-        if kept is None:
-            everything = await places_of(masks.full(shown.exists), shown.exists, turns)
-            kept = await _sorted(session, shown, criteria, everything, turns)
-        session.services.orders.keep(key, uids, kept, len(kept))
+        kept = await _whole(session, shown, criteria, key, turns)
     if wanted == shown.exists:
         return kept
     chosen = array("I")
@@ -106,16 +104,52 @@ async def order_of_few(
     return await _sorted(session, shown, criteria, places, Turns()) if criteria else places
 
 
-async def _renewed(
+async def _whole(
     session: Session, shown: View, criteria: tuple[Criterion, ...], key: Hashable, turns: Turns
-) -> array[int] | None:
-    """The order that was kept, without those that have gone and with those that have come since."""
-    kept = session.services.orders.outdated(key)
-    if kept is None:
+) -> array[int]:
+    """The order of all messages: one that is kept or has been written, brought up to date, or a new one."""
+    orders, uids = session.services.orders, shown.shown.uids
+    what = " ".join(["-" * one.reverse + one.key.value for one in criteria])
+    what = f"SORT {session.comparator.name} {what}"
+    kept, made = orders.outdated(key), ""
+    renewed = await _renewed(session, shown, criteria, kept, turns) if kept is not None else None
+    if renewed is None and shown.exists >= order_files.LEAST:
+        made = await session.store.read(session.account, order_files.made)
+        kept = await _recalled(session, shown, what, made)
+        renewed = await _renewed(session, shown, criteria, kept, turns) if kept is not None else None
+    if renewed is not None and kept is not None:
+        ordered, moved = renewed
+        made, unsaved = kept.made, kept.unsaved + moved
+    else:
+        everything = await places_of(masks.full(shown.exists), shown.exists, turns)
+        ordered = await _sorted(session, shown, criteria, everything, turns)
+        unsaved = UNSAVED
+    if made and unsaved >= UNSAVED:
+        numbers = uids[0 : len(uids)], array("i"), ordered
+        session.store.order_files.save(session.account, shown.shown.mailbox, what, made, numbers)
+        unsaved = 0
+    orders.keep(key, uids, ordered, len(ordered), made=made, unsaved=unsaved)
+    return ordered
+
+
+async def _recalled(session: Session, shown: View, what: str, made: str) -> Kept | None:
+    """An order that this process or another one has written."""
+    mailbox = shown.shown.mailbox
+    found = await session.store.order_files.find(session.account, mailbox, what, made)
+    if found is None or len(found[0]) != len(found[2]):
         return None
+    return Kept(sharing(found[0], shown.shown.uids), None, len(found[2]), found[2], made)
+
+
+async def _renewed(
+    session: Session, shown: View, criteria: tuple[Criterion, ...], kept: Kept, turns: Turns
+) -> tuple[array[int], int] | None:
+    """The order that was kept, without those that have gone and with those that have come since; how many
+    these are."""
     ordered = await carried_over(kept.uids, kept.what, shown.shown.uids, turns)
     if ordered is None:
         return None
+    moved = len(kept.what) + shown.exists - 2 * len(ordered)
     for place in range(len(ordered), shown.exists):
         low, high = 0, len(ordered)
         while low < high:  # between these it belongs: look at some of them, evenly spread
@@ -124,7 +158,7 @@ async def _renewed(
             before = (await _sorted(session, shown, criteria, few, turns)).index(place)
             low, high = at[before - 1] + 1 if before else low, at[before] if before < len(at) else high
         ordered.insert(low, place)
-    return ordered
+    return ordered, moved
 
 
 def _decisive(criteria: Sequence[Criterion], comparator: Comparator) -> tuple[Criterion, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from pillarbox.model.column import Column
+from pillarbox.model.column import Column, cut, starts_of
 from pillarbox.model.masks import Mask
 from pillarbox.store.turns import Turns
 
@@ -24,6 +24,8 @@ class Kept:
     found: Mask | None
     size: int
     what: Any
+    made: str = ""  # of what (`store.order_files`); "" where no file is worth it
+    unsaved: int = 0  # messages that have come or gone since it was last written
 
 
 class Orders:
@@ -45,13 +47,45 @@ class Orders:
         """What held for other messages."""
         return self._kept.get(key)
 
-    def keep(self, key: Hashable, uids: Column, what: Any, size: int, found: Mask | None = None) -> None:
+    def keep(
+        self,
+        key: Hashable,
+        uids: Column,
+        what: Any,
+        size: int,
+        found: Mask | None = None,
+        *,
+        made: str = "",
+        unsaved: int = 0,
+    ) -> None:
         if (old := self._kept.pop(key, None)) is not None:
             self._size -= old.size
-        self._kept[key] = Kept(uids, found, size, what)
+        self._kept[key] = Kept(uids, found, size, what, made, unsaved)
         self._size += size
         while self._size > KEPT and len(self._kept) > 1:
             self._size -= self._kept.pop(next(iter(self._kept))).size
+
+
+def sharing(uids: array[int], like: Column) -> Column:
+    """`uids` as a column that has the pieces of `like` where it is the same at the beginning and at the end,
+    or all of it."""
+    front: list[array[int]] = []
+    start, stop = 0, len(uids)
+    for piece in like.pieces:
+        if uids[start : start + len(piece)] != piece:
+            break
+        front.append(piece)
+        start += len(piece)
+    if start == stop and len(front) == len(like.pieces):
+        return like
+    back: list[array[int]] = []
+    for piece in reversed(like.pieces[len(front) :]):
+        if stop - len(piece) < start or uids[stop - len(piece) : stop] != piece:
+            break
+        back.append(piece)
+        stop -= len(piece)
+    pieces = (*front, *(cut(uids[start:stop])), *reversed(back))
+    return Column(like.typecode, pieces, starts_of(pieces))
 
 
 async def carried_over(old: Column, order: array[int], new: Column, turns: Turns) -> array[int] | None:

@@ -7,6 +7,7 @@ On disk, under the data folder:
         mail.db  mail.db-wal  -shm  the truth (SQLite, write-ahead log)
         blobs/<2 hex>/<16 hex>      message bytes above 128 KiB compressed; immutable
         views/<16 hex>              columns of a long mailbox as they once were; can be deleted at any time
+        orders/<16 hex>.<16 hex>    how a long mailbox was sorted or threaded; can be deleted at any time
     run/                            sockets and maps of the doorbell; worth nothing after a stop
 
 From the bottom: `engine/` opens a file and runs transactions on it; `tx` is what verbs see of that;
@@ -14,8 +15,8 @@ From the bottom: `engine/` opens a file and runs transactions on it; `tx` is wha
 that all other rooms hold. `staging compress spool objects blobs` carry message bytes, `handles` keeps some
 accounts open, `commit` and `group` make writes durable without holding up the event loop, `checkpoint`
 moves logs into databases, `doorbell` tells others that an account moved, `columns` are mailboxes in memory
-and `snapshots` the long ones on disk, `upkeep` erases what is long gone, `check` looks whether all of it is
-true.
+and `snapshots` the long ones on disk, `order_files` how they were sorted, `upkeep` erases what is long gone,
+`check` looks whether all of it is true.
 
 Rules of the place:
 - One write door. UIDs are given out in `messages`, mod-sequences in `changes`, under the account's lock.

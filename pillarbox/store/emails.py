@@ -15,7 +15,8 @@ from pillarbox.message.derive import DERIVED_VERSION
 from pillarbox.model.actors import Actor
 from pillarbox.model.numbers import Runs
 from pillarbox.model.rights import READ
-from pillarbox.store import access, threads
+from pillarbox.store import access, remembered, threads
+from pillarbox.store.remembered import Kind
 from pillarbox.store.staged import Staged
 from pillarbox.store.tx import Tx
 
@@ -33,6 +34,7 @@ COLUMNS = {
     **dict.fromkeys(("from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display"), "k"),
     **dict.fromkeys(("place", "dict", "frames", "data"), "b"),
 }
+_FOR_EVER = 100 * 365 * 86_400  # seconds
 _KEYS = (
     *("is_reply", "base_subject", "from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display"),
 )
@@ -173,6 +175,13 @@ def rederive(tx: Tx, email: int, derived: Derived) -> None:
         tx.account,
         email,
     )
+    remembered.remember(tx, Kind.DERIVED, b"", _FOR_EVER, b"%d" % (derivations(tx) + 1))
+
+
+def derivations(tx: Tx) -> int:
+    """How often that has been done: what was worked out before of derived columns holds no more."""
+    found = remembered.find(tx, Kind.DERIVED, b"")
+    return int(found[0] or 0) if found else 0
 
 
 def living(tx: Tx, emails: Iterable[int]) -> list[tuple[int, int, int]]:

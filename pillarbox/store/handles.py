@@ -147,6 +147,10 @@ class Handles:
             self._make_room()
         return handle
 
+    def __contains__(self, account: int) -> bool:
+        """Whether it is open."""
+        return account in self._open
+
     def _new(self, account: int) -> Handle:
         folder = files.account_folder(self._data, account)
         database = sqlite.open_account(folder, clock=self._clock, patience=PATIENCE)

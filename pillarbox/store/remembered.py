@@ -13,6 +13,7 @@ class Kind(IntEnum):
     DELIVERY = 3
     MOVE = 4
     UNDO = 5
+    DERIVED = 6  # how often old mail has got what newer code makes of it
 
 
 def find(tx: Tx, kind: Kind, key: bytes) -> tuple[bytes | None] | None:

@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,10 +21,23 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import apsw
 
-from pillarbox.model.actors import Actor
+from pillarbox.model.actors import SERVER, Actor
 from pillarbox.model.changes import Columns
 from pillarbox.model.errors import Code, NoAccount, Refused
-from pillarbox.store import allocate, files, group, heavy, incarnation, known, mailboxes, objects, snapshots
+from pillarbox.model.names import INBOX
+from pillarbox.store import (
+    allocate,
+    files,
+    flags,
+    group,
+    heavy,
+    incarnation,
+    known,
+    mailboxes,
+    objects,
+    order_files,
+    snapshots,
+)
 from pillarbox.store.columns import ColumnsCache
 from pillarbox.store.commit import to_disk
 from pillarbox.store.doorbell import Doorbell
@@ -34,6 +48,7 @@ from pillarbox.store.handles import Handle, Handles
 from pillarbox.store.header_rows import HeaderRows
 from pillarbox.store.incarnation import Past, lineage
 from pillarbox.store.index.reader import Readers
+from pillarbox.store.order_files import OrderFiles
 from pillarbox.store.query.emails import EmailColumns
 from pillarbox.store.snapshots import Snapshots
 from pillarbox.store.spool import refusing
@@ -78,6 +93,7 @@ class Store:
         self.index = Readers(folder_of)
         self.email_columns = EmailColumns()
         self.header_rows = HeaderRows(folder_of, self._executor)
+        self.order_files = OrderFiles(folder_of, self._executor)
 
     async def open(self) -> None:
         for name in ("accounts", "run", "spool", known.FOLDER):
@@ -88,6 +104,7 @@ class Store:
 
     async def close(self) -> None:
         await self._snapshots.stop()
+        await self.order_files.stop()
         await self.header_rows.stop()
         await self._handles.stop()
         while self._running:
@@ -274,7 +291,8 @@ class Store:
 
     def _forget_derived(self, account: int) -> None:
         """What was made of another history of the account."""
-        snapshots.sweep(files.account_folder(self.data, account), set())
+        for sweep in (snapshots.sweep, order_files.sweep):
+            sweep(files.account_folder(self.data, account), set())
 
     async def _root(self, handle: Handle) -> None:
         """Have it on disk that there may be more than is on disk. Were it lost in a power cut together with
@@ -317,6 +335,13 @@ class Store:
     async def _mend(self, account: int) -> None:
         if not await self._handles.mend(account):
             raise Refused("The disk did not take an earlier change", Code.UNAVAILABLE, temporary=True)
+
+    async def expect(self, account: int) -> None:
+        """Somebody will use the account in a moment. Opening it and the first look into it are what takes
+        longest where nothing is cached, and now nobody waits for an answer from it yet."""
+        if account not in self._handles:
+            with suppress(Refused):  # whoever asks for something is told
+                await self.read(account, _first_look)
 
     def modseq(self, account: int) -> int:
         """The account's mod-sequence: has anything changed? `UNKNOWN` while another process has it locked,
@@ -425,6 +450,13 @@ class Store:
 
     def _log_of(self, account: int) -> Path:
         return files.account_folder(self.data, account) / f"{sqlite.FILE}-wal"
+
+
+def _first_look(tx: Tx) -> None:
+    """As a client does that opens a mailbox: its statements and most of its pages are at hand then."""
+    mailboxes.look(tx, SERVER, INBOX)
+    flags.flag_sets(tx)
+    lineage(tx)
 
 
 class _Patience:

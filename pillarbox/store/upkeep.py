@@ -23,6 +23,7 @@ from pillarbox.store import (
     header_rows,
     incarnation,
     objects,
+    order_files,
     remembered,
     snapshots,
     threads,
@@ -87,7 +88,8 @@ async def tidy(store: Store, account: int) -> None:
         pass
     await _unlink_abandoned(store, account)
     known = await store.read(account, _mailboxes)
-    await asyncio.to_thread(snapshots.sweep, files.account_folder(store.data, account), known)
+    for sweep in (snapshots.sweep, order_files.sweep):
+        await asyncio.to_thread(sweep, files.account_folder(store.data, account), known)
 
 
 async def _derive_again(store: Store, account: int) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.imap.conftest import Play, World
+import pytest
+
+from pillarbox.model.errors import Code, Refused
+from pillarbox.store.engine import sqlite
+from tests.imap.conftest import ACCOUNT, Play, World
 
 MAIL = (
     b"From: Ada <ada@example.org>\r\nTo: Bob <bob@example.org>\r\nSubject: Lunch\r\n"
@@ -36,5 +40,27 @@ def test_append_select_fetch_store_expunge(play: Play) -> None:
         assert await user.ok(b"UID FETCH 1:* FLAGS") == [b"* 1 FETCH (UID 2 FLAGS (\\Seen \\Recent))"]
         assert await user.ok(b"LOGOUT") == [b"* BYE Logging out"]
         assert user.client.closed
+
+    play(script)
+
+
+def test_an_account_is_opened_when_its_user_logs_in(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first SELECT need not wait for it."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise Refused("The mail store cannot be read at the moment", Code.UNAVAILABLE, temporary=True)
+
+    async def script(world: World) -> None:
+        user = await world.user()
+        monkeypatch.setattr(sqlite, "open_account", refuse)
+        await user.ok(b"SELECT INBOX")
+        # Where that fails, who logs in is not told: only who asks for something.
+        world.store._handles.drop(ACCOUNT)
+        other = world.connect()
+        await other.greeting()
+        await other.ok(b"LOGIN ada secret")
+        told = b"NO [UNAVAILABLE] The mail store cannot be read at the moment"
+        assert await other.status(b"SELECT INBOX") == told
+        monkeypatch.undo()
 
     play(script)

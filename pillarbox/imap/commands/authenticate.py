@@ -107,6 +107,7 @@ async def _verified(session: Session, claim: Claim) -> Outcome:
         login = await session.services.login(claim, session.channel)
     except Refused as refused:
         return _failed(session, refused)
+    await session.store.expect(login.account)
     session.admit(login)
     # RFC 9051 6.2.2, 6.2.3: what is offered now, without being asked.
     return Done("Logged in", CapabilityCode(session.capabilities()))
