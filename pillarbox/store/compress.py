@@ -63,6 +63,11 @@ class _Threads(threading.local):
 _threads = _Threads()
 
 
+def prepare() -> None:
+    """Have on this thread, and in memory, what the first message to be read would wait for."""
+    decompress(compress_whole(b"Received"), DICTIONARY, 8)
+
+
 def compress_whole(raw: bytes) -> bytes:
     return _tight(_threads.compressor.compress(raw))
 

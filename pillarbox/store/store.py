@@ -27,6 +27,7 @@ from pillarbox.model.errors import Code, NoAccount, Refused
 from pillarbox.model.names import INBOX
 from pillarbox.store import (
     allocate,
+    compress,
     files,
     flags,
     group,
@@ -101,6 +102,7 @@ class Store:
         self._doorbell.open()
         self._syncs.open()
         self._handles.start()
+        compress.prepare()
 
     async def close(self) -> None:
         await self._snapshots.stop()
