@@ -18,6 +18,7 @@ from pillarbox.app import documents, folder
 from pillarbox.app.config import Config
 from pillarbox.app.log import trace_id
 from pillarbox.delivery.deliver import Delivery
+from pillarbox.delivery.post import Post
 from pillarbox.delivery.steps.authentication import Authentication
 from pillarbox.filter.auth.domains import a_labels
 from pillarbox.filter.auth.verdict import Obey, Policy
@@ -38,8 +39,8 @@ from pillarbox.net.listen import Tls
 from pillarbox.net.session import Peer, Session
 from pillarbox.pop3 import session as pop3
 from pillarbox.pop3.settings import Settings as PopSettings
-from pillarbox.smtp import session as lmtp
-from pillarbox.smtp.profile import LMTP
+from pillarbox.smtp import session as smtp
+from pillarbox.smtp.profile import LMTP, MX, SUBMISSION
 from pillarbox.store.store import Store
 
 
@@ -81,7 +82,10 @@ PROTOCOLS: dict[str, Protocol] = {
     "imaps": Protocol("imap", "implicit", "IMAPS", "SSL/TLS", _imap_refusal),
     "pop3": Protocol("pop3", "starttls", "POP3", "STARTTLS", pop3.refusal),
     "pop3s": Protocol("pop3", "implicit", "POP3S", "SSL/TLS", pop3.refusal),
-    "lmtp": Protocol("lmtp", "starttls", "LMTP", "STARTTLS", lmtp.refusal),
+    "lmtp": Protocol("lmtp", "starttls", "LMTP", "STARTTLS", smtp.refusal),
+    "smtp": Protocol("smtp", "starttls", "SMTP", "STARTTLS", smtp.refusal),
+    "submission": Protocol("submission", "starttls", "Submission", "STARTTLS", smtp.refusal),
+    "submissions": Protocol("submission", "implicit", "Submissions", "SSL/TLS", smtp.refusal),
 }
 
 
@@ -202,12 +206,26 @@ class Sessions:
         )
         pop_settings = PopSettings(config.hostname, config.auth.cleartext)
         pop_services = pop3.Services(parts.store, users.login, pop_settings, report, mechanisms)
-        inbound = delivery(config, parts, report)
-        lmtp_service = lmtp.Service(LMTP, config.hostname, inbound, report, trace_id, starttls=True)
+        post = Post(delivery(config, parts, report))
+        smtp_users = smtp.Users(users.login, mechanisms, config.auth.cleartext)
+        mail = {
+            profile: smtp.Service(
+                profile,
+                config.hostname,
+                post,
+                report,
+                trace_id,
+                starttls=True,
+                users=smtp_users if profile.submits else None,
+            )
+            for profile in (LMTP, MX, SUBMISSION)
+        }
         self._make = {
             "imap": lambda: imap.Session(imap_services),
             "pop3": lambda: pop3.Session(pop_services),
-            "lmtp": lambda: lmtp.Session(lmtp_service),
+            "lmtp": lambda: smtp.Session(mail[LMTP]),
+            "smtp": lambda: smtp.Session(mail[MX]),
+            "submission": lambda: smtp.Session(mail[SUBMISSION]),
         }
 
     def __getitem__(self, room: str) -> Callable[[], Session]:

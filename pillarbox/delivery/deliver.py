@@ -66,8 +66,9 @@ class Delivery:
         self.steps = steps
         self.authentication = authentication
 
-    def begin(self, envelope: Envelope) -> "Incoming":
-        return Incoming(self, envelope)
+    def begin(self, envelope: Envelope, *, apart: bool = False) -> "Incoming":
+        """`apart`: `copy` will be asked for, so that no trace field may be staged with the content."""
+        return Incoming(self, envelope, apart)
 
     async def hand_over(self, address: str, pieces: Iterable[bytes], *, id: str, sender: str = "") -> Outcome:
         """Deliver a message that is on this machine already to one address."""
@@ -101,13 +102,13 @@ class Incoming:
         "size",
     )
 
-    def __init__(self, delivery: Delivery, envelope: Envelope) -> None:
+    def __init__(self, delivery: Delivery, envelope: Envelope, apart: bool = False) -> None:
         self._in = delivery
         self._envelope = envelope
         self._distinct = tuple(dict.fromkeys(envelope.recipients))
         authentication = delivery.authentication
         self._watch = None if authentication is None else authentication.watch(envelope)
-        self._apart = len(self._distinct) != 1 or self._watch is not None
+        self._apart = apart or len(self._distinct) != 1 or self._watch is not None
         self._staging: Staging = delivery.store.staging()
         self._ends = LineEnds()
         self._head = _Head()
@@ -123,7 +124,8 @@ class Incoming:
         if self.size > self._in.limit:
             self._fail(TOO_BIG)
             return
-        piece = self._ends.feed(piece)
+        if not self._envelope.binary:
+            piece = self._ends.feed(piece)
         self._head.feed(piece)
         if self._watch is not None:
             piece = self._watch.feed(piece)
@@ -188,8 +190,19 @@ class Incoming:
             return await self._staging.finish()
         found = await self.authenticity()
         findings = b"" if found is None else found.fields
+        return await self.copy(self._fields(to, findings))
+
+    # For who sends it on
+
+    async def copy(self, prefix: bytes) -> Staged:
+        """The message with `prefix` before it, nobody's yet; before `finish`."""
         async with self._one_copy:  # a staging does one thing at a time
-            return await self._staging.with_prefix(self._fields(to, findings))
+            return await self._staging.with_prefix(prefix)
+
+    @property
+    def header(self) -> bytes:
+        """The message's own header, as far as it is kept."""
+        return self._head.kept()
 
     # One recipient
 

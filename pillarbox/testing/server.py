@@ -82,6 +82,20 @@ class MailServer:
         return self._port("lmtp")
 
     @property
+    def smtp_port(self) -> int:
+        """SMTP as another mail server speaks it: without a password, for those who have an address here."""
+        return self._port("smtp")
+
+    @property
+    def submission_port(self) -> int:
+        """SMTP for mail clients, with STARTTLS; on loopback passwords are taken without it too."""
+        return self._port("submission")
+
+    @property
+    def submissions_port(self) -> int:
+        return self._port("submissions")
+
+    @property
     def pop3_port(self) -> int:
         """POP3 with STLS; passwords are taken without it too, because this is loopback."""
         return self._port("pop3")
@@ -215,5 +229,14 @@ class MailServer:
             self._wanted,
             data=str(Path(self._folder.name) / "var"),
             workers=self._workers,
-            listen=Listen(imap=_FREE, imaps=_FREE, lmtp=_FREE, pop3=_FREE, pop3s=_FREE),
+            listen=Listen(
+                imap=_FREE,
+                imaps=_FREE,
+                lmtp=_FREE,
+                smtp=_FREE,
+                submission=_FREE,
+                submissions=_FREE,
+                pop3=_FREE,
+                pop3s=_FREE,
+            ),
         )
