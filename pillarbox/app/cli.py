@@ -14,8 +14,10 @@ import typer
 
 from pillarbox import __version__
 from pillarbox.app.commands.account import app as account
+from pillarbox.app.commands.alias import app as alias
 from pillarbox.app.commands.check import check
 from pillarbox.app.commands.deliver import deliver
+from pillarbox.app.commands.domain import app as domain
 from pillarbox.app.commands.imports import import_mail
 from pillarbox.app.commands.reindex import reindex
 from pillarbox.app.commands.search import search
@@ -53,6 +55,8 @@ def pillarbox(
 
 app.command("serve")(serve)
 app.add_typer(account, name="account")
+app.add_typer(domain, name="domain")
+app.add_typer(alias, name="alias")
 app.command("deliver")(deliver)
 app.command("import")(import_mail)
 app.command("search", context_settings={"ignore_unknown_options": True})(search)  # -is:read

@@ -120,6 +120,7 @@ class Authentication(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     hostname: Annotated[str, Meta(pattern=r"^[^\s@/]+$")] = "localhost"
+    postmaster: str | None = None  # who reads the postmaster's mail; None: the first account
     data: str = "var"
     workers: Annotated[int, Meta(ge=1)] | None = None  # None: one per core
     listen: Listen = DEFAULT_LISTEN

@@ -22,7 +22,7 @@ from pillarbox.delivery.post import Post
 from pillarbox.delivery.steps.authentication import Authentication
 from pillarbox.filter.auth.domains import a_labels
 from pillarbox.filter.auth.verdict import Obey, Policy
-from pillarbox.identity import second_factor
+from pillarbox.identity import routes, second_factor
 from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Directory
@@ -206,7 +206,10 @@ class Sessions:
         )
         pop_settings = PopSettings(config.hostname, config.auth.cleartext)
         pop_services = pop3.Services(parts.store, users.login, pop_settings, report, mechanisms)
-        post = Post(delivery(config, parts, report))
+        expand = partial(
+            routes.expand, parts.directory, hostname=config.hostname, postmaster=config.postmaster
+        )
+        post = Post(delivery(config, parts, report), expand)
         smtp_users = smtp.Users(users.login, mechanisms, config.auth.cleartext)
         mail = {
             profile: smtp.Service(

@@ -8,12 +8,14 @@
 An address may lead to several accounts: each is delivered to by `deliver`, and the sender hears of it once.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pillarbox.delivery.deliver import Delivery, Incoming
 from pillarbox.delivery.envelope import Addressed, Envelope, Origin
-from pillarbox.delivery.outcome import UNKNOWN_USER, Outcome
+from pillarbox.delivery.outcome import LOOPING, NO_RELAY, NO_ROUTE, UNKNOWN_USER, Outcome, combined
 from pillarbox.identity.directory import Recipient
+from pillarbox.identity.routes import Expansion, Nowhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,11 @@ class Letter:
 
 
 class Post:
-    def __init__(self, delivery: Delivery) -> None:
+    """`expand` says where mail for an address goes."""
+
+    def __init__(self, delivery: Delivery, expand: Callable[[str], Expansion | Nowhere]) -> None:
         self._delivery = delivery
+        self._expand = expand
 
     @property
     def limit(self) -> int:
@@ -47,8 +52,14 @@ class Post:
     def accept(self, path: str) -> Accepted | Outcome:
         if "@" not in path:  # RFC 5321 4.1.1.3: only <Postmaster>
             path = f"{path}@{self._delivery.hostname}"
-        found = self._delivery.resolve(path)
-        return UNKNOWN_USER if found is None else Accepted(path, (found,))
+        found = self._expand(path)
+        if isinstance(found, Nowhere):
+            return LOOPING if found is Nowhere.CIRCLES else UNKNOWN_USER
+        if any(not remote.by for remote in found.remote):
+            return NO_RELAY
+        if found.remote:
+            return NO_ROUTE
+        return Accepted(path, found.local)
 
     def begin(self, letter: Letter) -> "Arriving":
         return Arriving(self._delivery, letter)
@@ -78,7 +89,8 @@ class Arriving:
 
     async def finish(self) -> list[Outcome]:
         """One outcome for each accepted recipient."""
-        return await self._incoming.finish()
+        outcomes = iter(await self._incoming.finish())
+        return [combined([next(outcomes) for _ in to.local]) for to in self.letter.recipients]
 
     def abandon(self) -> None:
         self._incoming.abandon()

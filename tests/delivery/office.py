@@ -8,7 +8,9 @@ from typing import Any
 
 from pillarbox.delivery.deliver import Delivery
 from pillarbox.delivery.envelope import Addressed, Envelope, Origin
+from pillarbox.delivery.post import Post
 from pillarbox.identity.directory import Recipient
+from pillarbox.identity.routes import Expansion, Nowhere
 from pillarbox.model.actors import SERVER
 from pillarbox.store import blobs, flags, mailboxes
 from pillarbox.store.check import check
@@ -42,6 +44,15 @@ class Office:
         if user not in NAMES or domain not in ("example.test", HOST):
             return None
         return Recipient(NAMES[user], 1, f"{user}@{domain}", detail or None)
+
+    def expand(self, address: str) -> Expansion | Nowhere:
+        recipient = self.delivery.resolve(address)
+        return Nowhere.UNKNOWN if recipient is None else Expansion((recipient,))
+
+    @property
+    def post(self) -> Post:
+        # Looked up again each time, so that a test may break it.
+        return Post(self.delivery, lambda address: self.expand(address))
 
     def envelope(self, *paths: str, sender: str = "who@else.test", **more: Any) -> Envelope:
         found = [(path, self.resolve(path)) for path in paths]

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from pillarbox.delivery.post import Post
 from pillarbox.net.memory import Client, connect
 from pillarbox.smtp.profile import LMTP, Profile
 from pillarbox.smtp.session import Service, Session
@@ -45,9 +44,7 @@ async def talking(
 ) -> AsyncIterator[Talk]:
     async with office(folder, **(options or {})) as here:
         count = iter(range(1, 1_000_000))
-        service = Service(
-            profile, HOST, Post(here.delivery), here.errors.append, lambda: f"X{next(count)}", **more
-        )
+        service = Service(profile, HOST, here.post, here.errors.append, lambda: f"X{next(count)}", **more)
         session = Session(service)
         client = connect(session, tls=tls)
         greeting = await client.read_line()

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import uvloop
 
-from pillarbox.delivery.post import Post
 from pillarbox.net.address import bind, release, spell
 from pillarbox.net.listen import Listener, Listening
 from pillarbox.net.tls import read_pair, server_context, write_self_signed
@@ -30,9 +29,7 @@ def serve(folder: Path, address: str, talk: Callable[[str], Any], look: Callable
 
     async def scene() -> None:
         async with office(folder / "data") as here:
-            service = Service(
-                LMTP, HOST, Post(here.delivery), here.errors.append, lambda: "X1", starttls=True
-            )
+            service = Service(LMTP, HOST, here.post, here.errors.append, lambda: "X1", starttls=True)
             listening = Listening(Wheel(), lambda error, peer: here.errors.append(error))
             sockets = bind(address)
             where = spell(sockets[0])
