@@ -18,7 +18,10 @@ from pillarbox.app import documents, folder
 from pillarbox.app.config import Config
 from pillarbox.app.log import trace_id
 from pillarbox.delivery.deliver import Delivery
-from pillarbox.delivery.post import Post
+from pillarbox.delivery.post import Post, Submission
+from pillarbox.delivery.queue.database import Queue
+from pillarbox.delivery.queue.waiting import Limits
+from pillarbox.delivery.records import Records
 from pillarbox.delivery.steps.authentication import Authentication
 from pillarbox.filter.auth.domains import a_labels
 from pillarbox.filter.auth.verdict import Obey, Policy
@@ -57,6 +60,8 @@ KEY_OCTETS = 32
 class Core:
     directory: Directory
     store: Store
+    queue: Queue
+    records: Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +105,13 @@ async def core(config: Config, *, make: bool = True) -> AsyncIterator[Core]:
         store = Store(config.data_folder, clock=time.time)
         store.index.documents = reader.text_of
         await store.open()
+        queue = Queue(config.data_folder)
+        records = Records(queue)
         try:
-            yield Core(directory, store)
+            yield Core(directory, store, queue, records)
         finally:
+            await records.close()
+            queue.close()
             await store.close()
 
 
@@ -144,6 +153,21 @@ def authentication(config: Config) -> Authentication | None:
         kinds,
         hostname=config.hostname,
         clock=time.time,
+    )
+
+
+def post(config: Config, parts: Core, report: Report) -> Post:
+    expand = partial(routes.expand, parts.directory, hostname=config.hostname, postmaster=config.postmaster)
+    wanted = config.submission
+    return Post(
+        delivery(config, parts, report),
+        expand,
+        parts.queue,
+        parts.records,
+        key=parts.directory.forwarding_key,
+        submission=Submission(
+            Limits(wanted.messages_per_hour, wanted.recipients_per_hour), wanted.undo, wanted.copy_to_sent
+        ),
     )
 
 
@@ -206,16 +230,14 @@ class Sessions:
         )
         pop_settings = PopSettings(config.hostname, config.auth.cleartext)
         pop_services = pop3.Services(parts.store, users.login, pop_settings, report, mechanisms)
-        expand = partial(
-            routes.expand, parts.directory, hostname=config.hostname, postmaster=config.postmaster
-        )
-        post = Post(delivery(config, parts, report), expand)
-        smtp_users = smtp.Users(users.login, mechanisms, config.auth.cleartext)
+        office = post(config, parts, report)
+        may_send_as = partial(routes.may_send_as, parts.directory)
+        smtp_users = smtp.Users(users.login, mechanisms, may_send_as, config.auth.cleartext)
         mail = {
             profile: smtp.Service(
                 profile,
                 config.hostname,
-                post,
+                office,
                 report,
                 trace_id,
                 starttls=True,

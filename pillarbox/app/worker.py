@@ -97,7 +97,8 @@ async def worker(begin: Begin) -> AsyncIterator[Working]:
 @asynccontextmanager
 async def keeper(begin: Begin) -> AsyncIterator[None]:
     """Serves nobody."""
-    async with core(begin.config) as parts, keeping(parts, structlog.get_logger().info):
+    tell = structlog.get_logger().info
+    async with core(begin.config) as parts, keeping(begin.config, parts, tell, _report):
         yield None
 
 

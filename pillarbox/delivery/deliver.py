@@ -90,6 +90,7 @@ class Incoming:
     __slots__ = (
         "_apart",
         "_begun",
+        "_completed",
         "_distinct",
         "_ends",
         "_envelope",
@@ -112,7 +113,7 @@ class Incoming:
         self._staging: Staging = delivery.store.staging()
         self._ends = LineEnds()
         self._head = _Head()
-        self._begun = False
+        self._begun = self._completed = False
         self._one_copy = asyncio.Lock()
         self.failure: Outcome | None = None
         self.size = 0
@@ -122,7 +123,7 @@ class Incoming:
             return
         self.size += len(piece)
         if self.size > self._in.limit:
-            self._fail(TOO_BIG)
+            self.fail(TOO_BIG)
             return
         if not self._envelope.binary:
             piece = self._ends.feed(piece)
@@ -138,30 +139,35 @@ class Incoming:
         try:
             await self._staging.write(piece)
         except Refused as refused:
-            self._fail(of_refusal(refused))
+            self.fail(of_refusal(refused))
 
     async def finish(self) -> list[Outcome]:
         """File the message; one outcome for each recipient of the envelope, in its order."""
-        await self._complete()
         try:
-            if self.failure is not None:
-                return [self.failure] * len(self._envelope.recipients)
-            if len(self._distinct) == 1:
-                outcomes = {self._distinct[0]: await self._deliver(self._distinct[0])}
-            else:
-                outcomes = await self._deliver_all()
-            return [outcomes[to] for to in self._envelope.recipients]
+            return await self.deliver()
         finally:
             self.abandon()
+
+    async def deliver(self) -> list[Outcome]:
+        """`finish` without its end: `copy` may be asked for still."""
+        await self.complete()
+        if self.failure is not None:
+            return [self.failure] * len(self._envelope.recipients)
+        if len(self._distinct) == 1:
+            outcomes = {self._distinct[0]: await self._deliver(self._distinct[0])}
+        else:
+            outcomes = await self._deliver_all()
+        return [outcomes[to] for to in self._envelope.recipients]
 
     async def authenticity(self) -> Authenticity | None:
         """Once all is written: what was found out about who it is from; None where that is not asked."""
         return None if self._watch is None else await self._watch.examine()
 
-    async def _complete(self) -> None:
+    async def complete(self) -> None:
         """All is staged: what had to be held until the end, and the fields of a message without content."""
-        if self.failure is not None:
+        if self.failure is not None or self._completed:
             return
+        self._completed = True
         if self._watch is not None:
             await self._stage(self._watch.finish())
         elif not self._begun:
@@ -171,7 +177,7 @@ class Incoming:
         """Nothing stays of a message that was not finished."""
         self._staging.abandon()
 
-    def _fail(self, outcome: Outcome) -> None:
+    def fail(self, outcome: Outcome) -> None:
         self.failure = outcome
         self.abandon()
 

@@ -23,6 +23,8 @@ class Outcome:
 
 
 DELIVERED = Outcome(250, "2.1.5", "Delivered")
+QUEUED = Outcome(250, "2.0.0", "Taken")
+OVER_LIMIT = Outcome(450, "4.7.1", "You have sent as much as you may in an hour")
 TROUBLE = Outcome(451, "4.3.0", "Something went wrong here, try again later")
 UNKNOWN_USER = Outcome(550, "5.1.1", "There is no such user here")
 TOO_BIG = Outcome(552, "5.3.4", "The message is too big")

@@ -28,6 +28,7 @@ LOGIN_FIRST = reply(530, "5.7.0", "Log in first")  # RFC 4954 6
 ENCRYPT_FIRST = reply(538, "5.7.11", "Passwords are not taken without TLS")
 LOGGED_IN = reply(235, "2.7.0", "Logged in")
 LOGGED_IN_ALREADY = reply(503, "5.5.1", "You have logged in already")
+NOT_YOUR_ADDRESS = reply(550, "5.7.1", "That address is not yours")
 NO_MECHANISM = reply(504, "5.5.4", "There is no such authentication mechanism")
 GIVEN_UP = reply(501, "5.7.0", "Authentication given up")
 TOO_MANY = reply(452, "4.5.3", "Too many recipients for one message")
@@ -106,6 +107,10 @@ def mail(session: "Session", command: wire.Mail) -> Reply:
         return as_reply(TOO_BIG)  # RFC 1870 6.1
     if command.sender is not None and not command.sender.is_ascii and not command.utf8:
         return NOT_UTF8  # RFC 6531 3.5
+    # RFC 6409 6.1: who has logged in sends as themselves; the null sender is for reports of their program.
+    author, sender = session.author, command.sender
+    if author is not None and sender is not None and not author.may_send_as(str(sender)):
+        return NOT_YOUR_ADDRESS
     session.transaction = Transaction(
         command.sender, command.utf8, command.body == "BINARYMIME", command.ret, command.envid
     )
@@ -120,7 +125,14 @@ def rcpt(session: "Session", command: wire.Rcpt) -> Reply:
         return NOT_UTF8
     if len(transaction.recipients) >= RECIPIENT_LIMIT:
         return TOO_MANY
-    accepted = session.service.post.accept(str(path))
+    accepted = session.service.post.accept(
+        str(path),
+        anywhere=session.service.profile.submits,
+        reports_only=transaction.sender is None,
+        binary=transaction.binary,
+        notify=command.notify,
+        orcpt=command.orcpt,
+    )
     if isinstance(accepted, Outcome):
         return as_reply(accepted)
     transaction.recipients.append(accepted)

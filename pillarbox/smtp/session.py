@@ -6,11 +6,13 @@ delivery and is never held here. However a handler fails, the session lives on a
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, cast
 
 from pillarbox.delivery.envelope import Origin
 from pillarbox.delivery.outcome import TROUBLE, Outcome, combined
 from pillarbox.delivery.post import Letter, Post
+from pillarbox.delivery.submitting import Author
 from pillarbox.identity.authenticate import Login
 from pillarbox.identity.claims import Channel, Claim
 from pillarbox.identity.sasl import Exchange, Mechanisms
@@ -45,10 +47,13 @@ OUR_FAULT = reply(TROUBLE.code, TROUBLE.enhanced, TROUBLE.text)
 
 @dataclass(frozen=True, slots=True)
 class Users:
-    """How clients log in. `cleartext`: where passwords may be sent without TLS, as in IMAP and POP3."""
+    """How clients log in, and which addresses are an account's to send as.
+
+    `cleartext`: where passwords may be sent without TLS, as in IMAP and POP3."""
 
     login: Callable[[Claim, Channel], Awaitable[Login]]
     mechanisms: Mechanisms
+    may_send_as: Callable[[int, str], bool]
     cleartext: Literal["never", "loopback", "always"] = "loopback"
 
 
@@ -77,6 +82,7 @@ class Session:
         "_draining",
         "_ended_by_last",
         "_last",
+        "author",
         "connection",
         "exchange",
         "extended",
@@ -97,6 +103,7 @@ class Session:
         self.helo: str | None = None
         self.extended = True  # the hello was EHLO or LHLO
         self.login: Login | None = None
+        self.author: Author | None = None  # who has logged in, as one who sends
         self.exchange: Exchange | None = None  # the next line is a step of it
         self.failed_logins = 0
         self.transaction: Transaction | None = None
@@ -194,10 +201,17 @@ class Session:
 
     def forget_hello(self) -> None:
         self.reset()
-        self.helo = self.login = None
+        self.helo = self.login = self.author = None
 
     def admit(self, login: Login) -> None:
+        assert self.service.users is not None
         self.login = login
+        self.author = Author(
+            login.account,
+            login.address,
+            partial(self.service.users.may_send_as, login.account),
+            self.service.pick_id,
+        )
         self.timeout = PATIENCE
         self.wants = _COMMAND
 
@@ -331,4 +345,15 @@ class Session:
         )
         sender = "" if transaction.sender is None else str(transaction.sender)
         recipients = tuple(transaction.recipients)
-        return Letter(sender, recipients, service.pick_id(), origin, binary=transaction.binary)
+        return Letter(
+            sender,
+            recipients,
+            service.pick_id(),
+            origin,
+            self.author,
+            service.profile.reply_per_recipient,
+            transaction.utf8,
+            transaction.binary,
+            transaction.ret,
+            transaction.envid,
+        )

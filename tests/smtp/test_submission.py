@@ -31,7 +31,7 @@ async def login(claim: Claim, channel: Channel) -> Login:
     return Login(ANN, 1, "ann@example.test")
 
 
-USERS = Users(login, Mechanisms())
+USERS = Users(login, Mechanisms(), lambda account, address: (account, address) == (ANN, "ann@example.test"))
 SUBMITTING = {"profile": SUBMISSION, "users": USERS}
 
 
