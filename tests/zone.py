@@ -48,7 +48,7 @@ def common_port() -> int:
         with ExitStack() as stack:
             port = 0
             try:
-                for address in HOSTS.values():
+                for address in (*HOSTS.values(), "127.0.0.21"):
                     sock = stack.enter_context(socket.socket())
                     sock.bind((address, port))
                     port = sock.getsockname()[1]
