@@ -27,7 +27,7 @@ from pillarbox.app.checking import check_all
 from pillarbox.app.config import DEFAULT_LISTEN, Config, Listen
 from pillarbox.app.deliver import deliver
 from pillarbox.app.serve import Foundation, serving
-from pillarbox.app.wiring import Core, core, delivery, existing, hashes
+from pillarbox.app.wiring import Core, core, existing, hashes, post
 from pillarbox.app.workers import Several, several
 from pillarbox.delivery.outbound.resolver import Resolver
 from pillarbox.identity.passwords import store
@@ -136,8 +136,8 @@ class MailServer:
 
     def deliver(self, address: str, message: bytes) -> None:
         """File a message as if it had come by LMTP; bare LF becomes CRLF. It is durable when this returns."""
-        inbound = delivery(self._config, self._server.parts, self._report)
-        self._run(deliver(inbound, address, [message]))
+        office = post(self._config, self._server.parts, self._report)
+        self._run(deliver(office, address, [message]))
 
     @property
     def config(self) -> Config:
