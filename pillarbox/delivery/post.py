@@ -300,9 +300,13 @@ class Arriving:
             return [refused] * len(self._legs)
         if letter.author is not None and post.submission.copy_to_sent:
             await self._copy_to_sent(letter.author)
+        done: dict[_Leg, Outcome] = dict.fromkeys(circling, HAS_BEEN_THERE)
         if here and not undo:
-            await self._cross_out(numbers[0], here, await self._incoming.deliver())
-        return [HAS_BEEN_THERE if leg in circling else QUEUED for leg in self._legs]
+            outcomes = await self._incoming.deliver()
+            await self._cross_out(numbers[0], here, outcomes)
+            local = [leg for leg in self._legs if leg.account is not None]
+            done |= {leg: outcome for leg, outcome in zip(local, outcomes) if outcome.delivered}
+        return [done.get(leg, QUEUED) for leg in self._legs]
 
     async def _cross_out(self, number: int, here: list[Waiting], outcomes: list[Outcome]) -> None:
         """Those who have it need no more; of the others the queue takes care. Not durable: done again it does

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pillarbox.app.config import Submission
+from pillarbox.app.config import Config, Outbound, Smarthost, Submission
 from pillarbox.app.wiring import existing
 from pillarbox.delivery import srs
 from pillarbox.delivery.queue import asking, bell
@@ -290,3 +290,18 @@ def test_a_copy_goes_to_sent_where_that_is_wanted() -> None:
             [copy] = sent.all()
             assert copy["Subject"] == "hello"
             assert copy["Return-Path"] is None
+
+
+def test_a_smarthost_takes_everything_after_a_login() -> None:
+    with MailServer() as two:
+        two.add_account("ann@one.test", PASSWORD)
+        two.add_account("bob@two.test", PASSWORD)
+        smarthost = Smarthost("127.0.0.1", two.submission_port, "required", "ann@one.test", PASSWORD)
+        with MailServer(Config(outbound=Outbound((smarthost,)))) as one:
+            one.add_account("ann@one.test", PASSWORD)
+            with Mailbox(two, "bob@two.test") as bob:
+                assert submit(one, "bob@two.test")[0] == 250
+                [letter] = bob.wait(1)
+                assert "with ESMTPSA" in letter["Received"]
+            one.check()
+        two.check()
