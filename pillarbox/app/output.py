@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -29,7 +28,7 @@ def show(value: Any, as_json: bool, *lines: str | Table) -> None:
 def table(headings: Sequence[str] | None, rows: Sequence[Sequence[object]]) -> Table:
     made = Table(*(headings or ()), box=None, pad_edge=False, show_header=headings is not None)
     for row in rows:
-        made.add_row(*(escape(str(cell)) for cell in row))  # what is in mail is no markup
+        made.add_row(*(str(cell) for cell in row))
     return made
 
 

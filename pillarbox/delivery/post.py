@@ -46,6 +46,8 @@ from pillarbox.message.line_ends import LineEnds
 from pillarbox.model.actors import SERVER
 from pillarbox.model.errors import Code, Refused
 
+_MESSAGE_ID = frozenset((b"message-id",))
+
 SOON = 60  # seconds until the queue does what should have been done at once
 
 NOT_A_BOUNCE = Outcome(550, "5.7.1", "That address takes reports on deliveries only")
@@ -171,7 +173,7 @@ def _reports(leg: _Leg) -> bool:
 class Arriving:
     """One message on its way in."""
 
-    __slots__ = ("_ends", "_header", "_incoming", "_legs", "_post", "letter")
+    __slots__ = ("_ends", "_header", "_incoming", "_legs", "_named", "_post", "letter")
 
     def __init__(self, post: Post, letter: Letter) -> None:
         self._post = post
@@ -192,6 +194,7 @@ class Arriving:
         envelope = Envelope(letter.sender, addressed, letter.id, letter.origin, once, letter.binary)
         apart = letter.author is not None or len(addressed) != len(self._legs)
         self._incoming: Incoming = post.delivery.begin(envelope, apart=apart)
+        self._named: str | None = None  # its Message-ID, once that has been asked for
         self._ends = LineEnds()
         self._header: Header | None = None
         if letter.author is not None:
@@ -416,9 +419,10 @@ class Arriving:
 
     @property
     def _message_id(self) -> str:
-        for _, value in fields(self._incoming.header, frozenset((b"message-id",))):
-            return value.decode(errors="replace").strip("<> \t")[:250]
-        return ""
+        if self._named is None:
+            found = next(iter(fields(self._incoming.header, _MESSAGE_ID)), (b"", b""))[1]
+            self._named = found.decode(errors="replace").strip("<> \t")[:250]
+        return self._named
 
     # The record
 

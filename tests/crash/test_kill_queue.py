@@ -6,6 +6,7 @@ here exactly once, there at most once more for each conversation that a kill has
 
 from __future__ import annotations
 
+import fcntl
 import imaplib
 import itertools
 import os
@@ -22,6 +23,7 @@ from typing import Any
 
 import pytest
 
+from pillarbox.app.folder import LOCK_FILE
 from pillarbox.delivery.outbound.runner import EACH
 from pillarbox.delivery.queue import asking
 from pillarbox.delivery.queue.database import opened
@@ -137,6 +139,17 @@ def victims(server: Running) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def kill_all(server: Running, data: Path) -> None:
+    """Returns when nobody is left: each process of a server holds its lock."""
+    os.kill(server.process.pid, signal.SIGSTOP)  # so that it begins no other
+    for pid in (*victims(server), server.process.pid):
+        os.kill(pid, signal.SIGKILL)
+    server.process.wait()
+    descriptor = os.open(data / LOCK_FILE, os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    os.close(descriptor)
+
+
 @pytest.mark.parametrize("who", ["one", "all"])
 def test_submissions_survive_a_kill(tmp_path: Path, who: str, capsys: pytest.CaptureFixture[str]) -> None:
     chance = random.Random(3)
@@ -156,10 +169,8 @@ def test_submissions_survive_a_kill(tmp_path: Path, who: str, capsys: pytest.Cap
                     os.kill(chance.choice(victims(server)), signal.SIGKILL)
                     left -= 1
                     flood.wait(MESSAGES)
-                for pid in (*victims(server), server.process.pid):
-                    os.kill(pid, signal.SIGKILL)
+                kill_all(server, tmp_path / "var")
                 left -= 1
-                server.process.wait()
         with running(tmp_path) as server:
             flood.port = server.port("submission")
             flood.wait(MESSAGES)

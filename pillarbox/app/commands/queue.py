@@ -6,6 +6,7 @@ from time import time
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from pillarbox.app import folder
 from pillarbox.app.config import load
@@ -29,7 +30,7 @@ def list_queue(context: typer.Context, json: Json = False) -> None:
     with _queue(context) as db:
         found = asking.entries(db)
     rows = [
-        (entry.letter.id, f"<{entry.letter.sender}>", each.address, _state(each), each.reply)
+        (entry.letter.id, *_cells(f"<{entry.letter.sender}>", each.address, _state(each), each.reply))
         for entry in found
         for each in entry.recipients
     ]
@@ -49,7 +50,7 @@ def show_letter(context: typer.Context, number: Number, json: Json = False) -> N
         *(f"{key}: {value}" for key, value in plain.items() if key != "recipients"),
         table(
             ("to", "when", "attempts", "last answer"),
-            [(each.address, _state(each), each.attempts, each.reply) for each in entry.recipients],
+            [_cells(each.address, _state(each), each.attempts, each.reply) for each in entry.recipients],
         ),
         "",
         header.replace("\r", ""),
@@ -103,7 +104,7 @@ def trace(
         found = asking.record(db, wanted)
     if not found:
         raise Refused(f"Nothing is recorded of {wanted}", Code.NONEXISTENT)
-    rows = [(moment(each.at), each.trace, each.event, each.address, each.text) for each in found]
+    rows = [_cells(moment(each.at), each.trace, each.event, each.address, each.text) for each in found]
     show([_event(each) for each in found], json, table(("when", "trace", "what", "whom", "how"), rows))
 
 
@@ -113,6 +114,11 @@ def _queue(context: typer.Context) -> Iterator[Database]:
     folder.require(data)
     with opened(data) as db:
         yield db
+
+
+def _cells(*cells: object) -> tuple[str, ...]:
+    """What stands in mail, and what others answer, is no markup."""
+    return tuple(escape(str(cell)) for cell in cells)
 
 
 def _state(each: Waiting) -> str:
