@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pillarbox.app import accounts, folder, indexing, sending
+from pillarbox.app import accounts, folder, indexing
 from pillarbox.app.config import Config, ConfigError
 from pillarbox.app.wiring import PROTOCOLS, Core, Report, hashes
 from pillarbox.app.working import Working, working
@@ -146,6 +146,8 @@ async def keeping(
 ) -> AsyncIterator[None]:
     """What one process of a server does for all: accounts are kept tidy and their indexes up, and mail goes
     out, while the context lasts."""
+    from pillarbox.app import sending  # with dnspython and aiosmtplib, which workers do not need
+
     for prefix in await accounts.finish_deleting(parts.directory, parts.store):
         tell("account erased", account=f"{prefix:08x}")
     async with (

@@ -24,7 +24,7 @@ from pillarbox.delivery.outcome import (
     Outcome,
     of_refusal,
 )
-from pillarbox.delivery.steps import STEPS, Step, examine
+from pillarbox.delivery.steps import STEPS, Step, examine, hops
 from pillarbox.delivery.steps.authentication import Authentication, Authenticity
 from pillarbox.identity.directory import Recipient
 from pillarbox.message.line_ends import LineEnds
@@ -204,6 +204,15 @@ class Incoming:
         """The message with `prefix` before it, nobody's yet; before `finish`."""
         async with self._one_copy:  # a staging does one thing at a time
             return await self._staging.with_prefix(prefix)
+
+    async def refusal(self) -> Outcome | None:
+        """Why nobody may take it, here or elsewhere; once all is written."""
+        if self.failure is not None:
+            return self.failure
+        found = await self.authenticity()
+        evidence = (hops.count(self.header), *(() if found is None else (found,)))
+        disposition = judge(evidence)
+        return disposition.outcome if isinstance(disposition, Reject) else None
 
     @property
     def header(self) -> bytes:

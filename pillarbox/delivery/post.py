@@ -222,6 +222,7 @@ class Arriving:
         if self._header is not None:
             await self._give(self._header.finish())
         try:
+            await self._incoming.complete()
             outcomes = await self._finish()
         finally:
             self.abandon()
@@ -280,6 +281,8 @@ class Arriving:
     async def _queued(self) -> list[Outcome]:
         """Into the queue first, then to those who are here."""
         letter, post, now = self.letter, self._post, self._now
+        if (refusal := await self._incoming.refusal()) is not None:
+            return [refusal] * len(self._legs)
         circling = self._circling()
         if len(circling) == len(self._legs):
             return [LOOPING] * len(self._legs)
@@ -334,7 +337,7 @@ class Arriving:
         kept: list[Content] = []
         try:
             for count, (sender, by, recipients) in enumerate(parts):
-                staged = await self._incoming.copy(self._prefix(by))
+                staged = await self._incoming.copy(await self._prefix(by))
                 name = f"{letter.id}-{count}"
                 content = await asyncio.to_thread(keep, staged, post.queue.folder, name)
                 kept.append(content)
@@ -399,11 +402,13 @@ class Arriving:
             return letter.sender
         return srs.forward(letter.sender, remote.by.rpartition("@")[2], post.key, post.delivery.clock())
 
-    def _prefix(self, by: str | None) -> bytes:
+    async def _prefix(self, by: str | None) -> bytes:
         delivery = self._post.delivery
         received = trace.received(self.letter.origin, delivery.hostname, self.letter.id, delivery.clock())
         # RFC 9228: who sends it on, so that a circle over other systems is seen.
-        return (f"Delivered-To: {by}\r\n" if by else "").encode() + received
+        found = await self._incoming.authenticity()
+        findings = b"" if found is None else found.fields
+        return (f"Delivered-To: {by}\r\n" if by else "").encode() + received + findings
 
     def _circling(self) -> set[_Leg]:
         """What has been sent on by the same address before."""

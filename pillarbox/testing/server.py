@@ -24,7 +24,7 @@ import uvloop
 
 from pillarbox.app import accounts
 from pillarbox.app.checking import check_all
-from pillarbox.app.config import DEFAULT_LISTEN, Config, Listen
+from pillarbox.app.config import DEFAULT_LISTEN, Authentication, Config, Listen
 from pillarbox.app.deliver import deliver
 from pillarbox.app.serve import Foundation, serving
 from pillarbox.app.wiring import Core, core, existing, hashes, post
@@ -236,11 +236,18 @@ class MailServer:
         return Path(self._folder.name) / "log"
 
     @property
+    def _authentication(self) -> Authentication:
+        """As it is wanted; without a word on it nobody is judged, because a test has no DNS."""
+        wanted = self._wanted.authentication
+        return wanted if wanted != Authentication() else Authentication(smtp=False)
+
+    @property
     def _config(self) -> Config:
         return msgspec.structs.replace(
             self._wanted,
             data=str(Path(self._folder.name) / "var"),
             workers=self._workers,
+            authentication=self._authentication,
             listen=Listen(
                 imap=_FREE,
                 imaps=_FREE,

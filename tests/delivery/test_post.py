@@ -157,3 +157,17 @@ def test_a_queue_that_cannot_be_written_takes_nothing(
             (tmp_path / "queue.db").rmdir()
 
     asyncio.run(play())
+
+
+def test_a_loop_is_not_sent_on_either(tmp_path: Path) -> None:
+    # RFC 5321 6.3
+    async def play() -> None:
+        async with office(tmp_path) as here:
+            led(here, far=Expansion((), (Remote("far@else.test", "far@example.test"),)))
+            content = b"Received: from a by b\r\n" * 101 + CONTENT
+            assert [each.enhanced for each in await send(here, "far@example.test", content=content)] == [
+                "5.4.6"
+            ]
+            assert queued(here) == []
+
+    asyncio.run(play())
