@@ -12,7 +12,7 @@ from pillarbox.imap import capability, table
 from pillarbox.pop3 import capability as pop3_capability
 from pillarbox.pop3 import table as pop3
 from pillarbox.smtp import table as smtp
-from pillarbox.smtp.profile import LMTP
+from pillarbox.smtp.profile import LMTP, MX, SUBMISSION, Profile
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "pillarbox"
@@ -117,7 +117,35 @@ def protocols() -> str:
         "|---|---|",
     ]
     out += [f"| {row.verb} | {row.rfc} |" for row in smtp.ROWS if row.verb in LMTP.verbs]
+    out += [
+        "",
+        "## SMTP",
+        "",
+        "`listen.smtp` is for other servers (RFC 5321), `listen.submission` and `listen.submissions` are for",
+        "mail clients (RFC 6409, RFC 8314), which log in.",
+        "",
+        "| extension | SMTP | submission |",
+        "|---|---|---|",
+    ]
+    for keyword in sorted({*MX.keywords, *SUBMISSION.keywords, "SIZE", "STARTTLS", "AUTH"}):
+        cells = ["yes" if offered(profile, keyword) else "" for profile in (MX, SUBMISSION)]
+        out.append(f"| {keyword} | {' | '.join(cells)} |")
+    out += [
+        "",
+        "AUTH lists the mechanisms of IMAP, where passwords may be sent.",
+        "",
+        "| command | SMTP | submission | RFC |",
+        "|---|---|---|---|",
+    ]
+    for row in smtp.ROWS:
+        cells = ["yes" if row.verb in profile.verbs else "" for profile in (MX, SUBMISSION)]
+        if any(cells):
+            out.append(f"| {row.verb} | {' | '.join(cells)} | {row.rfc} |")
     return "\n".join(out) + "\n"
+
+
+def offered(profile: Profile, keyword: str) -> bool:
+    return keyword in ("SIZE", "STARTTLS") or keyword in profile.keywords or profile.extends(keyword)
 
 
 def states(allowed: table.State) -> str:

@@ -14,11 +14,15 @@ import typer
 
 from pillarbox import __version__
 from pillarbox.app.commands.account import app as account
+from pillarbox.app.commands.alias import app as alias
 from pillarbox.app.commands.audit import audit
 from pillarbox.app.commands.ban import app as ban
 from pillarbox.app.commands.check import check
 from pillarbox.app.commands.deliver import deliver
+from pillarbox.app.commands.domain import app as domain
 from pillarbox.app.commands.imports import import_mail
+from pillarbox.app.commands.queue import app as queue
+from pillarbox.app.commands.queue import trace
 from pillarbox.app.commands.reindex import reindex
 from pillarbox.app.commands.search import search
 from pillarbox.app.commands.serve import serve
@@ -57,6 +61,10 @@ app.command("serve")(serve)
 app.add_typer(account, name="account")
 app.command("audit")(audit)
 app.add_typer(ban, name="ban")
+app.add_typer(domain, name="domain")
+app.add_typer(alias, name="alias")
+app.add_typer(queue, name="queue")
+app.command("trace")(trace)
 app.command("deliver")(deliver)
 app.command("import")(import_mail)
 app.command("search", context_settings={"ignore_unknown_options": True})(search)  # -is:read

@@ -29,7 +29,7 @@ _ADDRESS = re.compile(
 )
 
 # Keys, or tables of them, that SIGHUP changes in a running server; the others need a restart.
-RELOADABLE = ("tls", "auth", "limits", "abuse", "authentication")
+RELOADABLE = ("tls", "auth", "limits", "abuse", "submission", "authentication")
 
 
 _CHOICES = {"auth.cleartext": Cleartext, "authentication.dmarc": Obey, "authentication.spf": Obey}
@@ -71,6 +71,9 @@ DEFAULT_LISTEN = Listen(
     imap="127.0.0.1:1143",
     imaps="127.0.0.1:1993",
     lmtp="127.0.0.1:1024",
+    smtp="127.0.0.1:1025",
+    submission="127.0.0.1:1587",
+    submissions="127.0.0.1:1465",
     pop3="127.0.0.1:1110",
     pop3s="127.0.0.1:1995",
 )
@@ -169,8 +172,40 @@ class Audit(Struct, frozen=True, forbid_unknown_fields=True):
     entries: Count = 1_000_000
 
 
+class Submission(Struct, frozen=True, forbid_unknown_fields=True):
+    """Mail that people with an account send. 0 is no limit; `undo`: seconds a message waits in the queue,
+    where it can be cancelled; `copy_to_sent`: for programs that do not file what they send by themselves."""
+
+    messages_per_hour: Annotated[int, Meta(ge=0)] = 300
+    recipients_per_hour: Annotated[int, Meta(ge=0)] = 2000
+    undo: Annotated[int, Meta(ge=0, le=3600)] = 0
+    copy_to_sent: bool = False
+
+
+class Smarthost(Struct, frozen=True, forbid_unknown_fields=True):
+    """A server that takes mail for elsewhere. `domains`: only for these; empty is all. `tls`: as it is
+    offered, or no mail without it, or none without a certificate that proves the host, or the latter from the
+    first octet on."""
+
+    host: Annotated[str, Meta(min_length=1)]
+    port: Annotated[int, Meta(ge=1, le=65535)] = 587
+    tls: Literal["opportunistic", "required", "verified", "implicit"] = "verified"
+    user: str = ""
+    password: str = ""
+    domains: tuple[str, ...] = ()
+
+
+class Outbound(Struct, frozen=True, forbid_unknown_fields=True):
+    """Mail to other systems. `port`: where their hosts listen; `dns`: servers to ask, not the machine's."""
+
+    smarthosts: tuple[Smarthost, ...] = ()
+    port: Annotated[int, Meta(ge=1, le=65535)] = 25
+    dns: tuple[str, ...] = ()
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     hostname: Annotated[str, Meta(pattern=r"^[^\s@/]+$")] = "localhost"
+    postmaster: str | None = None  # who reads the postmaster's mail; None: the first account
     data: str = "var"
     workers: Annotated[int, Meta(ge=1)] | None = None  # None: one per core
     listen: Listen = DEFAULT_LISTEN
@@ -181,6 +216,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     abuse: Abuse = Abuse()
     audit: Audit = Audit()
     proxy: Proxy = Proxy()
+    submission: Submission = Submission()
+    outbound: Outbound = Outbound()
 
     @property
     def data_folder(self) -> Path:

@@ -20,6 +20,7 @@ from pillarbox.app.config import Config, ConfigError
 from pillarbox.app.guard import Truth, guarding, pruning
 from pillarbox.app.wiring import PROTOCOLS, Core, Report, hashes
 from pillarbox.app.working import Working, working
+from pillarbox.delivery.outbound.resolver import Resolver
 from pillarbox.identity.passwords import generate, store
 from pillarbox.model.errors import Refused
 from pillarbox.net import tls
@@ -127,7 +128,9 @@ def cores() -> int:
 
 
 @asynccontextmanager
-async def serving(config: Config, *, tell: Tell, report: Report, begin: bool = True) -> AsyncIterator[Server]:
+async def serving(
+    config: Config, *, tell: Tell, report: Report, begin: bool = True, resolver: Resolver | None = None
+) -> AsyncIterator[Server]:
     """A server on the running loop until the context is left; `begin`: an empty one gets an account."""
     with foundation(config, tell) as ready:
         sockets = [(each.protocol, each.socket) for each in ready.bound]
@@ -136,7 +139,7 @@ async def serving(config: Config, *, tell: Tell, report: Report, begin: bool = T
             working(config, ready.material, sockets, report, truth.guard) as me,
         ):
             try:
-                async with keeping(config, me.parts, tell, report):
+                async with keeping(config, me.parts, tell, report, resolver):
                     first = await first_account(config, me.parts) if begin else None
                     yield Server(config, ready, me, truth, first)
             finally:
@@ -163,12 +166,21 @@ def foundation(config: Config, tell: Tell) -> Iterator[Foundation]:
 
 
 @asynccontextmanager
-async def keeping(config: Config, parts: Core, tell: Tell, report: Report) -> AsyncIterator[None]:
-    """What one process of a server does for all: accounts are kept tidy and their indexes up while the
-    context lasts."""
+async def keeping(
+    config: Config, parts: Core, tell: Tell, report: Report, resolver: Resolver | None = None
+) -> AsyncIterator[None]:
+    """What one process of a server does for all: accounts are kept tidy and their indexes up, and mail goes
+    out, while the context lasts."""
+    from pillarbox.app import sending  # with dnspython and aiosmtplib, which workers do not need
+
     for prefix in await accounts.finish_deleting(parts.directory, parts.store):
         tell("account erased", account=f"{prefix:08x}")
-    async with upkeep.running(parts.store), indexing.running(parts.store, tell), pruning(config, report):
+    async with (
+        upkeep.running(parts.store),
+        indexing.running(parts.store, tell),
+        pruning(config, report),
+        sending.running(config, parts, report, resolver),
+    ):
         yield
 
 

@@ -19,10 +19,14 @@ from pillarbox.app.config import Config
 from pillarbox.app.guard import Guard
 from pillarbox.app.log import trace_id
 from pillarbox.delivery.deliver import Delivery
+from pillarbox.delivery.post import Post, Submission
+from pillarbox.delivery.queue.database import Queue
+from pillarbox.delivery.queue.waiting import Limits
+from pillarbox.delivery.records import Records
 from pillarbox.delivery.steps.authentication import Authentication
 from pillarbox.filter.auth.domains import a_labels
 from pillarbox.filter.auth.verdict import Obey, Policy
-from pillarbox.identity import second_factor
+from pillarbox.identity import routes, second_factor
 from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Directory
@@ -40,8 +44,8 @@ from pillarbox.net.listen import Tls
 from pillarbox.net.session import Peer, Session
 from pillarbox.pop3 import session as pop3
 from pillarbox.pop3.settings import Settings as PopSettings
-from pillarbox.smtp import session as lmtp
-from pillarbox.smtp.profile import LMTP
+from pillarbox.smtp import session as smtp
+from pillarbox.smtp.profile import LMTP, MX, SUBMISSION
 from pillarbox.store.store import Store
 
 
@@ -58,6 +62,8 @@ KEY_OCTETS = 32
 class Core:
     directory: Directory
     store: Store
+    queue: Queue
+    records: Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,10 @@ PROTOCOLS: dict[str, Protocol] = {
     "imaps": Protocol("imap", "implicit", "IMAPS", "SSL/TLS", _imap_refusal, alpn=("imap",)),
     "pop3": Protocol("pop3", "starttls", "POP3", "STARTTLS", pop3.refusal, alpn=("pop3",)),
     "pop3s": Protocol("pop3", "implicit", "POP3S", "SSL/TLS", pop3.refusal, alpn=("pop3",)),
-    "lmtp": Protocol("lmtp", "starttls", "LMTP", "STARTTLS", lmtp.refusal, logs_in=False),
+    "lmtp": Protocol("lmtp", "starttls", "LMTP", "STARTTLS", smtp.refusal, logs_in=False),
+    "smtp": Protocol("smtp", "starttls", "SMTP", "STARTTLS", smtp.refusal, logs_in=False),
+    "submission": Protocol("submission", "starttls", "Submission", "STARTTLS", smtp.refusal),
+    "submissions": Protocol("submission", "implicit", "Submissions", "SSL/TLS", smtp.refusal),
 }
 
 
@@ -100,9 +109,13 @@ async def core(config: Config, *, make: bool = True) -> AsyncIterator[Core]:
         store = Store(config.data_folder, clock=time.time)
         store.index.documents = reader.text_of
         await store.open()
+        queue = Queue(config.data_folder)
+        records = Records(queue)
         try:
-            yield Core(directory, store)
+            yield Core(directory, store, queue, records)
         finally:
+            await records.close()
+            queue.close()
             await store.close()
 
 
@@ -144,6 +157,21 @@ def authentication(config: Config) -> Authentication | None:
         kinds,
         hostname=config.hostname,
         clock=time.time,
+    )
+
+
+def post(config: Config, parts: Core, report: Report) -> Post:
+    expand = partial(routes.expand, parts.directory, hostname=config.hostname, postmaster=config.postmaster)
+    wanted = config.submission
+    return Post(
+        delivery(config, parts, report),
+        expand,
+        parts.queue,
+        parts.records,
+        key=parts.directory.forwarding_key,
+        submission=Submission(
+            Limits(wanted.messages_per_hour, wanted.recipients_per_hour), wanted.undo, wanted.copy_to_sent
+        ),
     )
 
 
@@ -211,12 +239,27 @@ class Sessions:
         )
         pop_settings = PopSettings(config.hostname, config.auth.cleartext)
         pop_services = pop3.Services(parts.store, users.login, pop_settings, report, mechanisms)
-        inbound = delivery(config, parts, report)
-        lmtp_service = lmtp.Service(LMTP, config.hostname, inbound, report, trace_id, starttls=True)
+        office = post(config, parts, report)
+        may_send_as = partial(routes.may_send_as, parts.directory)
+        smtp_users = smtp.Users(users.login, mechanisms, may_send_as, config.auth.cleartext)
+        mail = {
+            profile: smtp.Service(
+                profile,
+                config.hostname,
+                office,
+                report,
+                trace_id,
+                starttls=True,
+                users=smtp_users if profile.submits else None,
+            )
+            for profile in (LMTP, MX, SUBMISSION)
+        }
         self._make = {
             "imap": lambda: imap.Session(imap_services),
             "pop3": lambda: pop3.Session(pop_services),
-            "lmtp": lambda: lmtp.Session(lmtp_service),
+            "lmtp": lambda: smtp.Session(mail[LMTP]),
+            "smtp": lambda: smtp.Session(mail[MX]),
+            "submission": lambda: smtp.Session(mail[SUBMISSION]),
         }
 
     def __getitem__(self, room: str) -> Callable[[], Session]:

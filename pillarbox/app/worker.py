@@ -115,10 +115,8 @@ async def worker(begin: Begin, channel: Channel) -> AsyncIterator[Working]:
 @asynccontextmanager
 async def keeper(begin: Begin) -> AsyncIterator[None]:
     """Serves nobody."""
-    async with (
-        core(begin.config) as parts,
-        keeping(begin.config, parts, structlog.get_logger().info, _report),
-    ):
+    tell = structlog.get_logger().info
+    async with core(begin.config) as parts, keeping(begin.config, parts, tell, _report):
         yield None
 
 

@@ -24,7 +24,7 @@ from pillarbox.delivery.outcome import (
     Outcome,
     of_refusal,
 )
-from pillarbox.delivery.steps import STEPS, Step, examine
+from pillarbox.delivery.steps import STEPS, Step, examine, hops
 from pillarbox.delivery.steps.authentication import Authentication, Authenticity
 from pillarbox.identity.directory import Recipient
 from pillarbox.message.line_ends import LineEnds
@@ -66,8 +66,9 @@ class Delivery:
         self.steps = steps
         self.authentication = authentication
 
-    def begin(self, envelope: Envelope) -> "Incoming":
-        return Incoming(self, envelope)
+    def begin(self, envelope: Envelope, *, apart: bool = False) -> "Incoming":
+        """`apart`: `copy` will be asked for, so that no trace field may be staged with the content."""
+        return Incoming(self, envelope, apart)
 
     async def hand_over(self, address: str, pieces: Iterable[bytes], *, id: str, sender: str = "") -> Outcome:
         """Deliver a message that is on this machine already to one address."""
@@ -89,6 +90,7 @@ class Incoming:
     __slots__ = (
         "_apart",
         "_begun",
+        "_completed",
         "_distinct",
         "_ends",
         "_envelope",
@@ -101,17 +103,17 @@ class Incoming:
         "size",
     )
 
-    def __init__(self, delivery: Delivery, envelope: Envelope) -> None:
+    def __init__(self, delivery: Delivery, envelope: Envelope, apart: bool = False) -> None:
         self._in = delivery
         self._envelope = envelope
         self._distinct = tuple(dict.fromkeys(envelope.recipients))
         authentication = delivery.authentication
         self._watch = None if authentication is None else authentication.watch(envelope)
-        self._apart = len(self._distinct) != 1 or self._watch is not None
+        self._apart = apart or len(self._distinct) != 1 or self._watch is not None
         self._staging: Staging = delivery.store.staging()
         self._ends = LineEnds()
         self._head = _Head()
-        self._begun = False
+        self._begun = self._completed = False
         self._one_copy = asyncio.Lock()
         self.failure: Outcome | None = None
         self.size = 0
@@ -121,9 +123,10 @@ class Incoming:
             return
         self.size += len(piece)
         if self.size > self._in.limit:
-            self._fail(TOO_BIG)
+            self.fail(TOO_BIG)
             return
-        piece = self._ends.feed(piece)
+        if not self._envelope.binary:
+            piece = self._ends.feed(piece)
         self._head.feed(piece)
         if self._watch is not None:
             piece = self._watch.feed(piece)
@@ -136,30 +139,35 @@ class Incoming:
         try:
             await self._staging.write(piece)
         except Refused as refused:
-            self._fail(of_refusal(refused))
+            self.fail(of_refusal(refused))
 
     async def finish(self) -> list[Outcome]:
         """File the message; one outcome for each recipient of the envelope, in its order."""
-        await self._complete()
         try:
-            if self.failure is not None:
-                return [self.failure] * len(self._envelope.recipients)
-            if len(self._distinct) == 1:
-                outcomes = {self._distinct[0]: await self._deliver(self._distinct[0])}
-            else:
-                outcomes = await self._deliver_all()
-            return [outcomes[to] for to in self._envelope.recipients]
+            return await self.deliver()
         finally:
             self.abandon()
+
+    async def deliver(self) -> list[Outcome]:
+        """`finish` without its end: `copy` may be asked for still."""
+        await self.complete()
+        if self.failure is not None:
+            return [self.failure] * len(self._envelope.recipients)
+        if len(self._distinct) == 1:
+            outcomes = {self._distinct[0]: await self._deliver(self._distinct[0])}
+        else:
+            outcomes = await self._deliver_all()
+        return [outcomes[to] for to in self._envelope.recipients]
 
     async def authenticity(self) -> Authenticity | None:
         """Once all is written: what was found out about who it is from; None where that is not asked."""
         return None if self._watch is None else await self._watch.examine()
 
-    async def _complete(self) -> None:
+    async def complete(self) -> None:
         """All is staged: what had to be held until the end, and the fields of a message without content."""
-        if self.failure is not None:
+        if self.failure is not None or self._completed:
             return
+        self._completed = True
         if self._watch is not None:
             await self._stage(self._watch.finish())
         elif not self._begun:
@@ -169,7 +177,7 @@ class Incoming:
         """Nothing stays of a message that was not finished."""
         self._staging.abandon()
 
-    def _fail(self, outcome: Outcome) -> None:
+    def fail(self, outcome: Outcome) -> None:
         self.failure = outcome
         self.abandon()
 
@@ -188,8 +196,28 @@ class Incoming:
             return await self._staging.finish()
         found = await self.authenticity()
         findings = b"" if found is None else found.fields
+        return await self.copy(self._fields(to, findings))
+
+    # For who sends it on
+
+    async def copy(self, prefix: bytes) -> Staged:
+        """The message with `prefix` before it, nobody's yet; before `finish`."""
         async with self._one_copy:  # a staging does one thing at a time
-            return await self._staging.with_prefix(self._fields(to, findings))
+            return await self._staging.with_prefix(prefix)
+
+    async def refusal(self) -> Outcome | None:
+        """Why nobody may take it, here or elsewhere; once all is written."""
+        if self.failure is not None:
+            return self.failure
+        found = await self.authenticity()
+        evidence = (hops.count(self.header), *(() if found is None else (found,)))
+        disposition = judge(evidence)
+        return disposition.outcome if isinstance(disposition, Reject) else None
+
+    @property
+    def header(self) -> bytes:
+        """The message's own header, as far as it is kept."""
+        return self._head.kept()
 
     # One recipient
 

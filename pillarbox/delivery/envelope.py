@@ -40,6 +40,7 @@ class Envelope:
     id: str
     origin: Origin | None = None  # None: handed over on this machine
     trace: str | None = None
+    binary: bool = False  # not lines: no line end is touched (RFC 3030 3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The verb that files a message: one transaction finds the mailbox, appends, and remembers having done so."""
 
 from pillarbox.model.actors import Actor
-from pillarbox.model.flags import FlagSet
+from pillarbox.model.flags import SEEN, FlagSet
 from pillarbox.model.names import INBOX, Role, normalise
 from pillarbox.store import mailboxes, messages, remembered
 from pillarbox.store.mailboxes import MailboxRow
@@ -50,3 +50,11 @@ def _locate(tx: Tx, actor: Actor, path: str) -> MailboxRow:
     if found is None or not found.selectable:
         return mailboxes.require(tx, actor, INBOX)
     return found
+
+
+def file_sent(tx: Tx, actor: Actor, staged: Staged) -> Appended | None:
+    """Append to the mailbox for sent mail, as read; None where there is none."""
+    for row in mailboxes.list_all(tx, actor):
+        if row.role == Role.SENT and row.selectable:
+            return messages.append(tx, actor, row.id, staged, (SEEN,))
+    return None

@@ -20,6 +20,11 @@ def fields(envelope: Envelope, path: str, hostname: str, at: float, findings: by
     return first.encode() + findings + last.encode()
 
 
+def received(origin: Origin | None, hostname: str, id: str, at: float) -> bytes:
+    """The Received field of what is sent on. It names no recipient: there may be several."""
+    return f"Received: {_from(origin)}by {hostname}{_with(origin)} id {id};\r\n\t{date(at)}\r\n".encode()
+
+
 def date(at: float) -> str:
     """RFC 5322 3.3 date-time, in UTC."""
     return formatdate(at).removesuffix("-0000") + "+0000"

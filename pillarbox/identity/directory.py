@@ -92,6 +92,7 @@ class Directory:
         self._upgrade(path)
         self._salt = self._secret("salt")
         self.app_key = self._secret("app password")
+        self.forwarding_key = self._secret("forwarding")
 
     def close(self) -> None:
         self._db.close()
@@ -114,6 +115,11 @@ class Directory:
         if credential is None:
             return None
         return Recipient(credential.account, credential.user, credential.address, detail)
+
+    def recipient(self, folded: str, detail: str | None = None) -> Recipient | None:
+        """The account of exactly this folded address."""
+        found = self._credential(folded)
+        return None if found is None else Recipient(found.account, found.user, found.address, detail)
 
     def credential(self, name: str) -> Credential | None:
         """What a login under this name (an address, without detail) is checked against."""
@@ -202,6 +208,8 @@ class Directory:
         with self.changing():
             if self.run("SELECT 1 FROM address WHERE folded = ?", written.folded):
                 raise Refused(f"{written} exists already", Code.ALREADYEXISTS)
+            if self.run("SELECT 1 FROM alias WHERE folded = ?", written.folded):
+                raise Refused(f"{written} is an alias", Code.ALREADYEXISTS)
             prefix = prefix or self.free_prefix()
             ((user,),) = self.run("SELECT coalesce(max(user), 0) + 1 FROM account")
             self.run(
@@ -210,6 +218,8 @@ class Directory:
                 *(prefix, user, str(written), State.ENABLED, password_hash, now, now),
             )
             self.run("INSERT INTO address VALUES (?, ?)", written.folded, prefix)
+            domain = written.folded.rpartition("@")[2]
+            self.run("INSERT OR IGNORE INTO domain VALUES (?, ?, NULL, ?)", domain, written.domain, now)
             stored = self._set_verifiers(prefix, verifiers)
         return Account(prefix, user, str(written), State.ENABLED, now, password_hash is not None, stored)
 
@@ -243,7 +253,7 @@ class Directory:
             self.touch(prefix, "password = NULL, state = ?", State.DELETED)
             self._set_verifiers(prefix, ())
             self.run("DELETE FROM address WHERE account = ?", prefix)
-            for secrets in ("app_password", "app_verifier", "second_factor", "recovery_code"):
+            for secrets in ("app_password", "app_verifier", "second_factor", "recovery_code", "forward"):
                 self.run(f"DELETE FROM {secrets} WHERE account = ?", prefix)
 
     def erased(self, prefix: int) -> None:

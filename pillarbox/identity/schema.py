@@ -56,5 +56,25 @@ SECOND_FACTOR = (
       account INTEGER NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (account, digest)) WITHOUT ROWID""",
 )
 
-UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, SCRAM, APP_PASSWORDS, SECOND_FACTOR)
+ROUTES = (
+    """CREATE TABLE domain (                  -- whose mail is ours to take or to refuse
+      folded TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL,
+      catch_all TEXT,                        -- who gets what is for nobody
+      created_at INTEGER NOT NULL) WITHOUT ROWID""",
+    """INSERT INTO domain SELECT substr(folded, instr(folded, '@') + 1) AS name,
+      substr(folded, instr(folded, '@') + 1), NULL, min(created_at)
+      FROM address JOIN account ON account.prefix = address.account GROUP BY name""",
+    """CREATE TABLE alias (                   -- one target, or the members of a group
+      folded TEXT NOT NULL, position INTEGER NOT NULL,
+      address TEXT NOT NULL, target TEXT NOT NULL,
+      may_send INTEGER NOT NULL,             -- whether its targets may send as it
+      PRIMARY KEY (folded, position)) WITHOUT ROWID""",
+    """CREATE TABLE forward (                 -- where an account's mail goes besides its mailboxes
+      account INTEGER NOT NULL, position INTEGER NOT NULL, target TEXT NOT NULL,
+      keep INTEGER NOT NULL,                 -- whether it goes to its mailboxes too
+      PRIMARY KEY (account, position)) WITHOUT ROWID""",
+    "INSERT INTO secret VALUES ('forwarding', :random)",
+)
+
+UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, SCRAM, APP_PASSWORDS, SECOND_FACTOR, ROUTES)
 VERSION = len(UPGRADES)

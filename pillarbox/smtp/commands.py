@@ -1,13 +1,17 @@
 """What each command does. The state it may come in is checked before, by the table's row."""
 
+from binascii import b2a_base64
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from pillarbox.delivery.envelope import Addressed
-from pillarbox.delivery.outcome import TOO_BIG, UNKNOWN_USER
-from pillarbox.smtp.address import Path
+from pillarbox.delivery.outcome import TOO_BIG, Outcome
+from pillarbox.identity.claims import Claim
+from pillarbox.identity.sasl import Exchange
+from pillarbox.model.errors import PeerSyntax, Refused
 from pillarbox.smtp.profile import RECIPIENT_LIMIT
 from pillarbox.smtp.transaction import Transaction
 from pillarbox.smtp.wire import command as wire
+from pillarbox.smtp.wire.fault import Fault
 from pillarbox.smtp.wire.reply import Reply, reply
 
 if TYPE_CHECKING:
@@ -19,45 +23,120 @@ RECIPIENT_OK = reply(250, "2.1.5", "Recipient OK")
 START_INPUT = reply(354, "", "Send the message, end with a dot on a line of its own")
 NO_RECIPIENTS = reply(503, "5.5.1", "No recipient has been accepted")
 NOT_UTF8 = reply(553, "5.6.7", "The address is not ASCII, and MAIL did not say SMTPUTF8")
+NOT_DATA = reply(503, "5.5.1", "What is BINARYMIME comes by BDAT")
+LOGIN_FIRST = reply(530, "5.7.0", "Log in first")  # RFC 4954 6
+ENCRYPT_FIRST = reply(538, "5.7.11", "Passwords are not taken without TLS")
+LOGGED_IN = reply(235, "2.7.0", "Logged in")
+LOGGED_IN_ALREADY = reply(503, "5.5.1", "You have logged in already")
+NOT_YOUR_ADDRESS = reply(550, "5.7.1", "That address is not yours")
+NO_MECHANISM = reply(504, "5.5.4", "There is no such authentication mechanism")
+GIVEN_UP = reply(501, "5.7.0", "Authentication given up")
 TOO_MANY = reply(452, "4.5.3", "Too many recipients for one message")
 
 
 def hello(session: "Session", command: wire.Hello) -> Reply:
     """RFC 5321 4.1.4: a hello in the middle of a transaction is a RSET as well."""
     session.reset()
-    session.helo = command.name
+    session.helo, session.extended = command.name, True
     service = session.service
-    keywords = [*service.profile.keywords, f"SIZE {service.delivery.limit}"]
+    keywords = [*service.profile.keywords, f"SIZE {service.post.limit}"]
     if service.starttls and not session.connection.tls:
         keywords.append("STARTTLS")
+    if (mechanisms := session.mechanisms) and session.login is None:
+        keywords.append(f"AUTH {' '.join(mechanisms)}")
     return reply(250, "", service.hostname, *keywords)
 
 
+def helo(session: "Session", command: wire.Hello) -> Reply:
+    session.reset()
+    session.helo, session.extended = command.name, False
+    return reply(250, "", session.service.hostname)
+
+
+def auth(session: "Session", command: wire.Auth) -> Reply | Awaitable[Reply]:
+    users = session.service.users
+    if users is None:
+        return NO_MECHANISM
+    if session.login is not None:
+        return LOGGED_IN_ALREADY
+    exchange = users.mechanisms.start(command.mechanism, session.channel)
+    if exchange is None:
+        return NO_MECHANISM
+    if not session.cleartext:
+        return ENCRYPT_FIRST
+    return respond(session, exchange, command.initial)
+
+
+async def respond(session: "Session", exchange: Exchange, response: bytes | None) -> Reply:
+    """One step of an exchange (RFC 4954 4)."""
+    assert session.service.users is not None
+    try:
+        outcome = await session.service.users.mechanisms.step(exchange, response, session.channel)
+    except PeerSyntax as fault:
+        return reply(501, "5.5.2", str(fault))
+    except Refused as refused:
+        return _refused(session, refused)
+    if isinstance(outcome, bytes):
+        session.exchange = exchange
+        return reply(334, "", b2a_base64(outcome, newline=False).decode())
+    return await _log_in(session, outcome)
+
+
+async def _log_in(session: "Session", claim: Claim) -> Reply:
+    assert session.service.users is not None
+    try:
+        session.admit(await session.service.users.login(claim, session.channel))
+    except Refused as refused:
+        return _refused(session, refused)
+    return LOGGED_IN
+
+
+def _refused(session: "Session", refused: Refused) -> Reply:
+    # RFC 4954 6, RFC 5248: 535 5.7.8 for bad credentials, 454 4.7.0 for trouble here.
+    if refused.temporary:
+        return reply(454, "4.7.0", refused.text)
+    session.count_failed_login()
+    return reply(535, "5.7.8", refused.text)
+
+
 def mail(session: "Session", command: wire.Mail) -> Reply:
-    if command.size is not None and command.size > session.service.delivery.limit:
-        return reply(TOO_BIG.code, TOO_BIG.enhanced, TOO_BIG.text)  # RFC 1870 6.1
+    _require_extensions(session, command.extensions)
+    post = session.service.post
+    if session.service.profile.submits and session.login is None:
+        return LOGIN_FIRST
+    if command.size is not None and command.size > post.limit:
+        return as_reply(TOO_BIG)  # RFC 1870 6.1
     if command.sender is not None and not command.sender.is_ascii and not command.utf8:
         return NOT_UTF8  # RFC 6531 3.5
-    session.transaction = Transaction(command.sender, command.utf8)
+    # RFC 6409 6.1: who has logged in sends as themselves; the null sender is for reports of their program.
+    author, sender = session.author, command.sender
+    if author is not None and sender is not None and not author.may_send_as(str(sender)):
+        return NOT_YOUR_ADDRESS
+    session.transaction = Transaction(
+        command.sender, command.utf8, command.body == "BINARYMIME", command.ret, command.envid
+    )
     return SENDER_OK
 
 
 def rcpt(session: "Session", command: wire.Rcpt) -> Reply:
     transaction, path = session.transaction, command.recipient
     assert transaction is not None
+    _require_extensions(session, command.extensions)
     if not path.is_ascii and not transaction.utf8:
         return NOT_UTF8
     if len(transaction.recipients) >= RECIPIENT_LIMIT:
         return TOO_MANY
-    delivery = session.service.delivery
-    # Deviates: RFC 5321 4.5.1 has mail for postmaster always taken; here only when there is an account or
-    # address of that name, because nobody else is known to want it.
-    if not path.domain:
-        path = Path(path.local, session.service.hostname)
-    recipient = delivery.resolve(str(path))
-    if recipient is None:
-        return reply(UNKNOWN_USER.code, UNKNOWN_USER.enhanced, UNKNOWN_USER.text)
-    transaction.recipients.append(Addressed(str(path), recipient))
+    accepted = session.service.post.accept(
+        str(path),
+        anywhere=session.service.profile.submits,
+        reports_only=transaction.sender is None,
+        binary=transaction.binary,
+        notify=command.notify,
+        orcpt=command.orcpt,
+    )
+    if isinstance(accepted, Outcome):
+        return as_reply(accepted)
+    transaction.recipients.append(accepted)
     return RECIPIENT_OK
 
 
@@ -66,6 +145,8 @@ def data(session: "Session", command: wire.Data) -> Reply:
     assert transaction is not None
     if not transaction.recipients:
         return NO_RECIPIENTS  # RFC 2033 4.2
+    if transaction.binary:
+        return NOT_DATA  # RFC 3030 3
     session.begin_content(transaction)
     session.expect_dots()
     return START_INPUT
@@ -106,8 +187,23 @@ def vrfy(session: "Session", command: wire.Vrfy) -> Reply:
     return reply(252, "2.1.5", "Send some mail and see")
 
 
+def expn(session: "Session", command: wire.Expn) -> Reply:
+    # RFC 5321 7.3: who is behind an address is nobody's business.
+    return reply(502, "5.5.1", "Lists are not told here")
+
+
 def help(session: "Session", command: wire.Help) -> Reply:
     lines = session.described(command.topic)
     if not lines:
         return reply(504, "5.5.4", "There is no such command")
     return reply(214, "2.0.0", *lines)
+
+
+def as_reply(outcome: Outcome) -> Reply:
+    return reply(outcome.code, outcome.enhanced, outcome.text)
+
+
+def _require_extensions(session: "Session", said: frozenset[str]) -> None:
+    for extension in said:
+        if not session.service.profile.extends(extension):
+            raise Fault(555, "5.5.4", f"{extension} is not offered here")  # RFC 5321 4.1.1.11

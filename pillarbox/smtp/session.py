@@ -6,26 +6,55 @@ delivery and is never held here. However a handler fails, the session lives on a
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal, cast
 
-from pillarbox.delivery.deliver import Delivery
-from pillarbox.delivery.envelope import Envelope, Origin
-from pillarbox.delivery.outcome import TROUBLE
+from pillarbox.delivery.envelope import Origin
+from pillarbox.delivery.outcome import TROUBLE, Outcome, combined
+from pillarbox.delivery.post import Letter, Post
+from pillarbox.delivery.submitting import Author
+from pillarbox.identity.authenticate import Login
+from pillarbox.identity.claims import Channel, Claim
+from pillarbox.identity.sasl import Exchange, Mechanisms
 from pillarbox.net.session import Connection, Dotted, Line, Octets, Wants
-from pillarbox.smtp.profile import COMMAND_LIMIT, PATIENCE, Profile
+from pillarbox.smtp import commands
+from pillarbox.smtp.profile import (
+    COMMAND_LIMIT,
+    MAX_BAD,
+    MAX_FAILED_LOGINS,
+    PATIENCE,
+    PATIENCE_BEFORE_LOGIN,
+    RESPONSE_LIMIT,
+    Profile,
+)
 from pillarbox.smtp.table import ROWS, TABLE, Row, State
 from pillarbox.smtp.transaction import Transaction
-from pillarbox.smtp.wire.command import split
+from pillarbox.smtp.wire.command import read_response, split
 from pillarbox.smtp.wire.fault import Fault
-from pillarbox.smtp.wire.reply import encode, reply
+from pillarbox.smtp.wire.reply import Reply, encode, reply
 
 _COMMAND = Line(COMMAND_LIMIT)
+_RESPONSE = Line(RESPONSE_LIMIT)  # an answer to AUTH's challenge, and AUTH itself with one in it
 
 UNRECOGNISED = reply(500, "5.5.1", "There is no such command")
 BARE_LF = reply(500, "5.5.2", "Lines end in CRLF")
 LINE_TOO_LONG = reply(500, "5.5.2", "The line is too long")  # RFC 5321 4.5.3.1.9
 NO_TRANSACTION = reply(503, "5.5.1", "BDAT needs a sender and a recipient first")
+TOO_MANY_BAD = reply(421, "4.7.0", "Too many bad commands")
+TOO_MANY_LOGINS = reply(421, "4.7.0", "Too many failed logins")
 OUR_FAULT = reply(TROUBLE.code, TROUBLE.enhanced, TROUBLE.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """How clients log in, and which addresses are an account's to send as.
+
+    `cleartext`: where passwords may be sent without TLS, as in IMAP and POP3."""
+
+    login: Callable[[Claim, Channel], Awaitable[Login]]
+    mechanisms: Mechanisms
+    may_send_as: Callable[[int, str], bool]
+    cleartext: Literal["never", "loopback", "always"] = "loopback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +64,11 @@ class Service:
 
     profile: Profile
     hostname: str
-    delivery: Delivery
+    post: Post
     report: Callable[[BaseException], object]
     pick_id: Callable[[], str]
     starttls: bool = False
+    users: Users | None = None
 
 
 def refusal(hostname: str) -> bytes:
@@ -48,13 +78,17 @@ def refusal(hostname: str) -> bytes:
 
 class Session:
     __slots__ = (
+        "_bad",
         "_draining",
         "_ended_by_last",
         "_last",
-        "_now",
-        "_row",
+        "author",
         "connection",
+        "exchange",
+        "extended",
+        "failed_logins",
         "helo",
+        "login",
         "service",
         "timeout",
         "transaction",
@@ -64,13 +98,45 @@ class Session:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self.wants: Wants = _COMMAND
-        self.timeout = PATIENCE
+        self.wants: Wants = _RESPONSE if service.profile.submits else _COMMAND
+        self.timeout = PATIENCE_BEFORE_LOGIN if service.profile.submits else PATIENCE
         self.helo: str | None = None
+        self.extended = True  # the hello was EHLO or LHLO
+        self.login: Login | None = None
+        self.author: Author | None = None  # who has logged in, as one who sends
+        self.exchange: Exchange | None = None  # the next line is a step of it
+        self.failed_logins = 0
         self.transaction: Transaction | None = None
         self._last = False  # the content being read is the last of its message
         self._ended_by_last = False  # BDAT LAST was the last to say anything about a transaction
         self._draining = False
+        self._bad = 0  # in a row
+
+    @property
+    def cleartext(self) -> bool:
+        """Whether a password may be sent on this connection as it is (RFC 8314 3)."""
+        users, connection = self.service.users, self.connection
+        if users is None:
+            return False
+        return (
+            connection.tls
+            or users.cleartext == "always"
+            or (users.cleartext == "loopback" and connection.peer.is_loopback)
+        )
+
+    @property
+    def channel(self) -> Channel:
+        """What a mechanism may know of this connection."""
+        connection = self.connection
+        info = connection.tls_info
+        certified = info.certified if info is not None else ()
+        return Channel("smtp", connection.peer.address, connection.end_point, connection.tls, certified)
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """Those that can be used now (RFC 4954 3)."""
+        users = self.service.users
+        return users.mechanisms.offered(self.channel) if users is not None and self.cleartext else ()
 
     @property
     def state(self) -> State:
@@ -86,21 +152,25 @@ class Session:
         self.connection = connection
         return encode(reply(220, "", f"{self.service.hostname} {self.service.profile.name} Pillarbox"))
 
-    def line(self, line: bytes) -> bytes | None:
+    def line(self, line: bytes) -> bytes | Awaitable[bytes] | None:
+        exchange, self.exchange = self.exchange, None
         if self.connection.bare_lf:
             # RFC 5321 2.3.8: nothing but CRLF ends a line. Who sees two lines here and one elsewhere
             # can be made to smuggle a message.
-            return encode(BARE_LF)
+            return self._bad_command(BARE_LF)
         try:
+            if exchange is not None:
+                return self._answered(self._step(exchange, line), "AUTH")
             verb, rest = split(line)
             row = TABLE.get(verb)
             if row is None or verb not in self.service.profile.verbs:
-                return encode(UNRECOGNISED)
+                return self._bad_command(UNRECOGNISED)
             command = row.read(rest)
         except Fault as fault:
-            return encode(reply(fault.code, fault.enhanced, fault.text))
+            return self._bad_command(reply(fault.code, fault.enhanced, fault.text))
         if self.state not in row.states:
-            return encode(reply(503, "5.5.1", self.state.value))
+            return self._bad_command(reply(503, "5.5.1", self.state.value))
+        self._bad = 0
         return self._carry_out(row, command)
 
     def octets(self, piece: bytes, last: bool) -> bytes | Awaitable[bytes | None] | None:
@@ -110,7 +180,8 @@ class Session:
         return self._content(transaction, piece, last)
 
     def overflow(self) -> bytes:
-        return encode(LINE_TOO_LONG)
+        self.exchange = None
+        return self._bad_command(LINE_TOO_LONG)
 
     def expired(self) -> bytes:
         return encode(reply(421, "4.4.2", f"{self.service.hostname} has waited long enough"))
@@ -133,10 +204,26 @@ class Session:
 
     def forget_hello(self) -> None:
         self.reset()
-        self.helo = None
+        self.helo = self.login = self.author = None
+
+    def admit(self, login: Login) -> None:
+        assert self.service.users is not None
+        self.connection.logged_in()
+        self.login = login
+        self.author = Author(
+            login.account,
+            login.address,
+            partial(self.service.users.may_send_as, login.account),
+            self.service.pick_id,
+        )
+        self.timeout = PATIENCE
+        self.wants = _COMMAND
+
+    def count_failed_login(self) -> None:
+        self.failed_logins += 1
 
     def begin_content(self, transaction: Transaction) -> None:
-        transaction.incoming = self.service.delivery.begin(self._envelope(transaction))
+        transaction.incoming = self.service.post.begin(self._letter(transaction))
 
     def expect_dots(self) -> None:
         self.wants = Dotted()
@@ -155,17 +242,46 @@ class Session:
 
     # The rest
 
-    def _carry_out(self, row: Row, command: Any) -> bytes | None:
+    def _carry_out(self, row: Row, command: Any) -> bytes | Awaitable[bytes] | None:
         try:
             said = row.do(self, command)
+        except Fault as fault:
+            return encode(reply(fault.code, fault.enhanced, fault.text))
         except Exception as error:
             self.service.report(error)
             return encode(OUR_FAULT)
-        if said is None:
-            return None
-        if self._draining and self.transaction is None and row.verb != "QUIT":
-            return encode(said) + self._farewell()
-        return encode(said)
+        return None if said is None else self._answered(said, row.verb)
+
+    def _answered(self, said: Reply | Awaitable[Reply], verb: str) -> bytes | Awaitable[bytes]:
+        if not isinstance(said, Reply):
+            return self._awaited(said, verb)
+        encoded = encode(said)
+        if self.failed_logins >= MAX_FAILED_LOGINS:
+            self.connection.close()
+            return encoded + encode(TOO_MANY_LOGINS)
+        if self._draining and self.transaction is None and verb != "QUIT" and self.exchange is None:
+            return encoded + self._farewell()
+        return encoded
+
+    async def _awaited(self, said: Awaitable[Reply], verb: str) -> bytes:
+        try:
+            answer = await said
+        except Exception as error:
+            self.service.report(error)
+            answer = OUR_FAULT
+        return cast(bytes, self._answered(answer, verb))
+
+    def _step(self, exchange: Exchange, line: bytes) -> Reply | Awaitable[Reply]:
+        if line == b"*":
+            return commands.GIVEN_UP  # RFC 4954 4
+        return commands.respond(self, exchange, read_response(line))
+
+    def _bad_command(self, said: Reply) -> bytes:
+        self._bad += 1
+        if self._bad < MAX_BAD:
+            return encode(said)
+        self.connection.close()
+        return encode(said) + encode(TOO_MANY_BAD)
 
     async def _content(self, transaction: Transaction, piece: bytes, last: bool) -> bytes | None:
         incoming = transaction.incoming
@@ -180,13 +296,22 @@ class Session:
                 return encode(reply(failure.code, failure.enhanced, failure.text))
             return encode(reply(250, "2.0.0", f"{incoming.size} octets so far"))
         outcomes = await incoming.finish()
-        # RFC 2033 4.2, 4.3: one reply for each recipient that was accepted, in their order.
-        replies = b"".join(
-            encode(reply(outcome.code, outcome.enhanced, f"<{to.path}> {outcome.text}"))
-            for to, outcome in zip(transaction.recipients, outcomes)
-        )
+        if self.service.profile.reply_per_recipient:
+            # RFC 2033 4.2, 4.3: one reply for each recipient that was accepted, in their order.
+            replies = b"".join(
+                encode(reply(outcome.code, outcome.enhanced, f"<{to.path}> {outcome.text}"))
+                for to, outcome in zip(transaction.recipients, outcomes)
+            )
+        else:
+            replies = self._one_reply(outcomes, incoming.letter.id)
         self._end_transaction()
         return replies + self._farewell() if self._draining else replies
+
+    def _one_reply(self, outcomes: list[Outcome], id: str) -> bytes:
+        """RFC 5321 4.2.5: a 2xx takes the message for all of them."""
+        outcome = combined(outcomes)
+        text = f"Taken as {id}" if outcome.delivered else outcome.text
+        return encode(reply(outcome.code, outcome.enhanced, text))
 
     def _chunk_for_nothing(self) -> bytes | None:
         """A chunk that belongs to no message has been read."""
@@ -208,14 +333,31 @@ class Session:
         self.connection.close()
         return encode(reply(421, "4.3.2", f"{self.service.hostname} is shutting down"))
 
-    def _envelope(self, transaction: Transaction) -> Envelope:
+    def _letter(self, transaction: Transaction) -> Letter:
         connection, service = self.connection, self.service
         tls = connection.tls_info
         origin = Origin(
             helo=self.helo or "unknown",
             address="" if connection.peer.is_unix else connection.peer.address,
-            protocol=service.profile.protocols[transaction.utf8, connection.tls],
+            protocol=service.profile.protocol(
+                extended=self.extended,
+                utf8=transaction.utf8,
+                tls=connection.tls,
+                login=self.login is not None,
+            ),
             tls=f"{tls.version} {tls.cipher}" if tls else "",
         )
         sender = "" if transaction.sender is None else str(transaction.sender)
-        return Envelope(sender, tuple(transaction.recipients), service.pick_id(), origin)
+        recipients = tuple(transaction.recipients)
+        return Letter(
+            sender,
+            recipients,
+            service.pick_id(),
+            origin,
+            self.author,
+            service.profile.reply_per_recipient,
+            transaction.utf8,
+            transaction.binary,
+            transaction.ret,
+            transaction.envid,
+        )

@@ -6,7 +6,7 @@ MAIL   a transaction has its sender, and perhaps recipients
 CHUNKS content has begun to come by BDAT
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ class State(Enum):
     CHUNKS = "Content is coming by BDAT: finish it or RSET"
 
 
-Handler = Callable[["Session", Any], Reply | None]
+Handler = Callable[["Session", Any], Reply | Awaitable[Reply] | None]
 
 NEW, READY, MAIL, CHUNKS = State
 _ANY = frozenset(State)
@@ -46,6 +46,23 @@ class Row:
 
 ROWS = (
     Row("LHLO", wire.read_hello, _ANY, commands.hello, "RFC 2033 4.1", "LHLO <your host>: begin"),
+    Row("EHLO", wire.read_hello, _ANY, commands.hello, "RFC 5321 4.1.1.1", "EHLO <your host>: begin"),
+    Row(
+        "HELO",
+        wire.read_hello,
+        _ANY,
+        commands.helo,
+        "RFC 5321 4.1.1.1",
+        "HELO <your host>: begin, without more",
+    ),
+    Row(
+        "AUTH",
+        wire.read_auth,
+        frozenset((READY,)),
+        commands.auth,
+        "RFC 4954 4",
+        "AUTH <mechanism> [response]",
+    ),
     Row("MAIL", wire.read_mail, frozenset((READY,)), commands.mail, "RFC 5321 4.1.1.2", "MAIL FROM:<sender>"),
     Row("RCPT", wire.read_rcpt, frozenset((MAIL,)), commands.rcpt, "RFC 5321 4.1.1.3", "RCPT TO:<recipient>"),
     Row(
@@ -63,6 +80,7 @@ ROWS = (
     Row("NOOP", wire.read_noop, _ANY, commands.noop, "RFC 5321 4.1.1.9", "NOOP: nothing"),
     Row("QUIT", wire.read_quit, _ANY, commands.quit, "RFC 5321 4.1.1.10", "QUIT: good bye"),
     Row("VRFY", wire.read_vrfy, _ANY, commands.vrfy, "RFC 5321 4.1.1.6", "VRFY <recipient>"),
+    Row("EXPN", wire.read_expn, _ANY, commands.expn, "RFC 5321 4.1.1.7", "EXPN: not done here"),
     Row("HELP", wire.read_help, _ANY, commands.help, "RFC 5321 4.1.1.8", "HELP [command]"),
 )
 TABLE = {row.verb: row for row in ROWS}

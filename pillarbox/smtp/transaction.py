@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from pillarbox.delivery.deliver import Incoming
-from pillarbox.delivery.envelope import Addressed
+from pillarbox.delivery.post import Accepted, Arriving
 from pillarbox.smtp.address import Path
 
 
@@ -13,6 +12,9 @@ class Transaction:
 
     sender: Path | None
     utf8: bool
-    recipients: list[Addressed] = field(default_factory=list)
-    incoming: Incoming | None = None
+    binary: bool = False
+    ret: str = ""
+    envid: str = ""
+    recipients: list[Accepted] = field(default_factory=list)
+    incoming: Arriving | None = None
     chunks: bool = False

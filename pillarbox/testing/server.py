@@ -24,11 +24,12 @@ import uvloop
 
 from pillarbox.app import accounts
 from pillarbox.app.checking import check_all
-from pillarbox.app.config import Config, Listen
+from pillarbox.app.config import DEFAULT_LISTEN, Authentication, Config, Listen
 from pillarbox.app.deliver import deliver
 from pillarbox.app.serve import Foundation, serving
-from pillarbox.app.wiring import Core, core, delivery, existing, hashes
+from pillarbox.app.wiring import Core, core, existing, hashes, post
 from pillarbox.app.workers import Several, several
+from pillarbox.delivery.outbound.resolver import Resolver
 from pillarbox.identity.passwords import store
 from pillarbox.identity.scram import MIN_ITERATIONS
 from pillarbox.net.session import Peer
@@ -52,13 +53,17 @@ class _Started:
 class MailServer:
     """A context manager. `config` is what the server would read from its file, but for data and ports.
 
-    With more than one worker these are processes of their own, as with `pillarbox serve`.
+    With more than one worker these are processes of their own, as with `pillarbox serve`. `resolver` answers
+    in the place of DNS when mail is sent to other systems, in a server of one process.
     """
 
     host = "127.0.0.1"
 
-    def __init__(self, config: Config | None = None, *, workers: int = 1) -> None:
+    def __init__(
+        self, config: Config | None = None, *, workers: int = 1, resolver: Resolver | None = None
+    ) -> None:
         self._wanted = config or Config()
+        self._resolver = resolver
         self._workers = workers
         self._folder = tempfile.TemporaryDirectory(prefix="pillarbox-", ignore_cleanup_errors=True)
         self.errors: list[BaseException] = []
@@ -80,6 +85,20 @@ class MailServer:
     @property
     def lmtp_port(self) -> int:
         return self._port("lmtp")
+
+    @property
+    def smtp_port(self) -> int:
+        """SMTP as another mail server speaks it: without a password, for those who have an address here."""
+        return self._port("smtp")
+
+    @property
+    def submission_port(self) -> int:
+        """SMTP for mail clients, with STARTTLS; on loopback passwords are taken without it too."""
+        return self._port("submission")
+
+    @property
+    def submissions_port(self) -> int:
+        return self._port("submissions")
 
     @property
     def pop3_port(self) -> int:
@@ -117,8 +136,13 @@ class MailServer:
 
     def deliver(self, address: str, message: bytes) -> None:
         """File a message as if it had come by LMTP; bare LF becomes CRLF. It is durable when this returns."""
-        inbound = delivery(self._config, self._server.parts, self._report)
-        self._run(deliver(inbound, address, [message]))
+        office = post(self._config, self._server.parts, self._report)
+        self._run(deliver(office, address, [message]))
+
+    @property
+    def config(self) -> Config:
+        """What it runs with, for what is done beside it."""
+        return self._config
 
     def check(self) -> None:
         """AssertionError unless no session failed so far and the store is as it should be."""
@@ -169,7 +193,9 @@ class MailServer:
     @asynccontextmanager
     async def _serving(self) -> AsyncIterator[_Started]:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        async with serving(self._config, tell=self._tell, report=self._report, begin=False) as server:
+        async with serving(
+            self._config, tell=self._tell, report=self._report, begin=False, resolver=self._resolver
+        ) as server:
             yield _Started(server.foundation, server.parts, None, loop, stop)
 
     @asynccontextmanager
@@ -210,10 +236,26 @@ class MailServer:
         return Path(self._folder.name) / "log"
 
     @property
+    def _authentication(self) -> Authentication:
+        """As it is wanted; without a word on it nobody is judged, because a test has no DNS."""
+        wanted = self._wanted.authentication
+        return wanted if wanted != Authentication() else Authentication(smtp=False)
+
+    @property
     def _config(self) -> Config:
         return msgspec.structs.replace(
             self._wanted,
             data=str(Path(self._folder.name) / "var"),
             workers=self._workers,
-            listen=Listen(imap=_FREE, imaps=_FREE, lmtp=_FREE, pop3=_FREE, pop3s=_FREE),
+            authentication=self._authentication,
+            listen=Listen(
+                imap=_FREE,
+                imaps=_FREE,
+                lmtp=_FREE,
+                smtp=self._wanted.listen.smtp if self._wanted.listen is not DEFAULT_LISTEN else _FREE,
+                submission=_FREE,
+                submissions=_FREE,
+                pop3=_FREE,
+                pop3s=_FREE,
+            ),
         )

@@ -140,7 +140,10 @@ def test_what_a_running_server_takes_over() -> None:
     running = parse('workers = 2\n[auth]\ncleartext = "never"\n')
     wanted = parse('workers = 3\n[listen]\nimap = "127.0.0.1:143"\n[tls]\ncertificate = "c"\nkey = "k"\n')
     taken, refused = reloaded(running, wanted)
-    listen = [f"listen.{each}" for each in ("imap", "imaps", "lmtp", "pop3", "pop3s")]
+    listen = [
+        f"listen.{each}"
+        for each in ("imap", "imaps", "lmtp", "smtp", "submission", "submissions", "pop3", "pop3s")
+    ]
     assert refused == ["workers", *listen]
     assert (taken.workers, taken.listen) == (2, running.listen)
     assert (taken.tls.key, taken.auth.cleartext) == ("k", "loopback")

@@ -15,8 +15,14 @@ def test_the_first_start_and_the_second(tmp_path: Path) -> None:
         account = server.about["account"]
         assert account["address"] == "me@mail.example.test"
         login(server.port("imap"), account["address"], account["password"])
-        assert [each["protocol"] for each in server.about["listeners"]] == ["imap", "imaps", "imaps", "lmtp"]
-        assert server.event("this version does not speak")["protocol"] == "smtp"
+        assert [each["protocol"] for each in server.about["listeners"]] == [
+            "imap",
+            "imaps",
+            "imaps",
+            "lmtp",
+            "smtp",
+        ]
+        assert server.event("this version does not speak")["protocol"] == "managesieve"
         assert server.stop() == 0
     certificate = Path(server.about["certificate"]).read_bytes()
     assert (tmp_path / "var").stat().st_mode & 0o777 == 0o700

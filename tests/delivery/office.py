@@ -8,7 +8,11 @@ from typing import Any
 
 from pillarbox.delivery.deliver import Delivery
 from pillarbox.delivery.envelope import Addressed, Envelope, Origin
+from pillarbox.delivery.post import Post, Submission
+from pillarbox.delivery.queue.database import Queue
+from pillarbox.delivery.records import Records
 from pillarbox.identity.directory import Recipient
+from pillarbox.identity.routes import Expansion, Nowhere
 from pillarbox.model.actors import SERVER
 from pillarbox.store import blobs, flags, mailboxes
 from pillarbox.store.check import check
@@ -34,7 +38,10 @@ class Filed:
 class Office:
     store: Store
     delivery: Delivery
+    queue: Queue
+    records: Records
     errors: list[BaseException] = field(default_factory=list)
+    submission: Submission = field(default_factory=Submission)
 
     def resolve(self, address: str) -> Recipient | None:
         local, _, domain = address.rpartition("@")
@@ -42,6 +49,22 @@ class Office:
         if user not in NAMES or domain not in ("example.test", HOST):
             return None
         return Recipient(NAMES[user], 1, f"{user}@{domain}", detail or None)
+
+    def expand(self, address: str) -> Expansion | Nowhere:
+        recipient = self.delivery.resolve(address)
+        return Nowhere.UNKNOWN if recipient is None else Expansion((recipient,))
+
+    @property
+    def post(self) -> Post:
+        # Looked up again each time, so that a test may break it.
+        return Post(
+            self.delivery,
+            lambda address: self.expand(address),
+            self.queue,
+            self.records,
+            key=b"k" * 32,
+            submission=self.submission,
+        )
 
     def envelope(self, *paths: str, sender: str = "who@else.test", **more: Any) -> Envelope:
         found = [(path, self.resolve(path)) for path in paths]
@@ -72,7 +95,8 @@ async def office(folder: Path, store: Callable[..., Store] = Store, **options: A
     """Open it; at the end nothing may have gone wrong, and the store must be as it should be."""
     place = store(folder, clock=lambda: NOW)
     await place.open()
-    made = Office(place, None)  # type: ignore[arg-type]
+    queue = Queue(folder)
+    made = Office(place, None, queue, Records(queue))  # type: ignore[arg-type]
     made.delivery = Delivery(
         place, made.resolve, hostname=HOST, clock=lambda: NOW, report=made.errors.append, **options
     )
@@ -81,6 +105,8 @@ async def office(folder: Path, store: Callable[..., Store] = Store, **options: A
             await place.create_account(account)
         yield made
     finally:
+        await made.records.close()
+        queue.close()
         await place.close()
     for account in (ANN, BOB):
         assert check(account_folder(folder, account)) == []

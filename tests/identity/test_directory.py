@@ -33,7 +33,7 @@ def test_an_address_exists_once(directory: Directory) -> None:
 
 
 def test_a_prefix_that_was_drawn_before_is_drawn_again(tmp_path: Path) -> None:
-    draws = iter([*SECRET, *SECRET, 41, 41, 41, 7])
+    draws = iter([*SECRET, *SECRET, *SECRET, 41, 41, 41, 7])
     directory = Directory(tmp_path / "directory.db", clock=lambda: 0.0, pick=lambda below: next(draws))
     assert directory.add("a@example.test", None).prefix == 42
     directory.delete(42)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pillarbox.net.memory import Client, connect
-from pillarbox.smtp.profile import LMTP
+from pillarbox.smtp.profile import LMTP, Profile
 from pillarbox.smtp.session import Service, Session
 from tests.delivery.office import HOST, Office, office
 
@@ -40,16 +40,16 @@ class Talk:
 
 @asynccontextmanager
 async def talking(
-    folder: Path, *, tls: bool = False, options: Any = None, **more: Any
+    folder: Path, *, tls: bool = False, options: Any = None, profile: Profile = LMTP, **more: Any
 ) -> AsyncIterator[Talk]:
     async with office(folder, **(options or {})) as here:
         count = iter(range(1, 1_000_000))
-        service = Service(LMTP, HOST, here.delivery, here.errors.append, lambda: f"X{next(count)}", **more)
+        service = Service(profile, HOST, here.post, here.errors.append, lambda: f"X{next(count)}", **more)
         session = Session(service)
         client = connect(session, tls=tls)
         greeting = await client.read_line()
-        assert greeting == f"220 {HOST} LMTP Pillarbox\r\n".encode()
-        await client.send(b"LHLO client.test\r\n")
+        assert greeting == f"220 {HOST} {profile.name} Pillarbox\r\n".encode()
+        await client.send(b"%s client.test\r\n" % (b"LHLO" if profile is LMTP else b"EHLO"))
         await client.read_until(b"250 SIZE" if not more else b"250 ")
         await client.read_line()
         talk = Talk(client, here, session)

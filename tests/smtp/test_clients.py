@@ -29,7 +29,7 @@ def serve(folder: Path, address: str, talk: Callable[[str], Any], look: Callable
 
     async def scene() -> None:
         async with office(folder / "data") as here:
-            service = Service(LMTP, HOST, here.delivery, here.errors.append, lambda: "X1", starttls=True)
+            service = Service(LMTP, HOST, here.post, here.errors.append, lambda: "X1", starttls=True)
             listening = Listening(Wheel(), lambda error, peer: here.errors.append(error))
             sockets = bind(address)
             where = spell(sockets[0])

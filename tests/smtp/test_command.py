@@ -50,6 +50,30 @@ GOOD: list[tuple[bytes, Any]] = [
     (b"HELP mail", wire.Help("MAIL")),
 ]
 
+GOOD += [
+    (
+        b"MAIL FROM:<a@b> RET=hdrs ENVID=QQ+2B1 AUTH=<> BODY=BINARYMIME",
+        wire.Mail(
+            Path("a", "b"),
+            body="BINARYMIME",
+            ret="HDRS",
+            envid="QQ+1",
+            extensions=frozenset(("DSN", "AUTH", "BINARYMIME")),
+        ),
+    ),
+    (
+        b"RCPT TO:<a@b> NOTIFY=success,DELAY ORCPT=rfc822;c+2Bd@e",
+        wire.Rcpt(
+            Path("a", "b"), frozenset(("SUCCESS", "DELAY")), "rfc822;c+d@e", extensions=frozenset(("DSN",))
+        ),
+    ),
+    (b"AUTH plain", wire.Auth("PLAIN")),
+    (b"AUTH PLAIN =", wire.Auth("PLAIN", b"")),
+    (b"AUTH PLAIN AGEAYg==", wire.Auth("PLAIN", b"\0a\0b")),
+    (b"EHLO [IPv6:::1]", wire.Hello("[IPv6:::1]")),
+    (b"EXPN all", wire.Expn("all")),
+]
+
 BAD = [
     (b"LHLO", 501, "5.5.4"),
     (b"LHLO two words", 501, "5.5.4"),
@@ -64,16 +88,24 @@ BAD = [
     (b"MAIL FROM:<a@b> SIZE=-1", 501, "5.5.4"),
     (b"MAIL FROM:<a@b> SIZE=123456789012345678901", 501, "5.5.4"),
     (b"MAIL FROM:<a@b> SIZE=1 SIZE=1", 501, "5.5.4"),
-    (b"MAIL FROM:<a@b> BODY=BINARYMIME", 501, "5.5.4"),
+    (b"MAIL FROM:<a@b> BODY=NONSENSE", 501, "5.5.4"),
     (b"MAIL FROM:<a@b> BODY", 501, "5.5.4"),
     (b"MAIL FROM:<a@b> SMTPUTF8=1", 501, "5.5.4"),
     (b"MAIL FROM:<a@b> X=1", 555, "5.5.4"),
-    (b"MAIL FROM:<a@b> RET=FULL", 555, "5.5.4"),
+    (b"MAIL FROM:<a@b> RET=ALL", 501, "5.5.4"),
+    (b"MAIL FROM:<a@b> ENVID=a+4", 501, "5.5.4"),
+    (b"MAIL FROM:<a@b> ENVID=a+0A", 501, "5.5.4"),
+    (b"MAIL FROM:<a@b> ENVID=" + b"x" * 101, 501, "5.5.4"),
     (b"MAIL FROM:<a@b> =1", 501, "5.5.4"),
     (b"RCPT FROM:<a@b>", 501, "5.5.4"),
     (b"RCPT TO:<>", 501, "5.1.3"),
     (b"RCPT TO:<a>", 501, "5.1.3"),
-    (b"RCPT TO:<a@b> NOTIFY=NEVER", 555, "5.5.4"),
+    (b"RCPT TO:<a@b> NOTIFY=NEVER,DELAY", 501, "5.5.4"),
+    (b"RCPT TO:<a@b> NOTIFY=", 501, "5.5.4"),
+    (b"RCPT TO:<a@b> ORCPT=a@b", 501, "5.5.4"),
+    (b"RCPT TO:<a@b> X=1", 555, "5.5.4"),
+    (b"AUTH", 501, "5.5.4"),
+    (b"AUTH PLAIN !", 501, "5.5.2"),
     (b"DATA now", 501, "5.5.4"),
     (b"BDAT", 501, "5.5.4"),
     (b"BDAT x", 501, "5.5.4"),

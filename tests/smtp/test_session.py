@@ -9,7 +9,7 @@ import pytest
 from pillarbox.net import driver
 from pillarbox.net.memory import connect
 from pillarbox.net.wheel import Wheel
-from pillarbox.smtp.profile import LMTP, RECIPIENT_LIMIT
+from pillarbox.smtp.profile import LMTP, MX, RECIPIENT_LIMIT, SUBMISSION
 from pillarbox.smtp.session import Session, refusal
 from pillarbox.smtp.table import ROWS
 from tests.delivery.office import ANN, BOB, HOST
@@ -41,8 +41,8 @@ def test_hello_announces(scene: Scene) -> None:
 
 
 def test_every_verb_of_the_profile_has_a_row() -> None:
-    assert LMTP.verbs <= {row.verb for row in ROWS}
-    assert LMTP.hello in LMTP.verbs
+    for profile in (LMTP, MX, SUBMISSION):
+        assert profile.verbs <= {row.verb for row in ROWS}
 
 
 @pytest.mark.parametrize("verb", [b"HELO", b"EHLO", b"NONSENSE", b"", b"EXPN x", b"TURN", b"XCLIENT"])

@@ -14,7 +14,7 @@ from pillarbox.app.commands import app_password, totp
 from pillarbox.app.config import Config, load
 from pillarbox.app.output import Json, moment, show, table
 from pillarbox.app.wiring import Core, core, existing, hashes
-from pillarbox.identity import old_hashes
+from pillarbox.identity import old_hashes, routes
 from pillarbox.identity.directory import Account, State
 from pillarbox.identity.passwords import Stored, generate, store
 from pillarbox.identity.scram import MECHANISMS
@@ -109,6 +109,32 @@ def password(
         directory.set_password(account.prefix, stored.hash, stored.verifiers)
     acted(config, "account password", account.address)
     _show_password(account, secret, json, f"The password of {account.address} is changed.")
+
+
+@app.command()
+def forward(
+    context: typer.Context,
+    address: Address,
+    to: Annotated[
+        list[str] | None, typer.Option("--to", help="Where the mail is sent on to; may be said again.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep/--no-keep", help="Whether it goes to the account's mailboxes too.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Send an account's mail on to other addresses; without --to, to nobody any more."""
+    with existing(load(context.obj)) as directory:
+        account = directory.require(address)
+        routes.set_forwards(directory, account.prefix, to or (), keep=keep)
+        targets, kept = routes.forwards(directory, account.prefix)
+    also = " and to its mailboxes" if kept else ""
+    sentence = f"Mail for {account.address} goes to {', '.join(targets)}{also}."
+    show(
+        {"address": account.address, "forward": list(targets), "keep": kept},
+        json,
+        sentence if targets else f"Mail for {account.address} is not sent on.",
+    )
 
 
 @app.command()

@@ -10,7 +10,7 @@ from pillarbox.app.config import load
 from pillarbox.app.deliver import deliver as deliver_message
 from pillarbox.app.importing.letter import PIECE
 from pillarbox.app.output import Json, show
-from pillarbox.app.wiring import core, delivery
+from pillarbox.app.wiring import core, post
 from pillarbox.net.session import Peer
 
 
@@ -25,8 +25,9 @@ def deliver(
 
     async def run() -> None:
         async with core(config, make=False) as parts:
-            inbound = delivery(config, parts, _raise)
-            await deliver_message(inbound, address, iter(lambda: sys.stdin.buffer.read(PIECE), b""))
+            await deliver_message(
+                post(config, parts, _raise), address, iter(lambda: sys.stdin.buffer.read(PIECE), b"")
+            )
 
     asyncio.run(run())
     show({"delivered": address}, json, f"Delivered to {address}.")

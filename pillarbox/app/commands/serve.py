@@ -119,18 +119,14 @@ def _introduce(server: Running, console: Console) -> None:
     """What to type into a mail client."""
     first = server.first_account
     assert first is not None
-    host, _, port = next(
-        (each.address for each in server.foundation.bound if each.protocol == "imaps"), ""
-    ).rpartition(":")
     console.print("\nYour first account. The password is shown this once; type this into a mail client:\n")
     rows = [("user name", first.address), ("password", first.password)]
-    if host:
-        rows += [
-            ("IMAP server", host),
-            ("port", port),
-            ("security", "SSL/TLS"),
-            ("authentication", "password"),
-        ]
+    for protocol, name in (("imaps", "IMAP server"), ("submissions", "SMTP server")):
+        host, _, port = next(
+            (each.address for each in server.foundation.bound if each.protocol == protocol), ""
+        ).rpartition(":")
+        if host:
+            rows += [(name, host), ("port", port), ("security", "SSL/TLS"), ("authentication", "password")]
     console.print(table(None, rows))
 
 

@@ -16,4 +16,8 @@ class Hops:
 
 
 async def step(arrival: Arrival, found: object) -> Hops:
-    return Hops(len(_RECEIVED.findall(arrival.header)))
+    return count(arrival.header)
+
+
+def count(header: bytes) -> Hops:
+    return Hops(len(_RECEIVED.findall(header)))

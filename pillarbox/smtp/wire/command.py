@@ -3,8 +3,9 @@
 `split` finds the verb; `table` knows which of the functions here reads the rest.
 """
 
+import binascii
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from pillarbox.smtp.address import Path, is_host, read_path
@@ -14,7 +15,24 @@ from pillarbox.smtp.wire.fault import Fault
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\u00a0-\U0010ffff]+))?")
 _DIGITS = re.compile(r"[0-9]{1,20}")  # RFC 1870 3: size-value = 1*20DIGIT
 
-BODIES = ("7BIT", "8BITMIME")
+_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")  # RFC 3461 4
+_SASL_NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")  # RFC 4422 3.1
+_ADDRESS_TYPE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+")  # RFC 3461 4.2: addr-type = atom
+
+BODIES = ("7BIT", "8BITMIME", "BINARYMIME")
+RETURNS = ("FULL", "HDRS")  # RFC 3461 4.3
+NOTIFICATIONS = ("SUCCESS", "FAILURE", "DELAY")  # RFC 3461 4.1
+MAX_ENVID, MAX_ORCPT = 100, 500  # RFC 3461 4.4, 4.2
+
+# Which extension has to be offered for a parameter to be known.
+EXTENSIONS = {
+    "RET": "DSN",
+    "ENVID": "DSN",
+    "NOTIFY": "DSN",
+    "ORCPT": "DSN",
+    "AUTH": "AUTH",
+    "BODY=BINARYMIME": "BINARYMIME",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +44,34 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """`sender` is None for the null reverse-path. `size` is the client's word for it (RFC 1870)."""
+    """`sender` is None for the null reverse-path. `size` is the client's word for it (RFC 1870). `ret` and
+    `envid` are RFC 3461's, "" where they were not said. `extensions` are those it takes to say this."""
 
     sender: Path | None
     size: int | None = None
     body: str = "7BIT"
     utf8: bool = False
+    ret: str = ""
+    envid: str = ""
+    extensions: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Rcpt:
+    """`notify` and `orcpt` are RFC 3461's: words, and `type;address`; empty where they were not said."""
+
     recipient: Path
+    notify: frozenset[str] = frozenset()
+    orcpt: str = ""
+    extensions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """`initial` is the initial response, None where there is none (RFC 4954 4)."""
+
+    mechanism: str
+    initial: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +111,16 @@ class Vrfy:
 
 
 @dataclass(frozen=True, slots=True)
+class Expn:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Help:
     topic: str
 
 
-Command = Hello | Mail | Rcpt | Data | Bdat | StartTls | Rset | Noop | Quit | Vrfy | Help
+Command = Hello | Mail | Rcpt | Auth | Data | Bdat | StartTls | Rset | Noop | Quit | Vrfy | Expn | Help
 
 
 def split(line: bytes) -> tuple[str, str]:
@@ -105,7 +145,8 @@ def read_hello(rest: str) -> Hello:
 def read_mail(rest: str) -> Mail:
     sender, after = read_path(_argument(rest, "FROM"), forward=False)
     size: int | None = None
-    body, utf8 = "7BIT", False
+    body, utf8, ret, envid = "7BIT", False, "", ""
+    extensions = set()
     for keyword, value in _parameters(after).items():
         if keyword == "SIZE":
             if value is None or not _DIGITS.fullmatch(value):
@@ -115,21 +156,63 @@ def read_mail(rest: str) -> Mail:
             body = (value or "").upper()
             if body not in BODIES:
                 raise Fault(501, "5.5.4", f"BODY is one of {', '.join(BODIES)}")
+            keyword = f"BODY={body}"
         elif keyword == "SMTPUTF8":
             if value is not None:
                 raise Fault(501, "5.5.4", "SMTPUTF8 has no value")  # RFC 6531 3.4
             utf8 = True
+        elif keyword == "RET":
+            ret = (value or "").upper()
+            if ret not in RETURNS:
+                raise Fault(501, "5.5.4", f"RET is one of {', '.join(RETURNS)}")
+        elif keyword == "ENVID":
+            envid = _xtext(keyword, value, MAX_ENVID)
+        elif keyword == "AUTH":
+            # RFC 4954 5: who submitted it in the eyes of the client. It is believed by nobody here.
+            _xtext(keyword, value, MAX_ORCPT)
         else:
-            raise _unknown(keyword)
-    return Mail(sender, size, body, utf8)
+            raise unknown(keyword)
+        if keyword in EXTENSIONS:
+            extensions.add(EXTENSIONS[keyword])
+    return Mail(sender, size, body, utf8, ret, envid, frozenset(extensions))
 
 
 def read_rcpt(rest: str) -> Rcpt:
     recipient, after = read_path(_argument(rest, "TO"), forward=True)
-    for keyword in _parameters(after):
-        raise _unknown(keyword)
+    notify: frozenset[str] = frozenset()
+    orcpt = ""
+    extensions = set()
+    for keyword, value in _parameters(after).items():
+        if keyword == "NOTIFY":
+            notify = _notify(value)
+        elif keyword == "ORCPT":
+            kind, semicolon, address = (value or "").partition(";")
+            if not semicolon or not _ADDRESS_TYPE.fullmatch(kind):
+                raise Fault(501, "5.5.4", "ORCPT is type;address")
+            orcpt = f"{kind};{_xtext(keyword, address, MAX_ORCPT)}"
+        else:
+            raise unknown(keyword)
+        extensions.add(EXTENSIONS[keyword])
     assert recipient is not None
-    return Rcpt(recipient)
+    return Rcpt(recipient, notify, orcpt, frozenset(extensions))
+
+
+def read_auth(rest: str) -> Auth:
+    # RFC 4954 4: AUTH SP mechanism [SP initial-response]
+    mechanism, _, initial = rest.partition(" ")
+    if not _SASL_NAME.fullmatch(mechanism):
+        raise Fault(501, "5.5.4", "Say AUTH and a mechanism")
+    if not initial:
+        return Auth(mechanism.upper())
+    return Auth(mechanism.upper(), b"" if initial == "=" else read_response(initial.encode()))
+
+
+def read_response(line: bytes) -> bytes:
+    """What a client answers to a challenge: base64 (RFC 4954 4)."""
+    try:
+        return binascii.a2b_base64(line, strict_mode=True)
+    except binascii.Error:
+        raise Fault(501, "5.5.2", "That is not base64") from None
 
 
 def read_bdat(rest: str) -> Bdat:
@@ -166,6 +249,10 @@ def read_vrfy(rest: str) -> Vrfy:
     return Vrfy(rest)
 
 
+def read_expn(rest: str) -> Expn:
+    return Expn(rest)
+
+
 def read_help(rest: str) -> Help:
     return Help(rest.upper())
 
@@ -194,7 +281,27 @@ def _parameters(text: str) -> dict[str, str | None]:
     return found
 
 
-def _unknown(keyword: str) -> Fault:
+def _xtext(keyword: str, value: str | None, most: int) -> str:
+    """RFC 3461 4: printable ASCII, the rest as "+" and two hexadecimal digits; RFC 6533 3 has UTF-8 there."""
+    if not value or len(value) > most or not (_XTEXT.fullmatch(value) or not value.isascii()):
+        raise Fault(501, "5.5.4", f"{keyword} is xtext")
+    if not value.isascii():
+        return value
+    plain = re.sub(r"\+([0-9A-F]{2})", lambda match: chr(int(match[1], 16)), value)
+    if not plain.isascii() or not plain.isprintable():
+        raise Fault(501, "5.5.4", f"{keyword} is printable ASCII, written as xtext")
+    return plain
+
+
+def _notify(value: str | None) -> frozenset[str]:
+    words = (value or "").upper().split(",")
+    # RFC 3461 4.1: NEVER stands alone.
+    if words != ["NEVER"] and not (set(words) <= set(NOTIFICATIONS) and len(set(words)) == len(words)):
+        raise Fault(501, "5.5.4", f"NOTIFY is NEVER, or of {', '.join(NOTIFICATIONS)}")
+    return frozenset(words)
+
+
+def unknown(keyword: str) -> Fault:
     # RFC 5321 4.1.1.11
     return Fault(555, "5.5.4", f"The parameter {keyword} is not known here")
 

@@ -1,0 +1,166 @@
+"""`pillarbox queue`: mail that is on its way out. `pillarbox trace`: what became of a message."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import time
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from pillarbox.app import folder
+from pillarbox.app.config import load
+from pillarbox.app.output import Json, moment, show, table
+from pillarbox.delivery.queue import asking, bell
+from pillarbox.delivery.queue.asking import Entry
+from pillarbox.delivery.queue.database import Database, opened
+from pillarbox.delivery.queue.entries import Content, Event, Waiting, forget
+from pillarbox.model.errors import Code, Refused
+
+app = typer.Typer(
+    help="List, show, retry, hold and cancel mail that waits to be delivered.", no_args_is_help=True
+)
+
+Number = Annotated[int, typer.Argument(help="The number that `queue list` shows.")]
+
+
+@app.command("list")
+def list_queue(context: typer.Context, json: Json = False) -> None:
+    """List what waits to be delivered."""
+    with _queue(context) as db:
+        found = asking.entries(db)
+    rows = [
+        (entry.letter.id, *_cells(f"<{entry.letter.sender}>", each.address, _state(each), each.reply))
+        for entry in found
+        for each in entry.recipients
+    ]
+    show([_plain(each) for each in found], json, table(("number", "from", "to", "when", "last answer"), rows))
+
+
+@app.command("show")
+def show_letter(context: typer.Context, number: Number, json: Json = False) -> None:
+    """Show one letter, its recipients and its header."""
+    with _queue(context) as db:
+        entry = asking.entry(db, number)
+        header = entry.letter.content.read(db.folder).partition(b"\r\n\r\n")[0].decode(errors="replace")
+    plain = _plain(entry)
+    show(
+        {**plain, "header": header},
+        json,
+        *(f"{key}: {value}" for key, value in plain.items() if key != "recipients"),
+        table(
+            ("to", "when", "attempts", "last answer"),
+            [_cells(each.address, _state(each), each.attempts, each.reply) for each in entry.recipients],
+        ),
+        "",
+        header.replace("\r", ""),
+    )
+
+
+@app.command()
+def retry(
+    context: typer.Context,
+    number: Annotated[int | None, typer.Argument(help="The number that `queue list` shows.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that is in the queue.")] = False,
+    json: Json = False,
+) -> None:
+    """Deliver now what waits or is held."""
+    if (number is None) != everything:
+        raise Refused("Say a number, or --all")
+    with _queue(context) as db, db.transaction():
+        numbers = asking.numbers(db) if number is None else [number]
+        count = sum(asking.retry(db, each, int(time())) for each in numbers)
+    bell.ring(load(context.obj).data_folder)
+    show({"retried": count}, json, f"Tried again now: {_recipients(count)}.")
+
+
+@app.command()
+def hold(context: typer.Context, number: Number, json: Json = False) -> None:
+    """Keep a letter in the queue until `queue retry`."""
+    with _queue(context) as db, db.transaction():
+        count = asking.hold(db, number)
+    show({"held": count}, json, f"Held: {_recipients(count)}.")
+
+
+@app.command()
+def cancel(context: typer.Context, number: Number, json: Json = False) -> None:
+    """Take a letter out of the queue; nobody is told."""
+    with _queue(context) as db:
+        gone: Content | None
+        with db.transaction():
+            count, gone = asking.cancel(db, number, int(time()))
+        if gone is not None:
+            forget(gone, db.folder)
+    show({"cancelled": count}, json, f"Cancelled: {_recipients(count)}.")
+
+
+def trace(
+    context: typer.Context,
+    wanted: Annotated[str, typer.Argument(help="A Message-ID, or the id in a Received field or an answer.")],
+    json: Json = False,
+) -> None:
+    """Show what became of a message, from its arrival to its delivery."""
+    with _queue(context) as db:
+        found = asking.record(db, wanted)
+    if not found:
+        raise Refused(f"Nothing is recorded of {wanted}", Code.NONEXISTENT)
+    rows = [_cells(moment(each.at), each.trace, each.event, each.address, each.text) for each in found]
+    show([_event(each) for each in found], json, table(("when", "trace", "what", "whom", "how"), rows))
+
+
+@contextmanager
+def _queue(context: typer.Context) -> Iterator[Database]:
+    data = load(context.obj).data_folder
+    folder.require(data)
+    with opened(data) as db:
+        yield db
+
+
+def _cells(*cells: object) -> tuple[str, ...]:
+    """What stands in mail, and what others answer, is no markup."""
+    return tuple(escape(str(cell)) for cell in cells)
+
+
+def _state(each: Waiting) -> str:
+    if each.taken:
+        return "being delivered"
+    return "held" if each.held else moment(each.due_at)
+
+
+def _recipients(count: int) -> str:
+    return "1 recipient" if count == 1 else f"{count} recipients"
+
+
+def _plain(entry: Entry) -> dict[str, Any]:
+    letter = entry.letter
+    return {
+        "number": letter.id,
+        "trace": letter.trace,
+        "message_id": letter.message_id,
+        "from": letter.sender,
+        "octets": letter.content.size,
+        "arrived": moment(letter.arrived_at),
+        "recipients": [
+            {
+                "to": each.address,
+                "target": each.target,
+                "local": each.local,
+                "state": "taken" if each.taken else "held" if each.held else "waiting",
+                "due": moment(each.due_at),
+                "attempts": each.attempts,
+                "reply": each.reply,
+            }
+            for each in entry.recipients
+        ],
+    }
+
+
+def _event(each: Event) -> dict[str, Any]:
+    return {
+        "at": moment(each.at),
+        "trace": each.trace,
+        "message_id": each.message_id,
+        "event": each.event,
+        "address": each.address,
+        "text": each.text,
+    }

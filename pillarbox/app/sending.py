@@ -1,0 +1,82 @@
+"""The process that sends mail to other systems: the runner with all it needs."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from random import SystemRandom
+
+from pillarbox.app.config import Config
+from pillarbox.app.log import trace_id
+from pillarbox.app.wiring import Core, Report, delivery
+from pillarbox.delivery import srs
+from pillarbox.delivery.outbound.conversation import Way
+from pillarbox.delivery.outbound.resolver import Dns, Resolver
+from pillarbox.delivery.outbound.runner import Runner, Settings, Smarthost
+from pillarbox.identity import addresses
+from pillarbox.identity.directory import Directory, Recipient
+
+
+@asynccontextmanager
+async def running(
+    config: Config, parts: Core, report: Report, resolver: Resolver | None = None
+) -> AsyncIterator[None]:
+    """Mail goes out while the context lasts."""
+    chance = SystemRandom()
+    runner = Runner(
+        parts.queue,
+        delivery(config, parts, report),
+        partial(find, parts.directory),
+        partial(original, parts.directory),
+        resolver or Dns(config.outbound.dns),
+        settings(config),
+        random=chance.random,
+        shuffle=chance.shuffle,
+        name=trace_id,
+        report=report,
+    )
+    task = asyncio.create_task(_kept_up(runner, report))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def settings(config: Config) -> Settings:
+    by_domain: dict[str, Smarthost] = {}
+    for each in config.outbound.smarthosts:
+        way = Way(each.port, each.tls, each.user, each.password)
+        for domain in each.domains or ("",):
+            by_domain.setdefault(addresses.fold_domain(domain), Smarthost(each.host, way))
+
+    def route(domain: str) -> Smarthost | None:
+        return by_domain.get(domain) or by_domain.get("")
+
+    return Settings(config.hostname, Way(config.outbound.port), route)
+
+
+def find(directory: Directory, text: str, detail: str | None) -> Recipient | None:
+    """The account whose own address this is, or, without a detail, the one that its mail goes to."""
+    if detail is None:
+        return directory.resolve(text)
+    written = addresses.maybe_address(text)
+    return None if written is None else directory.recipient(written.folded, detail)
+
+
+def original(directory: Directory, sender: str) -> str:
+    """The sender that this stands for."""
+    local = sender.rpartition("@")[0]
+    return srs.reverse(local, directory.forwarding_key, directory.now()) or sender
+
+
+async def _kept_up(runner: Runner, report: Report) -> None:
+    """A bug of ours ends no mail: the runner begins again after a while."""
+    while True:
+        try:
+            await runner.run()
+        except Exception as error:
+            report(error)
+            await asyncio.sleep(1 + secrets.randbelow(10))

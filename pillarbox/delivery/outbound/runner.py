@@ -1,0 +1,419 @@
+"""Takes from the queue what is due, delivers it, and settles it. One process of a server does, and only one.
+
+A lock on a file, which the kernel lets go of however a process ends, says who. Who gets it releases what
+another had taken when it died: nothing of that was settled, so it goes out again, at worst a second time.
+
+Jobs of one destination wait in one line. A few conversations serve it, each with one message after another
+while there are any, so a connection is used for all that goes the same way. Local recipients are a line too.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pillarbox.delivery.deliver import Delivery
+from pillarbox.delivery.envelope import Addressed, Envelope
+from pillarbox.delivery.outbound import schedule
+from pillarbox.delivery.outbound.conversation import (
+    ConnectFailed,
+    Conversation,
+    Message,
+    To,
+    Way,
+    open_conversation,
+)
+from pillarbox.delivery.outbound.hosts import Host, hosts
+from pillarbox.delivery.outbound.reports import Action, Told, report
+from pillarbox.delivery.outbound.resolver import Resolver
+from pillarbox.delivery.outcome import TROUBLE, UNKNOWN_USER, Outcome
+from pillarbox.delivery.queue import bell, waiting
+from pillarbox.delivery.queue.database import FOLDER, Queue
+from pillarbox.delivery.queue.entries import Content, Event, Letter, Waiting, forget, small
+from pillarbox.delivery.queue.waiting import Job, New, Settled
+from pillarbox.identity.addresses import fold_domain
+from pillarbox.identity.directory import Recipient
+from pillarbox.model.errors import Refused
+
+LOCK = "queue.lock"
+LOOK = 30.0  # seconds between two looks that nobody has asked for
+LINGER = 1.0  # seconds a conversation waits for another message to the same destination
+AT_ONCE = 40  # conversations
+EACH = 4  # of one destination
+MOST_TAKEN = 500  # recipients taken and not yet settled
+MOST_RECIPIENTS = 100  # of one transaction: what every server takes (RFC 5321 4.5.3.1.8)
+RECORD_AGAIN = 5.0  # seconds after the queue could not be written
+GRACE = 5.0  # seconds that messages being sent have when the server stops
+LARGE = 1024 * 1024  # octets; larger messages are in memory one at a time
+TIDY = 3600.0
+ORPHAN_SECONDS = 3600.0  # a file that no row points to is being written, or left by who died
+
+HERE = ""  # the destination of local recipients
+
+
+@dataclass(frozen=True, slots=True)
+class Smarthost:
+    host: str
+    way: Way
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`route` is the smarthost for a (folded) domain, None where its own hosts are asked; `way` is theirs."""
+
+    hostname: str
+    way: Way = Way()  # noqa: RUF009
+    route: Callable[[str], Smarthost | None] = lambda domain: None
+    lifetime: int = schedule.LIFETIME
+    delay_told: int = schedule.DELAY_TOLD
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one recipient's attempt came to, and which host said so."""
+
+    outcome: Outcome
+    host: str = ""
+    tells: bool = False  # that host will tell the sender of success itself (RFC 3461 5.2.1)
+
+
+@dataclass(slots=True)
+class _Line:
+    """What waits for one destination."""
+
+    jobs: deque[Job] = field(default_factory=deque)
+    serving: int = 0
+    more: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Runner:
+    """`find` is the account of an address, as the directory knows it now; `original` is the sender that an
+    envelope sender stands for, which differs in mail that is sent on; `random` gives 0 to 1; `shuffle`
+    mixes a list; `name` makes names for reports."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        delivery: Delivery,
+        find: Callable[[str, str | None], Recipient | None],
+        original: Callable[[str], str],
+        resolver: Resolver,
+        settings: Settings,
+        *,
+        random: Callable[[], float],
+        shuffle: Callable[[list[str]], None],
+        name: Callable[[], str],
+        report: Callable[[BaseException], object],
+    ) -> None:
+        self._queue = queue
+        self._delivery = delivery
+        self._find = find
+        self._original = original
+        self._resolver = resolver
+        self._settings = settings
+        self._random = random
+        self._shuffle = shuffle
+        self._name = name
+        self._report = report
+        self._lines: dict[str, _Line] = {}
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._large = asyncio.Lock()
+        self._taken = 0
+        self._rung = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until it is cancelled; what is being sent then is given up and goes out again later."""
+        with bell.listening(self._queue.folder) as self._rung:
+            async with _only_one(self._queue.folder):
+                await self._queue.do(waiting.release)
+                tidied = -TIDY
+                loop = asyncio.get_running_loop()
+                try:
+                    while True:
+                        self._rung.clear()
+                        try:
+                            if loop.time() - tidied >= TIDY:
+                                tidied = loop.time()
+                                await self._tidy()
+                            pause = await self._look()
+                        except Refused:
+                            pause = LOOK  # a full disk, most likely
+                        with suppress(TimeoutError):
+                            async with asyncio.timeout(pause):
+                                await self._rung.wait()
+                finally:
+                    await self._end()
+
+    async def _end(self) -> None:
+        """Messages being sent may arrive, and no other is begun."""
+        for line in self._lines.values():
+            line.jobs.clear()
+            line.more.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=GRACE)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # What is due
+
+    async def _look(self) -> float:
+        """Take what is due and give it its turn; how long until something will be."""
+        room = MOST_TAKEN - self._taken
+        if room <= 0:
+            return LOOK  # the next that is settled rings
+        jobs = await self._queue.do(waiting.take, self._now(), room, durable=False)
+        for job in jobs:
+            self._taken += len(job.recipients)
+            self._line_up(job)
+        due = await self._queue.do(waiting.next_due, durable=False)
+        return LOOK if due is None else max(0.05, min(LOOK, due - self._delivery.clock()))
+
+    def _line_up(self, job: Job) -> None:
+        by_destination: dict[str, list[Waiting]] = {}
+        for each in job.recipients:
+            by_destination.setdefault(self._destination(each), []).append(each)
+        for destination, recipients in by_destination.items():
+            line = self._lines.setdefault(destination, _Line())
+            for start in range(0, len(recipients), MOST_RECIPIENTS):
+                line.jobs.append(Job(job.letter, tuple(recipients[start : start + MOST_RECIPIENTS])))
+            line.more.set()
+            while line.serving < min(EACH, len(line.jobs)):
+                line.serving += 1
+                task = asyncio.create_task(self._serve(destination, line))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    def _destination(self, recipient: Waiting) -> str:
+        if recipient.local:
+            return HERE
+        domain = fold_domain(recipient.target.rpartition("@")[2])
+        smarthost = self._settings.route(domain)
+        return f"{smarthost.host}:{smarthost.way.port}" if smarthost is not None else domain
+
+    async def _serve(self, destination: str, line: _Line) -> None:
+        conversation: Conversation | None = None
+        try:
+            while line.jobs:
+                async with self._turns:
+                    while line.jobs:
+                        conversation = await self._attend(line.jobs.popleft(), conversation)
+                    if conversation is not None and conversation.usable:
+                        line.more.clear()
+                        with suppress(TimeoutError):
+                            async with asyncio.timeout(LINGER):
+                                await line.more.wait()
+        finally:
+            line.serving -= 1
+            if not line.serving and not line.jobs:
+                self._lines.pop(destination, None)
+            if conversation is not None:
+                await conversation.quit()
+
+    async def _attend(self, job: Job, conversation: Conversation | None) -> Conversation | None:
+        """One job from beginning to end. However it fails, the queue keeps what is not settled."""
+        try:
+            async with self._memory(job.letter):
+                content = await asyncio.to_thread(job.letter.content.read, self._queue.folder)
+                if job.recipients[0].local:
+                    results = await self._deliver(job, content)
+                else:
+                    results, conversation = await self._send(job, content, conversation)
+                await self._settle(job, results, content)
+        except Exception as error:
+            # Our bug, or a file that cannot be read: it waits, and is tried again.
+            self._report(error)
+            await self._settle(job, [Result(TROUBLE)] * len(job.recipients), b"")
+        finally:
+            self._taken -= len(job.recipients)
+            if self._taken + len(job.recipients) >= MOST_TAKEN:
+                self._rung.set()
+        return conversation
+
+    @asynccontextmanager
+    async def _memory(self, letter: Letter) -> AsyncIterator[None]:
+        if letter.content.size <= LARGE:
+            yield
+        else:
+            async with self._large:
+                yield
+
+    # Delivering
+
+    async def _deliver(self, job: Job, content: bytes) -> list[Result]:
+        letter, results = job.letter, []
+        for each in job.recipients:
+            recipient = self._find(each.target, each.detail)
+            if recipient is None:
+                results.append(Result(UNKNOWN_USER))
+                continue
+            # The trace makes it once, however often this is done.
+            to = Addressed(each.address, recipient)
+            binary = letter.body == "BINARYMIME"
+            envelope = Envelope(letter.sender, (to,), letter.trace, None, letter.trace, binary)
+            incoming = self._delivery.begin(envelope)
+            await incoming.write(content)
+            results.append(Result((await incoming.finish())[0]))
+        return results
+
+    async def _send(
+        self, job: Job, content: bytes, conversation: Conversation | None
+    ) -> tuple[list[Result], Conversation | None]:
+        letter, recipients = job.letter, job.recipients
+        if letter.body == "BINARYMIME" and not _is_lines(content):
+            failed = Outcome(554, "5.6.3", "Content that is not lines cannot be sent on")
+            return [Result(failed)] * len(recipients), conversation
+        to = [To(each.target, each.notify, each.orcpt) for each in recipients]
+        message = Message(letter.sender, to, content, letter.utf8, letter.ret, letter.envid)
+        for fresh in (False, True):
+            if conversation is None or not conversation.usable:
+                opened = await self._open(recipients[0])
+                if isinstance(opened, Outcome):
+                    return [Result(opened)] * len(recipients), None
+                conversation, fresh = opened, True
+            outcomes = await conversation.send(message)
+            if fresh or conversation.usable or any(each.delivered for each in outcomes):
+                break
+            conversation = None  # it had been closed since it was last used
+        assert conversation is not None
+        tells = conversation.offers("dsn")
+        return [Result(each, conversation.host.name, tells) for each in outcomes], conversation
+
+    async def _open(self, recipient: Waiting) -> Conversation | Outcome:
+        domain = recipient.target.rpartition("@")[2]
+        settings = self._settings
+        smarthost = settings.route(fold_domain(domain))
+        if smarthost is not None:
+            found: Sequence[Host] | Outcome = [Host(smarthost.host, smarthost.host)]
+            way = smarthost.way
+        else:
+            way = settings.way
+            found = await hosts(self._resolver, domain, own_name=settings.hostname, shuffle=self._shuffle)
+        if isinstance(found, Outcome):
+            return found
+        last = TROUBLE
+        for host in found:
+            try:
+                return await open_conversation(host, way, helo=settings.hostname)
+            except ConnectFailed as failed:
+                last = failed.outcome
+        return last
+
+    # Settling
+
+    async def _settle(self, job: Job, results: Sequence[Result], content: bytes) -> None:
+        letter, now = job.letter, self._now()
+        settled, told, events = [], [], []
+        for each, result in zip(job.recipients, results):
+            one, what = self._fate(letter, each, result, now)
+            settled.append(one)
+            if what is not None and letter.sender:
+                told.append(Told(each, what, result.outcome, result.host))
+            events.append(self._event(letter, each, result, one, now))
+        news = self._reports(letter, told, content, now)
+        gone = await self._record(letter, settled, news, events)
+        if gone is not None:
+            await asyncio.to_thread(forget, gone, self._queue.folder)
+        if news:
+            self._rung.set()
+
+    async def _record(
+        self, letter: Letter, settled: list[Settled], news: list[New], events: list[Event]
+    ) -> Content | None:
+        """What has been delivered is not delivered again because the disk was full for a while."""
+        while True:
+            try:
+                return await self._queue.do(waiting.settle, letter.id, settled, news, events)
+            except Refused:
+                await asyncio.sleep(RECORD_AGAIN)
+
+    def _fate(self, letter: Letter, each: Waiting, result: Result, now: int) -> tuple[Settled, Action | None]:
+        """Whether it is over, and what the sender is told, if anything."""
+        outcome, settings = result.outcome, self._settings
+        said = f"{result.host}: {outcome.code} {outcome.enhanced} {outcome.text}".removeprefix(": ")
+        if outcome.delivered:
+            action = Action.DELIVERED if each.local else Action.RELAYED
+            wanted = each.tells("SUCCESS") and (each.local or not result.tells)
+            return Settled(each.n), action if wanted else None
+        again = schedule.again_at(now, each.attempts + 1, self._random)
+        if outcome.code >= 500 or again > letter.arrived_at + settings.lifetime:
+            return Settled(each.n), Action.FAILED if each.tells("FAILURE") else None
+        late = now - letter.arrived_at >= settings.delay_told and not each.told_delay
+        delayed = Action.DELAYED if late and each.tells("DELAY") else None
+        return Settled(each.n, again, said, late), delayed
+
+    def _event(self, letter: Letter, each: Waiting, result: Result, one: Settled, now: int) -> Event:
+        outcome = result.outcome
+        if outcome.delivered:
+            event = "delivered" if each.local else "sent"
+        else:
+            event = "failed" if one.again_at is None else "deferred"
+        text = f"{result.host or 'here'}: {outcome.code} {outcome.enhanced} {outcome.text}"
+        return Event(now, letter.trace, letter.message_id, event, each.address, text)
+
+    def _reports(self, letter: Letter, told: Sequence[Told], content: bytes, now: int) -> list[New]:
+        """One report for each thing that is told. It goes the way of all mail, and under the same trace."""
+        news = []
+        sender = self._original(letter.sender)
+        letter = replace(letter, sender=sender)
+        for action in dict.fromkeys(each.action for each in told):
+            name = self._name()
+            raw = report(
+                letter,
+                [each for each in told if each.action is action],
+                content,
+                hostname=self._settings.hostname,
+                now=now,
+                until=letter.arrived_at + self._settings.lifetime,
+                name=name,
+            )
+            own = replace(
+                letter, sender="", content=small(raw), arrived_at=now, account=0, ret="", envid="", id=0
+            )
+            recipient = self._find(sender, None)
+            target = sender if recipient is None else recipient.address
+            detail = None if recipient is None else recipient.detail
+            to = Waiting(sender, target, recipient is not None, detail, notify="NEVER", due_at=now)
+            news.append(New(replace(own, trace=name, message_id=f"{name}@{self._settings.hostname}"), (to,)))
+        return news
+
+    async def _tidy(self) -> None:
+        used = set(await self._queue.do(waiting.tidy, self._now(), durable=False))
+        await asyncio.to_thread(_remove_orphans, self._queue.folder / FOLDER, used, self._delivery.clock())
+
+    def _now(self) -> int:
+        return int(self._delivery.clock())
+
+
+def _is_lines(content: bytes) -> bool:
+    return b"\0" not in content and content.replace(b"\r\n", b"").translate(None, b"\r\n") == content.replace(
+        b"\r\n", b""
+    )
+
+
+def _remove_orphans(place: Path, used: set[str], now: float) -> None:
+    for path in place.iterdir() if place.is_dir() else ():
+        with suppress(FileNotFoundError):
+            if path.name not in used and now - path.stat().st_mtime > ORPHAN_SECONDS:
+                path.unlink()
+
+
+@asynccontextmanager
+async def _only_one(folder: Path) -> AsyncIterator[None]:
+    """Waits until nobody else delivers."""
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                await asyncio.sleep(0.5)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,228 @@
+"""Verbs of the queue's own doings. Each runs in a transaction and returns plain values."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pillarbox.delivery.queue.database import Database
+from pillarbox.delivery.queue.entries import Content, Event, Letter, Waiting
+from pillarbox.model.errors import Code, Refused
+
+HOUR = 60  # minutes that limits look back
+KEPT_SECONDS = 30 * 86_400  # how long the record says what became of a message
+
+LETTER = (
+    "id, trace, sender, account, message_id, size, utf8, body, ret, envid, arrived_at, dictionary, frames,"
+    " data, file"
+)
+WAITING = (
+    "letter, n, address, target, local, detail, notify, orcpt, held, taken, due_at, attempts, told_delay,"
+    " reply"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an account may submit in an hour; 0 is no limit."""
+
+    messages: int = 0
+    recipients: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Recipients of one letter that are due and have been taken."""
+
+    letter: Letter
+    recipients: tuple[Waiting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of one recipient that was taken: `again_at` is None when it is over."""
+
+    n: int
+    again_at: int | None = None
+    reply: str = ""
+    told_delay: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    letter: Letter
+    recipients: tuple[Waiting, ...]
+
+
+def put(
+    db: Database, news: Sequence[New], events: Iterable[Event] = (), limits: Limits | None = None
+) -> list[int]:
+    """Into the queue, all or nothing; the numbers of the letters. With `limits` they count for who
+    submitted them."""
+    if limits is not None and news:
+        _count(db, news, limits)
+    numbers = []
+    for new in news:
+        one, content = new.letter, new.letter.content
+        db.run(
+            f"INSERT INTO letter ({LETTER}) VALUES (NULL, {', '.join('?' * 14)})",
+            *(one.trace, one.sender, one.account, one.message_id, content.size, one.utf8, one.body),
+            *(one.ret, one.envid, one.arrived_at, content.dictionary, content.frames, content.data),
+            content.file,
+        )
+        number = db.last_id
+        numbers.append(number)
+        _add(db, number, new.recipients)
+    note(db, events)
+    return numbers
+
+
+def _add(db: Database, letter: int, recipients: Iterable[Waiting]) -> None:
+    for n, each in enumerate(recipients):
+        db.run(
+            f"INSERT INTO recipient ({WAITING}) VALUES ({', '.join('?' * 14)})",
+            *(letter, n, each.address, each.target, each.local, each.detail, each.notify, each.orcpt),
+            *(each.held, each.taken, each.due_at, each.attempts, each.told_delay, each.reply),
+        )
+
+
+def _count(db: Database, news: Sequence[New], limits: Limits) -> None:
+    account, minute = news[0].letter.account, news[0].letter.arrived_at // 60
+    recipients = sum(len(new.recipients) for new in news)
+    db.run("DELETE FROM sent WHERE minute <= ?", minute - HOUR)
+    ((messages, others),) = db.run(
+        "SELECT coalesce(sum(messages), 0), coalesce(sum(recipients), 0) FROM sent WHERE account = ?", account
+    )
+    if (limits.messages and messages >= limits.messages) or (
+        limits.recipients and others + recipients > limits.recipients
+    ):
+        raise Refused("You have sent as much as you may in an hour", Code.LIMIT, temporary=True)
+    db.run(
+        "INSERT INTO sent VALUES (?, ?, 1, ?) ON CONFLICT (account, minute) DO UPDATE SET"
+        " messages = messages + 1, recipients = recipients + excluded.recipients",
+        *(account, minute, recipients),
+    )
+
+
+def note(db: Database, events: Iterable[Event]) -> None:
+    for each in events:
+        db.run(
+            "INSERT INTO event (at, trace, message_id, event, address, text) VALUES (?, ?, ?, ?, ?, ?)",
+            *(each.at, each.trace, each.message_id, each.event, each.address, each.text),
+        )
+
+
+def take(db: Database, now: int, most: int) -> list[Job]:
+    """What is due, at most so many recipients: theirs is to be settled by who calls this."""
+    due = db.run(
+        "SELECT letter, n FROM recipient WHERE taken = 0 AND held = 0 AND due_at <= ?"
+        " ORDER BY due_at LIMIT ?",
+        *(now, most),
+    )
+    by_letter: dict[int, list[int]] = {}
+    for letter, n in due:
+        by_letter.setdefault(letter, []).append(n)
+        db.run("UPDATE recipient SET taken = 1 WHERE letter = ? AND n = ?", letter, n)
+    jobs = []
+    for number, numbers in by_letter.items():
+        wanted = set(numbers)
+        rows = db.run(f"SELECT {WAITING} FROM recipient WHERE letter = ? ORDER BY n", number)
+        recipients = tuple(waiting_of(row) for row in rows if row[1] in wanted)
+        jobs.append(Job(require(db, number), recipients))
+    return jobs
+
+
+def next_due(db: Database) -> int | None:
+    ((due,),) = db.run("SELECT min(due_at) FROM recipient WHERE taken = 0 AND held = 0")
+    return None if due is None else int(due)
+
+
+def release(db: Database) -> int:
+    """Nobody delivers: what had been taken by who died may be taken again."""
+    return len(db.run("UPDATE recipient SET taken = 0 WHERE taken = 1 RETURNING 1"))
+
+
+def settle(
+    db: Database,
+    letter: int,
+    settled: Iterable[Settled],
+    news: Sequence[New] = (),
+    events: Iterable[Event] = (),
+) -> Content | None:
+    """What became of recipients, with all that follows; the content that nobody needs any more."""
+    for each in settled:
+        if each.again_at is None:
+            db.run("DELETE FROM recipient WHERE letter = ? AND n = ?", letter, each.n)
+        else:
+            db.run(
+                "UPDATE recipient SET taken = 0, attempts = attempts + 1, due_at = ?, reply = ?,"
+                " told_delay = max(told_delay, ?) WHERE letter = ? AND n = ?",
+                *(each.again_at, each.reply, each.told_delay, letter, each.n),
+            )
+    put(db, news)
+    note(db, events)
+    return drop_empty(db, letter)
+
+
+def drop_empty(db: Database, letter: int) -> Content | None:
+    """Remove a letter without recipients; its content."""
+    if db.run("SELECT 1 FROM recipient WHERE letter = ? LIMIT 1", letter):
+        return None
+    rows = db.run("DELETE FROM letter WHERE id = ? RETURNING size, dictionary, frames, data, file", letter)
+    return Content(*rows[0]) if rows else None
+
+
+def tidy(db: Database, now: int) -> list[str]:
+    """Forget what is too old to be asked for; the names of the files that are in use."""
+    db.run("DELETE FROM event WHERE at < ?", now - KEPT_SECONDS)
+    return [row[0] for row in db.run("SELECT file FROM letter WHERE file <> ''")]
+
+
+def find(db: Database, number: int) -> Letter | None:
+    rows = db.run(f"SELECT {LETTER} FROM letter WHERE id = ?", number)
+    if not rows:
+        return None
+    (
+        id,
+        trace,
+        sender,
+        account,
+        message_id,
+        size,
+        utf8,
+        body,
+        ret,
+        envid,
+        at,
+        dictionary,
+        frames,
+        data,
+        file,
+    ) = rows[0]
+    content = Content(size, dictionary, frames, data, file)
+    return Letter(trace, sender, content, at, message_id, account, bool(utf8), body, ret, envid, id)
+
+
+def require(db: Database, number: int) -> Letter:
+    found = find(db, number)
+    if found is None:
+        raise Refused(f"There is no {number} in the queue", Code.NONEXISTENT)
+    return found
+
+
+def waiting_of(row: Sequence[object]) -> Waiting:
+    """A row of `WAITING`."""
+    _, n, address, target, local, detail, notify, orcpt, held, taken, due_at, attempts, told, reply = row
+    return Waiting(
+        str(address),
+        str(target),
+        bool(local),
+        None if detail is None else str(detail),
+        str(notify),
+        str(orcpt),
+        int(str(due_at)),
+        int(str(n)),
+        int(str(attempts)),
+        bool(told),
+        str(reply),
+        bool(held),
+        bool(taken),
+    )
