@@ -19,6 +19,7 @@ _ASCII = {
     0: None,
 }
 _ASCII_LINES = {**_ASCII, ord("\r"): None}
+_SPACES_RUN = re.compile("  +")  # in one pass, where `replace` needs several
 _AT_ONCE = 1 << 18  # characters: what is made on the way takes many times their memory
 _LONG_RUN = 64
 _EACH = _LONG_RUN // 2
@@ -39,18 +40,15 @@ def fold_text(text: str, most: int = sys.maxsize) -> str:
     else:
         folded = "".join(_in_pieces(text, most))
     # Spaces at the ends count: the needle "for " is not in "fortune".
-    while "  " in folded:
-        folded = folded.replace("  ", " ")
-    return folded[:most]
+    folded = _SPACES_RUN.sub(" ", folded)
+    return folded if len(folded) <= most else folded[:most]
 
 
 def single_spaced(text: str, most: int = sys.maxsize) -> str:
     """The text with its case and its letters as they are, for comparators that tell them apart: only layout
     and what is not seen make no difference."""
     text = _laid_out(text)
-    while "  " in text:
-        text = text.replace("  ", " ")
-    return text[:most]
+    return _SPACES_RUN.sub(" ", text)[:most]
 
 
 def _laid_out(text: str) -> str:

@@ -7,6 +7,7 @@ modules by name and remembers every miss.
 import binascii
 import re
 from encodings.aliases import aliases
+from functools import lru_cache
 
 _CODECS = frozenset(
     """ascii utf_8 utf_7 utf_16 utf_16_be utf_16_le utf_32 utf_32_be utf_32_le latin_1 iso8859_2 iso8859_3
@@ -48,7 +49,12 @@ class UnknownEncoding(Exception):
 
 def known_charset(charset: str) -> str | None:
     """Python's codec for a charset name, or None."""
-    return _BY_NAME.get(_plain_name(charset[:64]))
+    return _codec(charset[:64])
+
+
+@lru_cache(maxsize=256)
+def _codec(charset: str) -> str | None:
+    return _BY_NAME.get(_plain_name(charset))
 
 
 def guess(data: bytes) -> str:

@@ -5,6 +5,7 @@ searched as ENVELOPE shows it too, where that differs: quotes and escapes gone, 
 names. These are texts of their own, in which a needle is or is not.
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
@@ -18,6 +19,7 @@ from pillarbox.message.limits import MAX_FIELD, MAX_FIELDS, MAX_HEADER, MEMO_ENT
 
 _UPPER = bytes(range(256)).upper().translate(bytes.maketrans(b"\t", b" "))
 _ORDINARY = bytes([9, 10, *range(32, 127)])
+_SPACES = re.compile("  +")
 
 
 def field_texts(name: bytes, value: bytes, fold: Fold = fold_text) -> tuple[str, ...]:
@@ -51,15 +53,14 @@ def header_texts(header: bytes, fold: Fold = fold_text) -> Iterator[tuple[str, s
             if colon:
                 yield from _one(name.rstrip(b" \t").lower(), value)
         return
-    capitals = header.translate(_UPPER).decode("ascii")
-    while "  " in capitals:
-        capitals = capitals.replace("  ", " ")
+    capitals = _SPACES.sub(" ", header.translate(_UPPER).decode("ascii"))
+    odd = "=?" in capitals or len(capitals) > MAX_FIELD
     for number, folded in enumerate(capitals.split("\n", MAX_FIELDS)[: len(lines)]):
         key, found, text = folded.partition(":")
         if not found:
             continue
         key = key.rstrip(" ").lower()
-        if "=?" in text or len(text) > MAX_FIELD or key in _ADDRESS_NAMES:
+        if key in _ADDRESS_NAMES or (odd and ("=?" in text or len(text) > MAX_FIELD)):
             yield from _one(key.encode("ascii"), lines[number].partition(b":")[2])
         else:
             yield key, text.strip(" ")

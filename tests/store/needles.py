@@ -10,7 +10,10 @@ from pillarbox.message.casemap import fold_text
 from pillarbox.message.searchable import Searchable
 from pillarbox.model import search
 
-FIELDS = ("from", "to", "cc", "bcc", "subject", "received", "message-id", "x-mailer", "content-type")
+FIELDS = (
+    *("from", "to", "cc", "bcc", "subject", "received", "message-id", "x-mailer", "content-type"),
+    *("list-id", "sender", "x-mimeole"),
+)
 LONGEST = 40
 
 TextKey = search.Header | search.Body | search.Text

@@ -9,6 +9,7 @@ fields whose names are no names: folded they might look like others.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -33,6 +34,16 @@ class Field(IntEnum):
 
 OWN = {"from": Field.FROM, "to": Field.TO, "cc": Field.CC, "bcc": Field.BCC, "subject": Field.SUBJECT}
 
+# Fields that say the same in many messages and are asked for by name: their lines are listed whole too.
+LINED = frozenset(
+    """auto-submitted delivered-to errors-to importance list-archive list-help list-id list-post
+    list-subscribe list-unsubscribe mime-version organization precedence priority reply-to sender
+    user-agent x-beenthere x-loop x-mailer x-mailing-list x-mailman-version x-mimeole x-msmail-priority
+    x-priority x-spam-flag""".split()  # noqa: SIM905
+)
+LONGEST_LINE = 1000  # octets of a line that is listed
+TOO_LONG = b"\0"  # listed in the place of a longer one; no folded text has that in it
+
 ODD = b":"  # listed among the names where a field's name is not as `plain` wants it; no name is that
 
 REMEMBERED = 80  # characters of a name that is worth it
@@ -43,13 +54,24 @@ _PLAIN = re.compile(r"[!-9;-~]+")
 @dataclass(frozen=True, slots=True)
 class Document:
     """`own`: the lines of the fields in `OWN`, `header`: those of all others. `lists`: the texts of the
-    fields in `OWN`, without their names; `names` of all fields, as they are listed."""
+    fields in `OWN`, without their names; `names` of all fields, as they are listed; `lined` the lines of the
+    fields in `LINED`."""
 
     own: bytes
     header: bytes
     body: bytes
     lists: dict[Field, bytes]
     names: frozenset[bytes]
+    lined: bytes = b""
+
+    def lines(self) -> Iterator[tuple[Field, set[bytes]]]:
+        """What is listed whole, by field: `HEADER` for those with their names."""
+        for field, text in (*self.lists.items(), (Field.HEADER, self.lined)):
+            found = set(text.split(b"\n"))
+            found.discard(b"")  # no needle is in it
+            if len(text) > LONGEST_LINE:
+                found = {line if len(line) <= LONGEST_LINE else TOO_LONG for line in found}
+            yield field, found
 
 
 def plain(name: str) -> bool:
@@ -74,13 +96,17 @@ _remembered = lru_cache(maxsize=4096)(_of_name)
 def document(message: Searchable) -> Document:
     lists: dict[Field, list[str]] = {}
     names = set()
-    own, others = [], []
+    own: list[str] = []
+    others: list[str] = []
+    lined: list[str] = []
     for name, text in message.headers:
         start, listed = _remembered(name) if len(name) <= REMEMBERED else _of_name(name)
         names.add(listed)
         field = OWN.get(name)
         if field is None:
             others.append(start + text)
+            if name in LINED:
+                lined.append(others[-1])
         else:
             own.append(start + text)
             lists.setdefault(field, []).append(text)
@@ -90,4 +116,5 @@ def document(message: Searchable) -> Document:
         encode("\n".join(message.parts)),
         {field: encode("\n".join(texts)) for field, texts in lists.items()},
         frozenset(names),
+        encode("\n".join(lined)),
     )

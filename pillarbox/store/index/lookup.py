@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, compress, repeat
+from operator import contains
 from typing import Protocol, TypeVar
 
 from pillarbox.store.index import marks
-from pillarbox.store.index.document import ODD, Field, plain
+from pillarbox.store.index.document import LINED, ODD, OWN, TOO_LONG, Field, plain, start_of
 from pillarbox.store.index.marks import Marks
 from pillarbox.store.index.runs import LONG, Kind, Run, Stand, encode, needed_grams, runs_of
 from pillarbox.store.index.segment import GRAMS
@@ -32,6 +34,9 @@ MOST_RUNS = 6  # of a needle that are looked up; the longest tell most
 MOST_WORDS = 2048  # runs that one run of several may be in and still be looked up
 FEW = 16  # candidates that are not worth another lookup
 MOST_GRAMS = 32  # of one run
+DENSE = 500  # lines of a needle from which on looking at every line costs less than finding each
+
+_LISTED_WHOLE = frozenset(OWN.values())
 
 _SPACE = b"\xa0"  # as it is listed: between all words, so it tells nothing
 
@@ -59,10 +64,14 @@ class Answer:
 
 def in_fields(segment: Listed, fields: Sequence[Field], needle: str) -> Steps[Answer]:
     """In one of the fields; the needle is folded and not empty."""
-    runs = runs_of(encode(needle))
+    octets = encode(needle)
+    runs = runs_of(octets)
     answer = _nothing(segment)
     for one in fields:
-        found = yield from _in_field(segment, one, runs)
+        if len(runs) > 1 and one in _LISTED_WHOLE:
+            found = yield from _in_lines(segment, one, b"", octets)
+        else:
+            found = yield from _in_field(segment, one, runs)
         answer.sure = marks.either(answer.sure, found.sure)
         answer.maybe = marks.either(answer.maybe, found.maybe)
     answer.maybe = marks.without(answer.maybe, answer.sure)
@@ -79,6 +88,8 @@ def in_named(segment: Listed, name: str, needle: str) -> Steps[Answer]:
     if not needle:
         answer.sure = named
         return answer
+    if name in LINED:
+        return (yield from _in_lines(segment, Field.HEADER, start_of(name), encode(needle)))
     found = yield from _in_field(segment, Field.HEADER, runs_of(encode(needle)))
     answer.maybe = marks.both(marks.either(found.sure, found.maybe), named)
     return answer
@@ -110,6 +121,38 @@ def _in_field(segment: Listed, field: Field, runs: Sequence[Run]) -> Steps[Answe
             candidates = found if candidates is None else marks.both(candidates, found)
     answer = _nothing(segment)
     answer.maybe = marks.every(segment.messages) if candidates is None else candidates
+    return answer
+
+
+def _in_lines(segment: Listed, field: Field, start: bytes, needle: bytes) -> Steps[Answer]:
+    """In a line that is listed whole; with `start`, in one that begins so, after that. This decides, but for
+    messages with a line that is too long."""
+    answer = _nothing(segment)
+    listed = segment.vocabulary(field, Kind.LINE)
+    if listed is None:
+        return answer
+    sure = answer.sure
+    if not start and listed.count(needle, Stand.INSIDE) > DENSE:
+        for lines, piece in listed.sizes():
+            hits: Iterable[bool] = map(contains, lines, repeat(needle))
+            each = piece.size // len(lines)
+            if each > 1:
+                hits = chain.from_iterable(map(repeat, hits, repeat(each)))
+            marks.add(sure, compress(segment.postings(field, Kind.LINE, piece), hits))
+            yield
+    else:
+        found = listed.find_after(start, needle) if start else listed.find(needle, Stand.INSIDE)
+        work = 0
+        for piece in found:
+            marks.add(sure, segment.postings(field, Kind.LINE, piece))
+            work += piece.size + EACH
+            if work >= TURN:
+                work = 0
+                yield
+    for piece in listed.find(TOO_LONG, Stand.WHOLE):
+        marks.add(answer.maybe, segment.postings(field, Kind.LINE, piece))
+    answer.maybe = marks.without(answer.maybe, sure)
+    yield
     return answer
 
 

@@ -36,6 +36,7 @@ class Kind(IntEnum):
     BORDER = 1  # what separates words, each octet with its high bit set
     GRAM = 2  # of long words
     BORDER_GRAM = 3
+    LINE = 4  # whole texts of short fields: see `document.lines`
 
 
 class Stand(Enum):

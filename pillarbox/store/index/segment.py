@@ -10,7 +10,6 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from pillarbox.store.index import vocabulary
 from pillarbox.store.index.document import Document, Field
@@ -37,7 +36,7 @@ class Builder:
     def __init__(self) -> None:
         self.emails = array("Q")
         self.octets = 0  # of text
-        self._found: dict[Key, defaultdict[bytes, array[int]]] = {}
+        self._found: dict[Key, defaultdict[bytes, list[int]]] = {}
 
     @property
     def full(self) -> bool:
@@ -57,37 +56,39 @@ class Builder:
                     found = self._of(field, kind)
                     for run in runs:
                         found[run].append(number)
+        for field, lines in document.lines():
+            if lines:
+                found = self._of(field, Kind.LINE)
+                for line in lines:
+                    found[line].append(number)
         found = self._of(Field.NAMES, Kind.WORD)
         for name in document.names:
             found[name].append(number)
 
-    def _of(self, field: Field, kind: Kind) -> defaultdict[bytes, array[int]]:
+    def _of(self, field: Field, kind: Kind) -> defaultdict[bytes, list[int]]:
         found = self._found.get((field, kind))
         if found is None:
-            found = self._found[field, kind] = defaultdict(_numbers)
+            found = self._found[field, kind] = defaultdict(list)
         return found
 
     def finish(self) -> Segment:
         packed: dict[Key, Packed] = {}
         for (field, kind), found in self._found.items():
-            if field is not Field.NAMES and (grams := _cut_long(found, kind)):
+            if field is not Field.NAMES and kind in GRAMS and (grams := _cut_long(found, kind)):
                 packed[field, GRAMS[kind]] = vocabulary.pack(grams)
             if found:
                 packed[field, kind] = vocabulary.pack(found)
         return Segment(self.emails, packed)
 
 
-_numbers = partial(array, "H")
-
-
-def _cut_long(found: dict[bytes, array[int]], kind: Kind) -> dict[bytes, array[int]]:
+def _cut_long(found: dict[bytes, list[int]], kind: Kind) -> dict[bytes, list[int]]:
     """Take the long runs out; their grams."""
     sets: defaultdict[bytes, set[int]] = defaultdict(set)
     for run in [run for run in found if len(run) > LONG]:
         numbers = found.pop(run)
         for gram in set(grams_of(run, kind)):
             sets[gram].update(numbers)
-    return {gram: array("H", sorted(numbers)) for gram, numbers in sets.items()}
+    return {gram: sorted(numbers) for gram, numbers in sets.items()}
 
 
 def join(parts: Sequence[tuple[array[int], dict[Key, tuple[Vocabulary, bytes]]]]) -> Segment:

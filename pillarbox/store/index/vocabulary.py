@@ -19,11 +19,13 @@ from array import array
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from pillarbox.store.index.runs import Stand
 
 BLOCK = 1024  # octets of `words` whose line ends are counted together: half a microsecond
+TOGETHER = 4096  # postings looked at at once, where all are
 MAX_MESSAGES = 1 << 15  # of a segment; two octets a posting
 
 _PATTERNS = {
@@ -70,6 +72,27 @@ class Vocabulary:
                 return
             # Once a run, however often it stands in there.
             at = words.find(pattern, words.find(b"\n", at + 1))
+
+    def find_after(self, start: bytes, run: bytes) -> Iterator[Slice]:
+        """The postings of each line that begins with `start` and has the run after that."""
+        words = self.words
+        pattern = b"\n" + start
+        at = words.find(pattern)
+        while at >= 0:
+            stop = words.find(b"\n", at + len(pattern))
+            if words.find(run, at + len(pattern), stop) >= 0:
+                yield self.slice_of(self._number(at + 1))
+            at = words.find(pattern, stop)
+
+    def sizes(self) -> Iterator[tuple[list[bytes], Slice]]:
+        """Everything in it, those together that occur equally often: their postings follow each other."""
+        listed = self.words[1:-1].split(b"\n")
+        stops = [*self._firsts[1:], len(listed)]
+        for first, stop, size, base in zip(self._firsts, stops, self._sizes, self._bases):
+            step = max(1, TOGETHER // size)
+            for start in range(first, stop, step):
+                some = listed[start : min(start + step, stop)]
+                yield some, Slice(base + (start - first) * size, len(some) * size)
 
     def count(self, run: bytes, stand: Stand) -> int:
         """About how many `find` would find: never fewer, but for runs that overlap themselves."""
@@ -126,10 +149,11 @@ class Packed(NamedTuple):
     postings: bytes
 
 
-def pack(found: Mapping[bytes, array[int]]) -> Packed:
+def pack(found: Mapping[bytes, Sequence[int]]) -> Packed:
     """From the messages of each run, which ascend."""
-    order, steps = _ordered((run, len(numbers)) for run, numbers in found.items())
-    return _packed(order, steps, b"".join(map(found.__getitem__, order)))
+    order, steps = _ordered(zip(found, map(len, found.values())))
+    postings = array("H", chain.from_iterable(map(found.__getitem__, order)))
+    return _packed(order, steps, postings.tobytes())
 
 
 def join(parts: Sequence[tuple[Vocabulary, bytes, int]]) -> Packed:

@@ -161,3 +161,46 @@ def test_fields_whose_names_are_no_names(archive: Archive) -> None:
     ]
     asked += [search.Text(needle) for needle in ("from: ada", "om: ada", "Ä: a", "\0", "from:ada")]
     assert_exact(archive, asked * 3)
+
+
+def test_lines_that_are_listed_whole(archive: Archive) -> None:
+    long = "word " * 300 + "and the end"
+    archive.add(
+        (
+            f"Subject: Re: [{number}] of {number % 7} and more\r\nX-Mailer: Pine. LNX: {number % 3}\r\n"
+            "X-Mailer: Two of them\r\nFrom: Ada, a <a@b.example>\r\n\r\nx"
+        ).encode()
+        for number in range(700)
+    )
+    archive.add(
+        [
+            f"Subject: {long}\r\nX-Mailer: x\r\n {long}\r\nTo: a@b.example, {long}\r\n\r\n".encode(),
+            b"Subject:\r\nX-Mailer:\r\n\r\n",
+            b"subject: X-Mailer: Pine. LNX: 1\r\n\r\n",
+            b"Subject: Ada: a\r\nSubject: Re: twice, more\r\n\r\n",
+        ]
+    )
+    archive.index()
+    needles = (
+        "re: ",
+        "Re: [6",
+        "] of 3 and",
+        " of",
+        "e: ",
+        "word and the",
+        "ine. lnx: 2",
+        "x-mailer: p",
+        "of them",
+        "",
+    )
+    asked: list[TextKey] = [
+        search.Header(name, needle)
+        for name in ("subject", "x-mailer", "from", "to", "cc")
+        for needle in needles
+    ]
+    asked += [search.Text(needle) for needle in needles]
+    assert_exact(archive, asked)
+    decided: list[TextKey] = [search.Header("from", "ada, "), search.Header("x-mailer", "pine. lnx: 1")]
+    for key, (found, plan) in zip(decided, archive.find(decided)):
+        assert found == archive.truth(key)
+        assert plan.steps[-1].looked_into <= 1 and plan.steps[-1].read == 0, plan
