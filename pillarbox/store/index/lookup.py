@@ -68,10 +68,10 @@ def in_fields(segment: Listed, fields: Sequence[Field], needle: str) -> Steps[An
     runs = runs_of(octets)
     answer = _nothing(segment)
     for one in fields:
-        if len(runs) > 1 and one in _LISTED_WHOLE:
+        found = yield from _in_field(segment, one, runs)
+        # The lines are longer than the runs: of a rare needle the few candidates are looked into sooner.
+        if len(runs) > 1 and one in _LISTED_WHOLE and found.maybe.count(1) > FEW:
             found = yield from _in_lines(segment, one, b"", octets)
-        else:
-            found = yield from _in_field(segment, one, runs)
         answer.sure = marks.either(answer.sure, found.sure)
         answer.maybe = marks.either(answer.maybe, found.maybe)
     answer.maybe = marks.without(answer.maybe, answer.sure)
