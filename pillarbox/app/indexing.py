@@ -2,8 +2,9 @@
 
 A ring makes its account due once no other has come for a moment, or after a second of them, and not again
 before some seconds have passed; at the start, and when rings have been lost, all accounts are. The work is
-done by a child (`indexer`), one for a whole server. It is begun when there is something to do, killed when
-the server stops, and replaced when it dies: each of its steps is a transaction.
+done by a child (`indexer`), one for a whole server. It is begun when there is something to do, which a
+change of flags is not, killed when the server stops, and replaced when it dies: each of its steps is a
+transaction.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
+import apsw
 import msgspec
 
 from pillarbox.app.indexer import Done, Order
 from pillarbox.app.spawn import command, environment
+from pillarbox.model.errors import Refused
 from pillarbox.store import files
+from pillarbox.store.index import catching_up
 from pillarbox.store.store import Store
 
 Tell = Callable[..., object]
@@ -124,6 +129,9 @@ class Indexing:
         folder = files.account_folder(self._store.data, account)
         if not folder.is_dir():
             return
+        if not await asyncio.to_thread(_behind, folder):
+            self._done[account] = self._now()
+            return
         try:
             done = await self._ask(Order(str(folder)))
             self._deaths.pop(account, None)
@@ -158,3 +166,10 @@ class Indexing:
         with suppress(ProcessLookupError):
             child.kill()
         await child.communicate()
+
+
+def _behind(folder: Path) -> bool:
+    try:
+        return catching_up.behind(folder)
+    except (Refused, apsw.Error, OSError):
+        return True  # the child finds out what it is, and says so

@@ -14,7 +14,7 @@ import pytest
 from pillarbox.app import indexing
 from pillarbox.app.indexing import Indexing
 from pillarbox.model.actors import SERVER
-from pillarbox.store import files, mailboxes, messages
+from pillarbox.store import files, flags, mailboxes, messages
 from pillarbox.store.index.catching_up import behind
 from pillarbox.store.index.database import FILE
 from pillarbox.store.store import Store
@@ -90,6 +90,21 @@ def test_what_is_delivered_is_indexed(play: Callable[[Story], None]) -> None:
             await world.deliver(text)
             await world.caught_up()
         assert world.told == []
+
+    play(story)
+
+
+def test_a_change_of_flags_begins_no_process(play: Callable[[Story], None]) -> None:
+    async def story(world: World) -> None:
+        await world.deliver(b"one")
+        await world.caught_up()
+        await world.indexer.end_child()
+        inbox = (await world.store.read(ACCOUNT, mailboxes.require, SERVER, "INBOX")).id
+        world.done.clear()
+        await world.store.write(ACCOUNT, flags.store_flags, SERVER, inbox, ((1, 1),), "add", ("\\Seen",))
+        async with asyncio.timeout(WAIT):
+            await world.done.wait()
+        assert world.indexer._child is None and not world.told
 
     play(story)
 
