@@ -9,6 +9,8 @@ def a_labels(domain: str) -> str | None:
         return None
     name = domain.removesuffix(".").lower()
     if not name.isascii():
+        # Deviates: RFC 5891 4: names are mapped as IDNA of 2003 has it, which Python knows; the few that the
+        # later standard spells otherwise (with a sharp s, among others) are looked up as they were then.
         try:
             name = name.encode("idna").decode("ascii").lower()
         except UnicodeError:
