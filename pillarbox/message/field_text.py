@@ -18,8 +18,12 @@ from pillarbox.message.header import unfolded
 from pillarbox.message.limits import MAX_FIELD, MAX_FIELDS, MAX_HEADER, MEMO_ENTRIES, MEMO_KEY
 
 _UPPER = bytes(range(256)).upper().translate(bytes.maketrans(b"\t", b" "))
-_ORDINARY = bytes([9, 10, *range(32, 127)])
+_ORDINARY = bytes([9, 10, 13, *range(32, 127)])
 _SPACES = re.compile("  +")
+# Addresses that are shown as they are written; to tell that of others takes a look at their octets.
+_SPEC = r"[-A-Z0-9._+=]++@[-A-Z0-9.]++"
+_ADDRESS = rf"(?:(?:[-A-Z0-9!#$%&'*+/=?^_`{{|}}~.]++ )*+<{_SPEC}>|{_SPEC})"
+_AS_WRITTEN = re.compile(rf" {_ADDRESS}(?:, {_ADDRESS})*+").fullmatch
 
 
 def field_texts(name: bytes, value: bytes, fold: Fold = fold_text) -> tuple[str, ...]:
@@ -33,46 +37,67 @@ def field_texts(name: bytes, value: bytes, fold: Fold = fold_text) -> tuple[str,
 
 def header_texts(header: bytes, fold: Fold = fold_text) -> Iterator[tuple[str, str]]:
     """(lower-case name, text) of each field of a header, in order. With another `fold` than the usual one
-    names are as they are written.
+    names are as they are written."""
+    if fold is fold_text:
+        for name, line, at in header_lines(header):
+            yield name, line[at:]
+        return
+    for written in _lines(unfolded(header[:MAX_HEADER])):
+        start, colon, value = written.partition(b":")
+        if colon:
+            start = start.rstrip(b" \t")
+            for text in field_texts(start.lower(), value.strip(b" \t\r"), fold):
+                yield start.decode("latin-1"), text
+
+
+def header_lines(header: bytes) -> Iterator[tuple[str, str, int]]:
+    """(lower-case name, the folded line "NAME: TEXT", where the text begins in it) of each field, in order.
 
     Most fields of most headers need nothing but capitals and single spaces, which all of them get at once.
     """
-    header = unfolded(header[:MAX_HEADER])
-    lines = header.split(b"\n", MAX_FIELDS)[:MAX_FIELDS]
-    if fold is not fold_text:
-        for line in lines:
-            name, colon, value = line.partition(b":")
+    header = header[:MAX_HEADER]
+    if header.translate(None, _ORDINARY) or header.count(b"\r") != header.count(b"\r\n"):
+        for written in _lines(unfolded(header)):
+            start, colon, value = written.partition(b":")
             if colon:
-                name = name.rstrip(b" \t")
-                for text in field_texts(name.lower(), value.strip(b" \t\r"), fold):
-                    yield name.decode("latin-1"), text
+                yield from _one(start.rstrip(b" \t").lower(), value)
         return
-    if header.translate(None, _ORDINARY):
-        for line in lines:
-            name, colon, value = line.partition(b":")
-            if colon:
-                yield from _one(name.rstrip(b" \t").lower(), value)
-        return
-    capitals = _SPACES.sub(" ", header.translate(_UPPER).decode("ascii"))
+    capitals = header.translate(_UPPER, b"\r").replace(b"\n ", b" ").decode("ascii")
+    if "  " in capitals:
+        capitals = _SPACES.sub(" ", capitals)
     odd = "=?" in capitals or len(capitals) > MAX_FIELD
-    for number, folded in enumerate(capitals.split("\n", MAX_FIELDS)[: len(lines)]):
-        key, found, text = folded.partition(":")
-        if not found:
+    lines: list[bytes] = []
+    for number, folded in enumerate(capitals.split("\n", MAX_FIELDS)[:MAX_FIELDS]):
+        at = folded.find(":")
+        if at < 0:
             continue
-        key = key.rstrip(" ").lower()
-        if key in _ADDRESS_NAMES or (odd and ("=?" in text or len(text) > MAX_FIELD)):
-            yield from _one(key.encode("ascii"), lines[number].partition(b":")[2])
+        name = folded[:at].lower()
+        if (
+            (name in _ADDRESS_NAMES and not _AS_WRITTEN(folded, at + 1))
+            or (odd and ("=?" in folded or len(folded) > MAX_FIELD))
+            or name[-1:] == " "
+        ):
+            lines = lines or _lines(unfolded(header))
+            yield from _one(name.rstrip(" ").encode("ascii"), lines[number].partition(b":")[2])
+        elif folded[at + 1 : at + 2] == " " and folded[-1] != " ":
+            yield name, folded, at + 2
         else:
-            yield key, text.strip(" ")
+            yield name, f"{folded[:at]}: {folded[at + 1 :].strip(' ')}", at + 2
 
 
-_ADDRESS_NAMES = frozenset(name.decode("ascii") for name in ADDRESS_FIELDS)
+def _lines(header: bytes) -> list[bytes]:
+    return header.split(b"\n", MAX_FIELDS)[:MAX_FIELDS]
 
 
-def _one(name: bytes, value: bytes) -> Iterator[tuple[str, str]]:
+# With what their lines begin with.
+_ADDRESS_NAMES = {name.decode("ascii"): f"{name.decode('ascii').upper()}: " for name in ADDRESS_FIELDS}
+
+
+def _one(name: bytes, value: bytes) -> Iterator[tuple[str, str, int]]:
     shown = name.decode("latin-1")
+    start = _ADDRESS_NAMES.get(shown) or f"{fold_text(shown)}: "
     for text in field_texts(name, value.strip(b" \t\r")):
-        yield shown, text
+        yield shown, start + text, len(start)
 
 
 def _folded(value: bytes, fold: Fold = fold_text) -> str:

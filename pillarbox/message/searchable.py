@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from pillarbox.message.casemap import Fold
 from pillarbox.message.casemap import fold_text as fold_text
 from pillarbox.message.documents.kinds import is_document
-from pillarbox.message.field_text import header_texts
+from pillarbox.message.field_text import header_lines, header_texts
 from pillarbox.message.filenames import file_names
 from pillarbox.message.header import Buffer, Raw, header_end, raw_of
 from pillarbox.message.limits import MAX_DOCUMENT, MAX_DOCUMENTS, MAX_ENCODED_DEPTH, MAX_HEADER, MAX_SEARCHED
 from pillarbox.message.text_part import octets_of, searched_text
-from pillarbox.message.walk import Kind, Node, walk
+from pillarbox.message.walk import Kind, Node, contents
 
 # Another one with any change to what `searchable` answers for the same octets; Python's tables of characters
 # have a part in that.
@@ -73,6 +73,12 @@ def searchable_headers(buffer: Buffer, fold: Fold = fold_text) -> tuple[tuple[st
     return tuple(header_texts(raw[: min(header_end(raw), MAX_HEADER)], fold))
 
 
+def searchable_lines(buffer: Buffer) -> Iterator[tuple[str, str, int]]:
+    """(lower-case name, `line`, where its text begins in it) of each field: what TEXT sees of the header."""
+    raw = raw_of(buffer)
+    return header_lines(raw[: min(header_end(raw), MAX_HEADER)])
+
+
 def searchable_parts(
     buffer: Buffer, documents: Documents | None = None, limit: int = MAX_SEARCHED, fold: Fold = fold_text
 ) -> Iterator[str]:
@@ -83,7 +89,7 @@ def searchable_parts(
     raw = raw_of(buffer)
     left = limit
     read = 0  # documents
-    pending: list[tuple[Raw, Node, int]] = [(raw, walk(raw), 0)]
+    pending: list[tuple[Raw, Node, int]] = [(raw, contents(raw), 0)]
     while pending and left > 0:
         raw, node, depth = pending.pop()
         pending += [(raw, child, depth) for child in reversed(node.children)]
@@ -102,7 +108,7 @@ def searchable_parts(
             # RFC 6532 3.7 allows message/global any encoding, and others use it too.
             if node.encoding in ("base64", "quoted-printable") and depth < MAX_ENCODED_DEPTH:
                 data = octets_of(raw, node, left)
-                whole = walk(data)
+                whole = contents(data)
                 end = min(whole.body, MAX_HEADER)
                 left -= end
                 for name, text in header_texts(data[:end], fold):

@@ -38,6 +38,7 @@ _WANTED = frozenset(
         b"content-location",
     )
 )
+_CONTENT = frozenset((b"content-type", b"content-transfer-encoding", b"content-disposition"))
 _COUNT_PIECE = 1 << 20
 
 
@@ -66,19 +67,32 @@ class Node:
 
 def walk(raw: Raw) -> Node:
     """The tree of the message's parts."""
-    body = header_end(raw)
-    root = _node(0, body, len(raw), _read(raw, 0, body), content.TEXT_PLAIN)
+    root = _root(raw, _WANTED)
     if root.kind is Kind.LEAF:
-        root.lines = _count(raw, body, len(raw))
-        return root
-    _Walk(raw, root).run()
+        root.lines = _count(raw, root.body, len(raw))
+    else:
+        _Walk(raw, root, _WANTED).run()
     return root
 
 
-def _read(raw: Raw, start: int, end: int) -> dict[bytes, bytes]:
+def contents(raw: Raw) -> Node:
+    """The same tree for who reads what is in the parts: each has the fields that tell how, and no more, and
+    that of a single part has no number of lines."""
+    root = _root(raw, _CONTENT)
+    if root.kind is not Kind.LEAF:
+        _Walk(raw, root, _CONTENT).run()
+    return root
+
+
+def _root(raw: Raw, wanted: frozenset[bytes]) -> Node:
+    body = header_end(raw)
+    return _node(0, body, len(raw), _read(raw, 0, body, wanted), content.TEXT_PLAIN)
+
+
+def _read(raw: Raw, start: int, end: int, wanted: frozenset[bytes]) -> dict[bytes, bytes]:
     """The fields we want: the first of each name; of addresses all, as one list."""
     found: dict[bytes, bytes] = {}
-    for name, value in fields(raw[start : min(end, start + MAX_HEADER)], _WANTED):
+    for name, value in fields(raw[start : min(end, start + MAX_HEADER)], wanted):
         value = value[:MAX_FIELD]
         if name not in found:
             found[name] = value
@@ -111,9 +125,10 @@ def _count(raw: Raw, start: int, end: int) -> int:
 class _Walk:
     """One pass; `run` once."""
 
-    def __init__(self, raw: Raw, root: Node) -> None:
+    def __init__(self, raw: Raw, root: Node, wanted: frozenset[bytes]) -> None:
         self.raw = raw
         self.root = root
+        self.wanted = wanted
         self.size = len(raw)
         self.open: list[Node] = []  # from the root to the entity being read
         self.boundaries: list[tuple[bytes, int]] = []  # of open multiparts, with their place in `open`
@@ -153,7 +168,7 @@ class _Walk:
         if line is not None:  # the header has no end of its own
             seek = line[0]
             body = max(at, self.before_line_end(seek))
-        node = _node(at, body, body, _read(self.raw, at, body), default)
+        node = _node(at, body, body, _read(self.raw, at, body, self.wanted), default)
         parent.children.append(node)
         self.parts += 1
         return self.push(node, seek)

@@ -148,7 +148,7 @@ def needs_derive(tx: Tx, limit: int, after: int = 0) -> tuple[list[tuple[int, in
     """(email, blob) of those among the next `limit` emails after the id `after` whose derived columns
     are of older code, and the id to go on after; 0 = that was the last."""
     page = tx.rows(
-        "SELECT id, blob, derived FROM email WHERE account = ? AND id > ? ORDER BY id LIMIT ?",
+        "SELECT id, blob, derived FROM email WHERE +account = ? AND id > ? ORDER BY id LIMIT ?",
         tx.account,
         after,
         limit,

@@ -298,7 +298,7 @@ def _sweep_page(connection: apsw.Connection, mail: sqlite.Database, number: int,
     emails = {email for (email,) in page}
     with mail.transaction(write=False) as tx:
         living = tx.rows(
-            "SELECT id FROM email WHERE account = ? AND id BETWEEN ? AND ?",
+            "SELECT id FROM email WHERE +account = ? AND id BETWEEN ? AND ?",
             tx.account,
             min(emails),
             max(emails),

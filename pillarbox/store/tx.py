@@ -4,7 +4,8 @@ A verb is a plain function `verb(tx, actor, ...)`. It sees the database only thr
 verb runs on an embedded file, later on PostgreSQL, and in a test without an event loop.
 
 Rules of the place:
-- Every statement names `account = ?` first and passes `tx.account`.
+- Every statement names `account = ?` first and passes `tx.account`; one that takes a stretch of ids says
+  `+account = ?`, or an index on the account and something else would be taken for it, and read whole.
 - Statement texts are constants or built from constants: engines cache prepared statements by text.
 - All rows are fetched before a call returns; no cursor leaves a verb, and no verb keeps `tx`.
 - A verb may be run again from the top (lock waits, serialisation failures), so it has no side

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from pillarbox.message.casemap import fold_text
 from pillarbox.message.envelope import ADDRESS_FIELDS
-from pillarbox.message.field_text import field_texts, header_texts
+from pillarbox.message.field_text import field_texts, header_lines, header_texts
 from pillarbox.message.header import fields
 from pillarbox.message.limits import MAX_FIELD, MAX_FIELDS
+from pillarbox.message.searchable import line
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,26 @@ def test_the_short_way_leads_to_the_same(lines: list[tuple[bytes, bytes]]) -> No
     header = b"".join([name + b":" + value + b"\r\n" for name, value in lines])
     expected = [(name.decode(), text) for name, value in fields(header) for text in field_texts(name, value)]
     assert list(header_texts(header)) == expected
+    whole = [(name, line(name, text), text) for name, text in expected]
+    assert [(name, one, one[at:]) for name, one, at in header_lines(header)] == whole
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a@x",
+        "A B <a@x>",
+        "a@x, b.c@y.z,d@e",
+        '"A, B" <a@x>',
+        "A <a@x",
+        "<a@x> b@y",
+        "a@x (A B)",
+        "A  B\t<a@x>",
+    ],
+)
+def test_addresses_whose_octets_are_not_looked_at(value: str) -> None:
+    found = [whole[at:] for _, whole, at in header_lines(f"To: {value}\r\n\r\n".encode())]
+    assert found == list(field_texts(b"to", value.encode()))
 
 
 @given(st.text('ab "\\<>@,:;().=?', max_size=30).map(str.encode))

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import apsw
 
-from pillarbox.message.searchable import Documents, Searchable, searchable
+from pillarbox.message.searchable import Documents
 from pillarbox.model.errors import Refused
 from pillarbox.store import blobs
 from pillarbox.store.commit import to_disk
 from pillarbox.store.engine import sqlite
 from pillarbox.store.index import database
-from pillarbox.store.index.document import Document, document
+from pillarbox.store.index.document import NOTHING, Document, document
 from pillarbox.store.index.segment import Builder
 from pillarbox.store.index.texts import Damaged, groups
 from pillarbox.store.index.writer import Overtaken, Writer
@@ -109,7 +109,7 @@ def _forgetting(mail: sqlite.Database, writer: Writer) -> bool:
     def living(first: int, last: int) -> set[int]:
         with mail.transaction(write=False) as tx:
             rows = tx.rows(
-                "SELECT id FROM email WHERE account = ? AND id BETWEEN ? AND ?", tx.account, first, last
+                "SELECT id FROM email WHERE +account = ? AND id BETWEEN ? AND ?", tx.account, first, last
             )
         return {email for (email,) in rows}
 
@@ -148,7 +148,7 @@ def _step(
             rows = emails_above(tx, last, horizon.email, READ)
             opened = [(email, _open(tx, blob)) for email, blob in rows]
         for email, blob in opened:
-            made = document(_searchable(blob, documents))
+            made = _document(blob, documents)
             builder.add(email, made)
             added.append((email, made))
             octets += blob.size if blob is not None else 0
@@ -159,14 +159,14 @@ def _step(
 
 def horizon_of(tx: Tx) -> Horizon:
     lineage, modseq = tx.rows("SELECT lineage, modseq FROM account WHERE account = ?", tx.account)[0]
-    (email,) = tx.rows("SELECT max(id) FROM email WHERE account = ?", tx.account)[0]
+    (email,) = tx.rows("SELECT max(id) FROM email WHERE +account = ?", tx.account)[0]
     return Horizon(lineage, modseq, email or 0)
 
 
 def emails_above(tx: Tx, email: int, up_to: int, limit: int) -> list[tuple[int, int]]:
     """(id, blob) of the next emails."""
     return tx.rows(
-        "SELECT id, blob FROM email WHERE account = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?",
+        "SELECT id, blob FROM email WHERE +account = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?",
         *(tx.account, email, up_to, limit),
     )
 
@@ -178,11 +178,11 @@ def _open(tx: Tx, blob: int) -> blobs.Blob | None:
         return None  # erased just now
 
 
-def _searchable(blob: blobs.Blob | None, documents: Documents | None) -> Searchable:
+def _document(blob: blobs.Blob | None, documents: Documents | None) -> Document:
     if blob is not None:
         with suppress(Refused):  # damaged on disk: nothing is found in it
-            return searchable(blob.read(0, blob.size), documents)
-    return Searchable((), ())
+            return document(blob.read(0, blob.size), documents)
+    return NOTHING
 
 
 def _settled(mail: sqlite.Database) -> Horizon:

@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from pillarbox.message.casemap import fold_text
-from pillarbox.message.searchable import Searchable
+from pillarbox.message.header import Buffer
+from pillarbox.message.searchable import Documents, searchable_lines, searchable_parts
 from pillarbox.store.index.runs import encode
 
 
@@ -90,30 +92,45 @@ def _of_name(name: str) -> tuple[str, bytes]:
     return (start, encode(name)) if plain(name) else (f"\0{start}", ODD)
 
 
-_remembered = lru_cache(maxsize=4096)(_of_name)
+class _Name(NamedTuple):
+    listed: bytes  # among the names
+    own: Field | None
+    lined: bool
+    odd: bool
 
 
-def document(message: Searchable) -> Document:
+def _named(name: str) -> _Name:
+    return _Name(_of_name(name)[1], OWN.get(name), name in LINED, not plain(name))
+
+
+_remembered = lru_cache(maxsize=4096)(_named)
+
+NOTHING = Document(b"", b"", b"", {}, frozenset())
+
+
+def document(message: Buffer, documents: Documents | None = None) -> Document:
+    """Of a message's octets. What `documents` reads is part of the body."""
     lists: dict[Field, list[str]] = {}
     names = set()
     own: list[str] = []
     others: list[str] = []
     lined: list[str] = []
-    for name, text in message.headers:
-        start, listed = _remembered(name) if len(name) <= REMEMBERED else _of_name(name)
+    for name, line, at in searchable_lines(message):
+        listed, field, is_lined, odd = _remembered(name) if len(name) <= REMEMBERED else _named(name)
         names.add(listed)
-        field = OWN.get(name)
-        if field is None:
-            others.append(start + text)
-            if name in LINED:
-                lined.append(others[-1])
-        else:
-            own.append(start + text)
-            lists.setdefault(field, []).append(text)
+        if field is not None:
+            own.append(line)
+            lists.setdefault(field, []).append(line[at:])
+            continue
+        if odd:
+            line = f"\0{line}"
+        others.append(line)
+        if is_lined:
+            lined.append(line)
     return Document(
         encode("\n".join(own)),
         encode("\n".join(others)),
-        encode("\n".join(message.parts)),
+        encode("\n".join(searchable_parts(message, documents))),
         {field: encode("\n".join(texts)) for field, texts in lists.items()},
         frozenset(names),
         encode("\n".join(lined)),
