@@ -8,7 +8,7 @@ different runs that occur with the messages they occur in; since those lists are
 needle is looked for in all of them by plain substring search. What one run decides is decided; where a
 needle crosses a border of runs, its candidates are looked into: their folded text is kept, compressed.
 
-`runs`, `vocabulary`, `document`, `segment`, `texts` and `lookup` are pure; `database` is the file
+`runs`, `vocabulary`, `document`, `pairs`, `segment`, `texts` and `lookup` are pure; `database` is the file
 `search.db` in the account's folder, `writer` and `catching_up` fill it, `reader` reads it.
 
 Rules of the place:

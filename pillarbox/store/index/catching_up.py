@@ -26,7 +26,7 @@ from pillarbox.store.tx import Tx
 
 BATCH = 4096  # messages of one step: `FAN` of them are a full segment
 BATCH_OCTETS = 24 << 20  # of their text
-BATCH_SECONDS = 2.0  # so that who is killed gets on all the same, and who searches has some of it soon
+BATCH_SECONDS = 2.0  # of a processor: who is killed gets on all the same, who searches has some of it soon
 MORE = 64  # ids of new mail that are worth going on for
 READ = 64  # emails looked up at once
 
@@ -53,7 +53,7 @@ def catch_up(
     documents: Documents | None = None,
     anew: bool = False,
     told: Callable[[int], None] = lambda octets: None,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] = time.process_time,
 ) -> Caught:
     """Index all that is not yet; with `anew`, all. `told` hears of each step how many octets of mail it
     added. Who searches has to read `documents` alike.
@@ -153,7 +153,7 @@ def _step(
             added.append((email, made))
             octets += blob.size if blob is not None else 0
         last = rows[-1][0] if len(rows) == READ else horizon.email
-    writer.add(after, last, horizon.modseq, builder.finish(), groups(added))
+    writer.add(after, last, horizon.modseq, builder.finish(writer.frequent()), groups(added))
     return len(added), octets
 
 

@@ -10,7 +10,7 @@ looking into the messages that are left, those are candidates as well.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress, repeat
 from operator import contains
@@ -32,6 +32,7 @@ DEAR = 8  # looking into a message costs as much as looking up so many runs
 NEW = 16  # messages found in a turn that make up for it
 MOST_RUNS = 6  # of a needle that are looked up; the longest tell most
 MOST_WORDS = 2048  # runs that one run of several may be in and still be looked up
+MANY = 16  # of so many messages one is a candidate: more are worth a look at pairs of words
 FEW = 16  # candidates that are not worth another lookup
 MOST_GRAMS = 32  # of one run
 DENSE = 500  # lines of a needle from which on looking at every line costs less than finding each
@@ -121,7 +122,78 @@ def _in_field(segment: Listed, field: Field, runs: Sequence[Run]) -> Steps[Answe
             candidates = found if candidates is None else marks.both(candidates, found)
     answer = _nothing(segment)
     answer.maybe = marks.every(segment.messages) if candidates is None else candidates
+    if answer.maybe.count(1) * MANY > segment.messages:
+        yield from _by_pairs(segment, field, runs, answer)
     return answer
+
+
+def _by_pairs(segment: Listed, field: Field, runs: Sequence[Run], answer: Answer) -> Steps[None]:
+    """Narrow an answer by what is listed of two words side by side."""
+    named = segment.vocabulary(field, Kind.PAIRED)
+    if named is None:
+        return
+    paired = {word: segment.postings(field, Kind.PAIRED, piece) for word, piece in named.slices()}
+    listed = segment.vocabulary(field, Kind.PAIR)
+    for first, space, second in zip(runs, runs[1:], runs[2:]):
+        if first.kind is not Kind.WORD or space.octets != _SPACE:
+            continue
+        others = marks.none(segment.messages)
+        for run in (first, second):
+            found = yield from _unpaired(segment, field, run, paired)
+            if found is None:
+                break
+            others = marks.either(others, found)
+        else:
+            pair = b"%b %b" % (first.octets, second.octets)
+            sure = marks.none(segment.messages)
+            if listed is not None:
+                yield from _mark_all(
+                    segment, field, Kind.PAIR, pair, _STANDS[first.stand, second.stand], sure
+                )
+            answer.maybe = marks.both(answer.maybe, marks.either(others, sure))
+            if len(runs) == 3:
+                answer.sure = sure
+                answer.maybe = marks.without(answer.maybe, sure)
+
+
+_STANDS = {
+    (Stand.ENDS, Stand.BEGINS): Stand.INSIDE,
+    (Stand.ENDS, Stand.WHOLE): Stand.ENDS,
+    (Stand.WHOLE, Stand.BEGINS): Stand.BEGINS,
+    (Stand.WHOLE, Stand.WHOLE): Stand.WHOLE,
+}
+
+
+def _unpaired(
+    segment: Listed, field: Field, run: Run, paired: Mapping[bytes, Sequence[int]]
+) -> Steps[Marks | None]:
+    """The messages that have a word in which this one stands as it should, and no pair with it is listed;
+    None when they are too many."""
+    found = marks.none(segment.messages)
+    listed = segment.vocabulary(field, Kind.WORD)
+    number = work = 0
+    if listed is not None and len(run.octets) <= LONG:
+        for word, piece in listed.find_named(run.octets, run.stand):
+            ends = paired.get(word, ())
+            if list(ends) == [0, segment.messages]:
+                continue
+            postings = segment.postings(field, Kind.WORD, piece)
+            if ends:
+                inside = marks.none(segment.messages)
+                for start, stop in zip(ends[::2], ends[1::2]):
+                    inside[start:stop] = b"\x01" * (stop - start)
+                postings = [posting for posting in postings if not inside[posting]]
+            number += 1
+            if number > MOST_WORDS or 4 * len(postings) > segment.messages:
+                return None
+            marks.add(found, postings)
+            work += piece.size + EACH
+            if work >= TURN:
+                work = 0
+                yield
+    if run.stand is not Stand.WHOLE or len(run.octets) > LONG:
+        yield from _in_long(segment, field, run, found)
+    return found
 
 
 def _in_lines(segment: Listed, field: Field, start: bytes, needle: bytes) -> Steps[Answer]:
@@ -221,15 +293,20 @@ def _candidates(segment: Listed, field: Field, run: Run) -> Steps[Marks | None]:
             if work >= TURN:
                 work = 0
                 yield
+    yield from _in_long(segment, field, run, found)
+    yield
+    return found
+
+
+def _in_long(segment: Listed, field: Field, run: Run, found: Marks) -> Steps[None]:
+    """Add the messages that have it in a run that is not listed whole, or may have."""
     grams = GRAMS[run.kind]
     if segment.vocabulary(field, grams) is not None:
         needed = needed_grams(run.octets, run.kind)
         if needed:
-            found = marks.either(found, (yield from _with_all(segment, field, grams, needed)))
+            marks.add_all(found, (yield from _with_all(segment, field, grams, needed)))
         else:
             yield from _mark_all(segment, field, grams, run.octets, Stand.INSIDE, found)
-    yield
-    return found
 
 
 def _mark_all(

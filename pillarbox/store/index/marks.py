@@ -23,6 +23,10 @@ def add(marks: Marks, numbers: Iterable[int]) -> None:
         marks[number] = 1
 
 
+def add_all(marks: Marks, others: Marks) -> None:
+    marks[:] = either(marks, others)
+
+
 def of(numbers: Iterable[int], count: int) -> Marks:
     marks = bytearray(count)
     add(marks, numbers)

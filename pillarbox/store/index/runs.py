@@ -20,11 +20,11 @@ LONG = 64
 ASCII_GRAM = 4
 GRAM = 2
 
-_WORD = bytes(code for code in range(256) if code >= 0x80 or bytes([code]).isalnum())
-_BORDERS = bytes(set(range(256)) - set(_WORD) - {0x0A})
+WORD_OCTETS = bytes(code for code in range(256) if code >= 0x80 or bytes([code]).isalnum())
+_BORDERS = bytes(set(range(256)) - set(WORD_OCTETS) - {0x0A})
 
 # Word characters as they are, the rest is space.
-_WORDS_ONLY = bytes(code if code in _WORD else 0x20 for code in range(256))
+_WORDS_ONLY = bytes(code if code in WORD_OCTETS else 0x20 for code in range(256))
 # The separators, moved out of the way of white space, and spaces for words and line ends.
 _BORDERS_ONLY = bytes(code | 0x80 if code in _BORDERS else 0x20 for code in range(256))
 
@@ -37,6 +37,8 @@ class Kind(IntEnum):
     GRAM = 2  # of long words
     BORDER_GRAM = 3
     LINE = 4  # whole texts of short fields: see `document.lines`
+    PAIR = 5  # two frequent words and the space between: see `pairs`
+    PAIRED = 6  # which words those are, and where
 
 
 class Stand(Enum):
@@ -87,7 +89,7 @@ def runs_of(needle: bytes) -> list[Run]:
     return out
 
 
-_IS_WORD = bytes(int(code in _WORD) for code in range(256))
+_IS_WORD = bytes(int(code in WORD_OCTETS) for code in range(256))
 
 
 def grams_of(run: bytes, kind: Kind) -> Iterator[bytes]:

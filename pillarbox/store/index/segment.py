@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pillarbox.store.index import vocabulary
+from pillarbox.store.index import pairs, vocabulary
 from pillarbox.store.index.document import Document, Field
 from pillarbox.store.index.runs import LONG, Kind, borders, grams_of, words
 from pillarbox.store.index.vocabulary import MAX_MESSAGES, Packed, Vocabulary
@@ -37,6 +37,7 @@ class Builder:
         self.emails = array("Q")
         self.octets = 0  # of text
         self._found: dict[Key, defaultdict[bytes, list[int]]] = {}
+        self._bodies: list[bytes] = []
 
     @property
     def full(self) -> bool:
@@ -46,6 +47,7 @@ class Builder:
         """The next message; ids ascend."""
         number = len(self.emails)
         self.emails.append(email)
+        self._bodies.append(document.body)
         self.octets += len(document.header) + len(document.body)
         header = b"%b\n%b" % (document.own, document.header)
         texts = ((Field.HEADER, header), (Field.BODY, document.body), *document.lists.items())
@@ -71,14 +73,27 @@ class Builder:
             found = self._found[field, kind] = defaultdict(list)
         return found
 
-    def finish(self) -> Segment:
-        packed: dict[Key, Packed] = {}
+    def finish(self, frequent: Sequence[bytes] = ()) -> Segment:
+        """`frequent`: words whose pairs are listed where these messages are too few to tell which."""
+        packed = self._paired(frequent)
         for (field, kind), found in self._found.items():
             if field is not Field.NAMES and kind in GRAMS and (grams := _cut_long(found, kind)):
                 packed[field, GRAMS[kind]] = vocabulary.pack(grams)
             if found:
                 packed[field, kind] = vocabulary.pack(found)
         return Segment(self.emails, packed)
+
+    def _paired(self, frequent: Sequence[bytes]) -> dict[Key, Packed]:
+        words: dict[bytes, list[int]] = self._found.get((Field.BODY, Kind.WORD), defaultdict(list))
+        count = len(self.emails)
+        if count >= pairs.ENOUGH:
+            frequent = pairs.frequent(zip(words, map(len, words.values())), count)
+        if not frequent:
+            return {}
+        packed = {(Field.BODY, Kind.PAIRED): vocabulary.pack(pairs.everywhere(frequent, count))}
+        if found := pairs.listed(self._bodies, frequent):
+            packed[Field.BODY, Kind.PAIR] = vocabulary.pack(found)
+        return packed
 
 
 def _cut_long(found: dict[bytes, list[int]], kind: Kind) -> dict[bytes, list[int]]:
@@ -100,4 +115,8 @@ def join(parts: Sequence[tuple[array[int], dict[Key, tuple[Vocabulary, bytes]]]]
         for key, (found, postings) in vocabularies.items():
             of_key.setdefault(key, []).append((found, postings, len(emails)))
         emails += some
-    return Segment(emails, {key: vocabulary.join(some) for key, some in of_key.items()})
+    joined = {
+        (field, kind): (pairs.join if kind is Kind.PAIRED else vocabulary.join)(some)
+        for (field, kind), some in of_key.items()
+    }
+    return Segment(emails, joined)

@@ -73,6 +73,17 @@ class Vocabulary:
             # Once a run, however often it stands in there.
             at = words.find(pattern, words.find(b"\n", at + 1))
 
+    def find_named(self, run: bytes, stand: Stand) -> Iterator[tuple[bytes, Slice]]:
+        """As `find`, with each run."""
+        words = self.words
+        pattern = _PATTERNS[stand] % run
+        at = words.find(pattern)
+        while at >= 0:
+            inside = at + 1 if pattern[0] == 0x0A else at
+            stop = words.find(b"\n", inside)
+            yield words[words.rfind(b"\n", 0, inside) + 1 : stop], self.slice_of(self._number(inside))
+            at = words.find(pattern, stop)
+
     def find_after(self, start: bytes, run: bytes) -> Iterator[Slice]:
         """The postings of each line that begins with `start` and has the run after that."""
         words = self.words

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import apsw
 
-from pillarbox.store.index import database, segment, texts
+from pillarbox.store.index import database, pairs, segment, texts
 from pillarbox.store.index.database import (
     BAD,
     CHUNK,
@@ -125,6 +125,18 @@ class Writer:
             self.database.run(
                 "UPDATE search_cursor SET email = ?, modseq = ? WHERE account = ?", last, modseq, _ACCOUNT
             )
+
+    def frequent(self) -> list[bytes]:
+        """The words whose pairs are listed in the largest segment, or should be."""
+        largest = max(self.segments(), key=_messages, default=None)
+        if largest is None or largest.messages < pairs.ENOUGH:
+            return []
+        found = self._vocabulary(vocabulary_id(largest.id, Field.BODY, Kind.PAIRED))
+        if found is not None:
+            return pairs.usual(dict(pairs.stretches_of(*found)))
+        found = self._vocabulary(vocabulary_id(largest.id, Field.BODY, Kind.WORD))
+        counted = ((word, piece.size) for word, piece in found[0].slices()) if found is not None else ()
+        return pairs.frequent(counted, largest.messages)
 
     def _next_segment(self, after: int | None = None) -> int:
         found = self.database.rows(
@@ -239,19 +251,27 @@ class Writer:
         emails.frombytes(decompress(found[0][0]))
         vocabularies: dict[Key, tuple[Vocabulary, bytes]] = {}
         low, high = span_of(row.id)
-        for number, words, counts, steps in rows(
-            "SELECT id, words, counts, steps FROM vocabulary WHERE account = ? AND id BETWEEN ? AND ?",
-            *(_ACCOUNT, low, high),
+        for (number,) in rows(
+            "SELECT id FROM vocabulary WHERE account = ? AND id BETWEEN ? AND ?", *(_ACCOUNT, low, high)
         ):
-            chunks = rows(
-                "SELECT numbers FROM posting WHERE account = ? AND id BETWEEN ? AND ? ORDER BY id",
-                *(_ACCOUNT, posting_id(number, 0), posting_id(number + 1, 0) - 1),
-            )
-            postings = b"".join(decompress(chunk) for (chunk,) in chunks)
-            key = Field(number >> 4 & 15), Kind(number & 15)
-            vocabulary = Vocabulary(decompress(words), decompress(counts), decompress(steps))
-            vocabularies[key] = vocabulary, postings
+            vocabulary = self._vocabulary(number)
+            if vocabulary is not None:
+                vocabularies[Field(number >> 4 & 15), Kind(number & 15)] = vocabulary
         return emails, vocabularies
+
+    def _vocabulary(self, number: int) -> tuple[Vocabulary, bytes] | None:
+        """With its postings."""
+        rows = self.database.rows
+        found = rows(
+            "SELECT words, counts, steps FROM vocabulary WHERE account = ? AND id = ?", _ACCOUNT, number
+        )
+        if not found:
+            return None
+        chunks = rows(
+            "SELECT numbers FROM posting WHERE account = ? AND id BETWEEN ? AND ? ORDER BY id",
+            *(_ACCOUNT, posting_id(number, 0), posting_id(number + 1, 0) - 1),
+        )
+        return Vocabulary(*map(decompress, found[0])), b"".join(decompress(chunk) for (chunk,) in chunks)
 
     def _groups(self, low: int, high: int) -> list[Group]:
         return [
@@ -305,6 +325,10 @@ def due(segments: Sequence[Row]) -> list[Row]:
         if len(some) >= FAN:
             return some[::-1]
     return []
+
+
+def _messages(row: Row) -> int:
+    return row.messages
 
 
 def _size(row: Row) -> int:

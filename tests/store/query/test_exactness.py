@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pillarbox.model import search
-from pillarbox.store.index import catching_up, writer
+from pillarbox.store.index import catching_up, pairs, writer
 from pillarbox.testing.verbs import account
 from tests import corpus
 from tests.places import LONG
@@ -204,3 +204,43 @@ def test_lines_that_are_listed_whole(archive: Archive) -> None:
     for key, (found, plan) in zip(decided, archive.find(decided)):
         assert found == archive.truth(key)
         assert plan.steps[-1].looked_into <= 1 and plan.steps[-1].read == 0, plan
+
+
+STEMS = ("of", "the", "roof", "other", "theory", "to", "a", "aa", "list", "mailing", "then", "é", "w" * 80)
+JOINTS = (" ", " ", " ", " ", ", ", "-", "\r\n", ".\r\n\r\n", " (", " - ")
+
+
+def test_phrases_of_frequent_words(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catching_up, "BATCH", 60)
+    monkeypatch.setattr(catching_up, "READ", 8)
+    monkeypatch.setattr(writer, "FAN", 3)
+    monkeypatch.setattr(pairs, "ENOUGH", 50)
+    chance = random.Random(5)
+
+    def letter(stems: tuple[str, ...]) -> bytes:
+        said = "".join(chance.choice(stems) + chance.choice(JOINTS) for _ in range(12))
+        return f"Subject: s\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{said}\r\n".encode()
+
+    archive.add(letter(STEMS[:3]) for _ in range(20))  # too few to tell what is frequent
+    archive.index()
+    archive.add(letter(STEMS[2:]) for _ in range(150))
+    archive.index()
+    archive.add(letter(STEMS) for _ in range(300))
+    archive.index()
+    for _ in range(7):
+        archive.add(letter(STEMS[:7]) for _ in range(5))
+        archive.index()
+    pieces = [stem[at:] for stem in STEMS[:12] for at in range(len(stem))]
+    asked: list[TextKey] = [
+        search.Body(f"{start} {end}")
+        for start in dict.fromkeys(pieces)
+        for end in dict.fromkeys(stem[: at + 1] for stem in STEMS[:12] for at in range(len(stem)))
+    ]
+    for _ in range(200):
+        phrase = [chance.choice(STEMS) for _ in range(chance.randint(2, 4))]
+        asked.append(search.Body(chance.choice((" ", "", "o")) + " ".join(phrase) + chance.choice(" ,t")))
+    for key, (found, plan) in zip(asked, archive.find(asked)):
+        assert found == archive.truth(key), (key, plan)
+    (found, plan) = archive.find([search.Body("of the")])[0]
+    assert len(found) > 50
+    assert plan.steps[0].looked_into < 150, plan  # of 505
