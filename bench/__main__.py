@@ -8,15 +8,16 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
-from bench import cyrus, messages, report, results
+from bench import courier, cyrus, messages, report, results
 from bench.client import Refusal
+from bench.courier import CourierServer
 from bench.cyrus import CyrusServer
 from bench.servers import XAPIAN, DovecotServer, PillarboxServer, Server
 from bench.workloads import USERS, Bench, NotOffered, Row, load
 from bench.workloads.arriving import multiappend
 from tests import oracle
 
-NAMES = (*report.FORMATS, report.INDEXED, report.CYRUS, report.OURS)
+NAMES = (*report.FORMATS, report.INDEXED, report.CYRUS, report.COURIER, report.OURS)
 
 
 def main() -> int:
@@ -88,6 +89,11 @@ def _servers(arguments: argparse.Namespace) -> list[Server]:
                 Console(stderr=True).print(f"without Cyrus: {reason}")
             else:
                 out.append(CyrusServer())
+        elif name == report.COURIER:
+            if reason := courier.missing():
+                Console(stderr=True).print(f"without Courier: {reason}")
+            else:
+                out.append(CourierServer())
         elif oracle.BINARY is None or (name == report.INDEXED and not XAPIAN.exists()):
             continue
         elif name == report.INDEXED:
@@ -114,8 +120,11 @@ def _round(number: int, rows: list[Row], benches: list[Bench], figures: report.F
 
 
 def _prepare(bench: Bench) -> None:
-    multiappend(bench)
-    bench.done()
+    if isinstance(bench.server, CourierServer):
+        bench.server.fill(bench.messages)
+    else:
+        multiappend(bench)
+        bench.done()
     bench.server.index(USERS[0])
 
 

@@ -42,7 +42,7 @@ class Client:
         self.socket = tls.wrap_socket(plain, server_hostname="localhost") if tls else plain
         self.count = 0
         self.rest = b""
-        self.line()
+        self.authenticated = self.line().startswith(b"* PREAUTH")
 
     def line(self) -> bytes:
         """One line, for what has no tag: greeting, continuation, IDLE."""
@@ -86,7 +86,8 @@ class Client:
         return self.answer(self.send(line))
 
     def login(self, user: str, password: str) -> None:
-        self.command(b'LOGIN "%b" "%b"' % (user.encode(), password.encode()))
+        if not self.authenticated:
+            self.command(b'LOGIN "%b" "%b"' % (user.encode(), password.encode()))
 
     def append(self, mailbox: bytes, messages: Iterable[bytes]) -> None:
         """One APPEND of one or more messages, with literals that do not wait."""

@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.servers import HOST, free_ports, imap
+from bench.servers import BIG, HOST, free_ports, imap
 from pillarbox.net.tls import write_self_signed
 from tests.oracle import PASSWORD
 
@@ -85,6 +85,7 @@ class CyrusServer:
     about = (
         "Cyrus from Debian's packages, its defaults; a message is synced before the reply; passwords plain"
     )
+    big = BIG
     # Not those of push, memory, fairness and cold starts: they stand on how Dovecot's processes are set up.
     rows: tuple[str, ...] = (
         *("multiappend", "append", "lmtp", "select", "fetch", "store", "search", "sort", "thread"),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.growth import PLOTS, TITLES, draw, sentence
-from bench.report import CYRUS, FORMATS, INDEXED, OURS, goal, spelled
+from bench.report import COURIER, CYRUS, FORMATS, INDEXED, OURS, goal, spelled
 from bench.results import FOLDER
 
 PAGE = PLOTS.with_suffix(".md")
@@ -88,16 +88,32 @@ def _rows(figures: Result) -> Iterator[str]:
         "is missed is the goal, or the first round, which may be no slower than Dovecot's."
     )
     yield ""
-    shown = [name for name in (*FORMATS, INDEXED, CYRUS, OURS) if name in figures["servers"]]
+    shown = [name for name in (*FORMATS, INDEXED, CYRUS, COURIER, OURS) if name in figures["servers"]]
     yield from _head(
-        ["workload", *shown, "ratio", "goal", "of medians", "of first rounds", "to xapian", "to cyrus"]
+        [
+            "workload",
+            *shown,
+            "ratio",
+            "goal",
+            "of medians",
+            "of first rounds",
+            "to xapian",
+            "to cyrus",
+            "to courier",
+        ]
     )
     for row in rows.values():
         mark = "**" if row["missed"] else ""
         cells = [f"{mark}{row['title']}{mark}"]
         cells += [_counted(row["counted"].get(name), row["unit"]) for name in shown]
         cells += [spelled(row["ratio"]), goal(row["goal"], row["limit"], row["unit"])]
-        ratios = ("ratio of medians", "ratio of first rounds", "ratio to xapian", "ratio to cyrus")
+        ratios = (
+            "ratio of medians",
+            "ratio of first rounds",
+            "ratio to xapian",
+            "ratio to cyrus",
+            "ratio to courier",
+        )
         cells += [spelled(row[key]) for key in ratios]
         yield _row(cells)
 

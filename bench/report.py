@@ -1,7 +1,7 @@
 """What the rows have measured, as a table for people and as plain data for programs.
 
-A ratio is ours to the better of Dovecot's two storage formats; Dovecot with a full text index, and Cyrus,
-stand beside them with ratios of their own.
+A ratio is ours to the better of Dovecot's two storage formats; Dovecot with a full text index, Cyrus and
+Courier stand beside them with ratios of their own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ OURS = "pillarbox"
 FORMATS = ("dovecot-sdbox", "dovecot-maildir")
 INDEXED = "dovecot-xapian"
 CYRUS = "cyrus"
+COURIER = "courier"
 
 
 @dataclass(slots=True)
@@ -90,6 +91,7 @@ def data(figures: Figures, rows: list[Row], servers: list[Server], rounds: int) 
                 "ratio of first rounds": figures.ratio(row, how="first"),
                 "ratio to xapian": figures.ratio(row, (INDEXED,)),
                 "ratio to cyrus": figures.ratio(row, (CYRUS,)),
+                "ratio to courier": figures.ratio(row, (COURIER,)),
                 "counted": {
                     name: {how: _one(row, taken, how) for how in ("best", "median", "first")}
                     if isinstance(taken, list)
@@ -126,6 +128,7 @@ def _table(figures: Figures, rows: list[Row], servers: list[Server]) -> Table:
         "first",
         "to xapian",
         "to cyrus",
+        "to courier",
     ):
         out.add_column(heading, justify="right")
     for row in rows:
@@ -134,7 +137,7 @@ def _table(figures: Figures, rows: list[Row], servers: list[Server]) -> Table:
         cells.append(f"[{colour}]{spelled(figures.ratio(row))}")
         cells.append(goal(row.goal, row.limit, row.unit))
         cells += [spelled(figures.ratio(row, how=how)) for how in ("median", "first")]
-        cells += [spelled(figures.ratio(row, (other,))) for other in (INDEXED, CYRUS)]
+        cells += [spelled(figures.ratio(row, (other,))) for other in (INDEXED, CYRUS, COURIER)]
         out.add_row(row.title, *cells)
     return out
 

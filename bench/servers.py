@@ -25,6 +25,7 @@ from pillarbox.identity.passwords import hash_password
 from tests.oracle import HAS_POP3, PASSWORD, Dovecot
 
 HOST = "127.0.0.1"
+BIG = b"big"
 
 XAPIAN = Path("/usr/lib/dovecot/modules/lib21_fts_xapian_plugin.so")
 
@@ -60,6 +61,7 @@ class Server(Protocol):
     imap_port: int
     imaps_port: int
     lmtp_port: int
+    big: bytes  # the mailbox that most rows read
     pop3_port: int  # 0 where there is none
     mail: Path  # the folder with all that is stored
 
@@ -77,6 +79,8 @@ class Server(Protocol):
 
 class DovecotServer:
     """Dovecot from the system's package; `variant` is one of `VARIANTS`."""
+
+    big = BIG
 
     def __init__(
         self, kind: Literal["sdbox", "maildir"], credential: str | None = None, *, variant: str = ""
@@ -133,6 +137,7 @@ class PillarboxServer:
 
     name = "pillarbox"
     rows: tuple[str, ...] = ()
+    big = BIG
 
     def __init__(self, workers: int | None = None) -> None:
         self.about = "every message synced before the reply, flags are not; passwords argon2id"

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bench.client import Client
+from bench.servers import BIG as BIG
 from bench.servers import Server, imap
 
 USERS = [f"bench{number}@bench.test" for number in range(24)]
-BIG = b"big"
 
 
 class NotOffered(Exception):
@@ -41,7 +41,7 @@ class Bench:
     def big(self) -> Client:
         """A connection with the big mailbox open, its flags as they were appended."""
         client = self.connect()
-        client.command(b"SELECT " + BIG)
+        client.command(b"SELECT " + self.server.big)
         return client
 
     def done(self) -> None:
