@@ -33,7 +33,7 @@ ARROWS: dict[str, set[str]] = {
         *_PROTOCOL,
         *("filter", "delivery", "imap", "pop3", "managesieve", "activesync", "smtp", "jmap", "web", "remote"),
     },
-    "testing": {*_PROTOCOL, "delivery", "imap", "pop3", "smtp", "app"},
+    "testing": {*_PROTOCOL, "filter", "delivery", "imap", "pop3", "smtp", "app"},
     "__main__": {"app"},
 }
 

@@ -3,40 +3,55 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from pillarbox.app.config import Config, Listen, Outbound
-from pillarbox.delivery.outbound.resolver import NoAnswer, NoSuchName
+from pillarbox.filter.dns import NO_DATA, NO_NAME, TROUBLE, Answer, Found, Kind, Question
 from pillarbox.testing.server import MailServer
 from tests.oracle import PASSWORD
 
 
 @dataclass
 class Zone:
-    """`mails`: domain -> its MX records; `hosts`: name -> its addresses. Those in `broken` give no answer."""
+    """`mails`: domain -> its MX records; `hosts`: name -> its addresses; `texts`, `tlsas`: name -> records.
+    Those in `broken` give no answer; of those in `secure`, and all if it is None, DNSSEC vouches."""
 
     mails: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     hosts: dict[str, list[str]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    tlsas: dict[str, list[str]] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    secure: set[str] | None = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
 
-    async def mx(self, domain: str) -> Sequence[tuple[int, str]]:
-        self.asked.append(domain)
-        if domain in self.broken:
-            raise NoAnswer(domain)
-        if domain not in self.mails and domain not in self.hosts:
-            raise NoSuchName(domain)
-        return self.mails.get(domain, [])
+    async def __call__(self, question: Question) -> Answer:
+        name = question.name
+        if question.kind in (Kind.MX, Kind.TXT, Kind.TLSA):
+            self.asked.append(name)
+        if name in self.broken:
+            return TROUBLE
+        led_to = self.aliases.get(name, "")
+        name = led_to or name
+        values, preferences = self._records(name, question.kind)
+        if values:
+            secure = self.secure is None or question.name in self.secure
+            return Answer(Found.RECORDS, values, preferences, secure, led_to)
+        known = any(name in each for each in (self.mails, self.hosts, self.texts, self.tlsas))
+        return NO_DATA if known else NO_NAME
 
-    async def addresses(self, host: str) -> Sequence[str]:
-        if host in self.broken:
-            raise NoAnswer(host)
-        if host not in self.hosts:
-            raise NoSuchName(host)
-        return self.hosts[host]
+    def _records(self, name: str, kind: Kind) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        if kind is Kind.MX:
+            mails = sorted(self.mails.get(name, []))
+            return tuple(host for _, host in mails), tuple(preference for preference, _ in mails)
+        if kind in (Kind.A, Kind.AAAA):
+            found = self.hosts.get(name, [])
+            return tuple(each for each in found if (":" in each) is (kind is Kind.AAAA)), ()
+        where = {Kind.TXT: self.texts, Kind.TLSA: self.tlsas}.get(kind, {})
+        return tuple(where.get(name, [])), ()
 
 
 HOSTS = {"mx.one.test": "127.0.0.11", "mx.two.test": "127.0.0.12"}
@@ -73,8 +88,8 @@ def neighbours(**more: Any) -> Iterator[tuple[MailServer, MailServer, Zone]]:
     zone.hosts = {name: [address] for name, address in HOSTS.items()}
     port = common_port()
     with (
-        MailServer(config("mx.one.test", port, **more), resolver=zone) as one,
-        MailServer(config("mx.two.test", port), resolver=zone) as two,
+        MailServer(config("mx.one.test", port, **more), resolve=zone) as one,
+        MailServer(config("mx.two.test", port), resolve=zone) as two,
     ):
         one.add_account("ann@one.test", PASSWORD)
         two.add_account("bob@two.test", PASSWORD)

@@ -128,14 +128,13 @@ class Authentication(Struct, frozen=True, forbid_unknown_fields=True):
     """Finding out who mail is really from. `smtp`, `lmtp`: for mail that comes so. `dmarc`: what is done at
     most with mail that its author's domain disowns; `spf`: with mail from where its sender's domain does not
     send, where DMARC says nothing. `trusted_sealers`: domains whose word on mail they pass on is taken (ARC).
-    `dns`: servers to ask instead of the machine's."""
+    """
 
     smtp: bool = True
     lmtp: bool = False
     dmarc: Obey = "quarantine"
     spf: Obey = "note"
     trusted_sealers: tuple[str, ...] = ()
-    dns: tuple[str, ...] = ()
 
 
 class Proxy(Struct, frozen=True, forbid_unknown_fields=True):
@@ -196,17 +195,17 @@ class Smarthost(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Outbound(Struct, frozen=True, forbid_unknown_fields=True):
-    """Mail to other systems. `port`: where their hosts listen; `dns`: servers to ask, not the machine's."""
+    """Mail to other systems. `port`: where their hosts listen."""
 
     smarthosts: tuple[Smarthost, ...] = ()
     port: Annotated[int, Meta(ge=1, le=65535)] = 25
-    dns: tuple[str, ...] = ()
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     hostname: Annotated[str, Meta(pattern=r"^[^\s@/]+$")] = "localhost"
     postmaster: str | None = None  # who reads the postmaster's mail; None: the first account
     data: str = "var"
+    dns: tuple[str, ...] = ()  # servers to ask instead of the machine's
     workers: Annotated[int, Meta(ge=1)] | None = None  # None: one per core
     listen: Listen = DEFAULT_LISTEN
     tls: Tls = Tls()
@@ -257,10 +256,10 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
         if "listen" in tree and not is_address(address):
             wrong = f'"{address}" is not an address; write "host:port", "[IPv6]:port" or "unix:path"'
             raise _error(file, text, f"listen.{protocol}", wrong)
-    for server in config.authentication.dns:
+    for server in config.dns:
         if not is_dns_server(server):
             wrong = f'"{server}" is no DNS server; write "192.0.2.1", "192.0.2.1:53" or "[2001:db8::1]:53"'
-            raise _error(file, text, "authentication.dns", wrong)
+            raise _error(file, text, "dns", wrong)
     for key, networks in (("abuse.exempt", config.abuse.exempt), ("proxy.networks", config.proxy.networks)):
         for network in networks:
             if not is_network(network):

@@ -1,25 +1,30 @@
-"""The DNS for `filter/`: questions go to the servers of this machine, or to those of the configuration.
+"""The DNS for everybody: questions go to the servers of this machine, or to those of the configuration.
 
 * The four kinds of answers stay apart; what is none of the first three, whatever went wrong, is trouble.
 * An answer is kept as long as its TTL says, absence as long as its zone says, and only so many are kept.
+* DNSSEC is checked by the server that is asked, and its word is good where nobody can change it on the way:
+  where it is on this machine (RFC 7672 2.2).
 * What an answer may hold is bounded; a chain of CNAMEs too (by dnspython, at 16).
 """
 
 import asyncio
+import ipaddress
 from collections.abc import Iterable
 
 import dns.asyncresolver
 import dns.exception
+import dns.flags
 import dns.name
 import dns.nameserver
 import dns.rdatatype
 import dns.resolver
 from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.ANY.PTR import PTR
+from dns.rdtypes.ANY.TLSA import TLSA
 from dns.rdtypes.ANY.TXT import TXT
 
 from pillarbox.app.config import dns_server
-from pillarbox.filter.dns import NO_DATA, NO_NAME, TROUBLE, Answer, Kind, Question, records
+from pillarbox.filter.dns import NO_DATA, NO_NAME, TROUBLE, Answer, Found, Kind, Question
 
 KEPT = 4096  # answers, of some hundred octets mostly
 RECORDS_LIMIT = 100  # of one answer
@@ -43,6 +48,9 @@ class Resolver:
         self._inner.cache = dns.resolver.LRUCache(KEPT)
         self._inner.timeout = try_seconds
         self._inner.lifetime = question_seconds
+        # RFC 6840 5.7: whether an answer has been checked, please, but not its signatures.
+        self._inner.flags = dns.flags.RD | dns.flags.AD
+        self.is_near = all(_is_loopback(str(each)) for each in self._inner.nameservers)
         self._turn = asyncio.Semaphore(AT_ONCE)
 
     async def __call__(self, question: Question) -> Answer:
@@ -57,7 +65,17 @@ class Resolver:
             return TROUBLE
         if answer.rrset is None:
             return NO_DATA
-        return _taken(question.kind, answer.rrset)
+        secure = self.is_near and bool(answer.response.flags & dns.flags.AD)
+        led_to = _host(answer.canonical_name)
+        return _taken(question.kind, answer.rrset, secure, "" if answer.canonical_name == name else led_to)
+
+    async def checks_dnssec(self) -> bool:
+        """Whether what the servers say of DNSSEC is to be believed, and they do: the root is signed."""
+        try:
+            answer = await self._inner.resolve(dns.name.root, "NS")
+        except (dns.exception.DNSException, OSError, EOFError):
+            return False
+        return self.is_near and bool(answer.response.flags & dns.flags.AD)
 
 
 def _configured(servers: tuple[str, ...]) -> dns.asyncresolver.Resolver:
@@ -71,35 +89,44 @@ def _configured(servers: tuple[str, ...]) -> dns.asyncresolver.Resolver:
     return made
 
 
-def _taken(kind: Kind, rrset: object) -> Answer:
+def _is_loopback(server: str) -> bool:
+    """`server` as dnspython writes it: Do53:127.0.0.1@53."""
+    try:
+        return ipaddress.ip_address(server.removeprefix("Do53:").rpartition("@")[0] or server).is_loopback
+    except ValueError:
+        return False
+
+
+def _taken(kind: Kind, rrset: object, secure: bool, name: str) -> Answer:
     found: list[tuple[int, str]] = []
     size = 0
     assert isinstance(rrset, Iterable)
     for record in rrset:
         rank, value = _value(record)
-        if value is None:
-            continue
         size += len(value)
         if len(found) == RECORDS_LIMIT or size > SIZE_LIMIT:
             return TROUBLE
         found.append((rank, value))
     if kind is Kind.MX:
         found.sort()
-    return records(*(value for _, value in found))
+    values = tuple(value for _, value in found)
+    ranks = tuple(rank for rank, _ in found) if kind is Kind.MX else ()
+    return Answer(Found.RECORDS, values, ranks, secure, name)
 
 
-def _value(record: object) -> tuple[int, str | None]:
+def _value(record: object) -> tuple[int, str]:
     match record:
         case MX():
             return record.preference, _host(record.exchange)
         case PTR():
             return 0, _host(record.target)
+        case TLSA():
+            return 0, f"{record.usage} {record.selector} {record.mtype} {record.cert.hex()}"
         case TXT():
             return 0, b"".join(record.strings).decode("latin-1")
         case _:
             return 0, str(getattr(record, "address", ""))
 
 
-def _host(name: dns.name.Name) -> str | None:
-    """None for the root, which says that there is no host (RFC 7505)."""
-    return b".".join(label for label in name.labels if label).decode("latin-1") or None
+def _host(name: dns.name.Name) -> str:
+    return b".".join(label for label in name.labels if label).decode("latin-1") or "."

@@ -12,16 +12,13 @@ from pillarbox.app.log import trace_id
 from pillarbox.app.wiring import Core, Report, delivery
 from pillarbox.delivery import srs
 from pillarbox.delivery.outbound.conversation import Way
-from pillarbox.delivery.outbound.resolver import Dns, Resolver
 from pillarbox.delivery.outbound.runner import Runner, Settings, Smarthost
 from pillarbox.identity import addresses
 from pillarbox.identity.directory import Directory, Recipient
 
 
 @asynccontextmanager
-async def running(
-    config: Config, parts: Core, report: Report, resolver: Resolver | None = None
-) -> AsyncIterator[None]:
+async def running(config: Config, parts: Core, report: Report) -> AsyncIterator[None]:
     """Mail goes out while the context lasts."""
     chance = SystemRandom()
     runner = Runner(
@@ -29,7 +26,7 @@ async def running(
         delivery(config, parts, report),
         partial(find, parts.directory),
         partial(original, parts.directory),
-        resolver or Dns(config.outbound.dns),
+        parts.resolve,
         settings(config),
         random=chance.random,
         shuffle=chance.shuffle,

@@ -20,7 +20,7 @@ from pillarbox.app.config import Config, ConfigError
 from pillarbox.app.guard import Truth, guarding, pruning
 from pillarbox.app.wiring import PROTOCOLS, Core, Report, hashes
 from pillarbox.app.working import Working, working
-from pillarbox.delivery.outbound.resolver import Resolver
+from pillarbox.filter.dns import Resolve
 from pillarbox.identity.passwords import generate, store
 from pillarbox.model.errors import Refused
 from pillarbox.net import tls
@@ -129,17 +129,17 @@ def cores() -> int:
 
 @asynccontextmanager
 async def serving(
-    config: Config, *, tell: Tell, report: Report, begin: bool = True, resolver: Resolver | None = None
+    config: Config, *, tell: Tell, report: Report, begin: bool = True, resolve: Resolve | None = None
 ) -> AsyncIterator[Server]:
     """A server on the running loop until the context is left; `begin`: an empty one gets an account."""
     with foundation(config, tell) as ready:
         sockets = [(each.protocol, each.socket) for each in ready.bound]
         async with (
             guarding(config, tell, report) as truth,
-            working(config, ready.material, sockets, report, truth.guard) as me,
+            working(config, ready.material, sockets, report, truth.guard, resolve) as me,
         ):
             try:
-                async with keeping(config, me.parts, tell, report, resolver):
+                async with keeping(config, me.parts, tell, report):
                     first = await first_account(config, me.parts) if begin else None
                     yield Server(config, ready, me, truth, first)
             finally:
@@ -166,9 +166,7 @@ def foundation(config: Config, tell: Tell) -> Iterator[Foundation]:
 
 
 @asynccontextmanager
-async def keeping(
-    config: Config, parts: Core, tell: Tell, report: Report, resolver: Resolver | None = None
-) -> AsyncIterator[None]:
+async def keeping(config: Config, parts: Core, tell: Tell, report: Report) -> AsyncIterator[None]:
     """What one process of a server does for all: accounts are kept tidy and their indexes up, and mail goes
     out, while the context lasts."""
     from pillarbox.app import sending  # with dnspython and aiosmtplib, which workers do not need
@@ -179,7 +177,7 @@ async def keeping(
         upkeep.running(parts.store),
         indexing.running(parts.store, tell),
         pruning(config, report),
-        sending.running(config, parts, report, resolver),
+        sending.running(config, parts, report),
     ):
         yield
 

@@ -26,6 +26,7 @@ from pillarbox.delivery.records import Records
 from pillarbox.delivery.steps.authentication import Authentication
 from pillarbox.filter.auth.domains import a_labels
 from pillarbox.filter.auth.verdict import Obey, Policy
+from pillarbox.filter.dns import Answer, Question, Resolve
 from pillarbox.identity import routes, second_factor
 from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.completion import Completion
@@ -64,6 +65,7 @@ class Core:
     store: Store
     queue: Queue
     records: Records
+    resolve: Resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,9 @@ PROTOCOLS: dict[str, Protocol] = {
 
 
 @asynccontextmanager
-async def core(config: Config, *, make: bool = True) -> AsyncIterator[Core]:
-    """The parts every command works with; `make` says whether a missing data folder is begun."""
+async def core(config: Config, *, make: bool = True, resolve: Resolve | None = None) -> AsyncIterator[Core]:
+    """The parts every command works with; `make` says whether a missing data folder is begun, `resolve`
+    stands in for the DNS."""
     if make:
         folder.make(config.data_folder)
     else:
@@ -112,7 +115,7 @@ async def core(config: Config, *, make: bool = True) -> AsyncIterator[Core]:
         queue = Queue(config.data_folder)
         records = Records(queue)
         try:
-            yield Core(directory, store, queue, records)
+            yield Core(directory, store, queue, records, resolve or names(config))
         finally:
             await records.close()
             queue.close()
@@ -134,11 +137,25 @@ def delivery(config: Config, parts: Core, report: Report) -> Delivery:
         hostname=config.hostname,
         clock=time.time,
         report=report,
-        authentication=authentication(config),
+        authentication=authentication(config, parts.resolve),
     )
 
 
-def authentication(config: Config) -> Authentication | None:
+def names(config: Config) -> Resolve:
+    """The DNS. dnspython takes 3 MB and 50 ms, which not every process needs: it comes with a question."""
+    made: list[Resolve] = []
+
+    async def resolve(question: Question) -> Answer:
+        if not made:
+            from pillarbox.app.resolver import Resolver
+
+            made.append(Resolver(config.dns))
+        return await made[0](question)
+
+    return resolve
+
+
+def authentication(config: Config, resolve: Resolve) -> Authentication | None:
     """None where no mail comes in that is to be judged."""
     wanted = config.authentication
     kinds = frozenset(
@@ -146,13 +163,9 @@ def authentication(config: Config) -> Authentication | None:
     )
     if not kinds:
         return None
-    from pillarbox.app.resolver import (
-        Resolver,
-    )  # dnspython takes 3 MB and 50 ms, which not every server needs
-
     sealers = frozenset(filter(None, map(a_labels, wanted.trusted_sealers)))
     return Authentication(
-        Resolver(wanted.dns),
+        resolve,
         Policy(Obey(wanted.dmarc), Obey(wanted.spf), sealers),
         kinds,
         hostname=config.hostname,

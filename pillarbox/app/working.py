@@ -12,6 +12,7 @@ from socket import socket
 from pillarbox.app.config import Config
 from pillarbox.app.guard import Guard, rules
 from pillarbox.app.wiring import PROTOCOLS, Core, Report, Sessions, core, sessions
+from pillarbox.filter.dns import Resolve
 from pillarbox.identity.pool import network
 from pillarbox.net.address import spell
 from pillarbox.net.certificates import Certificates, Material
@@ -50,7 +51,12 @@ class Working:
 
 @asynccontextmanager
 async def working(
-    config: Config, material: Material, sockets: Iterable[tuple[str, socket]], report: Report, guard: Guard
+    config: Config,
+    material: Material,
+    sockets: Iterable[tuple[str, socket]],
+    report: Report,
+    guard: Guard,
+    resolve: Resolve | None = None,
 ) -> AsyncIterator[Working]:
     """Serve `sockets`, each with its protocol, until the context is left; leaving it drains for `GRACE`
     seconds. The sockets stay the caller's to close, best before leaving."""
@@ -62,7 +68,7 @@ async def working(
     wheel = Wheel()
     crowd = Crowd(wheel, bounds(config), lambda peer: _network(peer, guard))
     listening = Listening(wheel, on_error, crowd)
-    async with core(config) as parts:
+    async with core(config, resolve=resolve) as parts:
         with sessions(config, parts, report, guard) as made:
             try:
                 for protocol, sock in sockets:

@@ -9,7 +9,7 @@ be: these decide between "fails for good" and "come again later".
 """
 
 from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ class Kind(StrEnum):
     AAAA = "AAAA"
     MX = "MX"
     PTR = "PTR"
+    TLSA = "TLSA"
     TXT = "TXT"
 
 
@@ -40,10 +41,17 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`values`: addresses as text; hosts in the order of preference (MX) or names (PTR), without the last
-    dot; for TXT its strings joined, each octet as the character of that number."""
+    dot, where the root is "."; for TXT its strings joined, each octet as the character of that number; for
+    TLSA three numbers and hexadecimal digits (RFC 6698 2.2).
+
+    `preferences` are those of MX. `secure`: a resolver that is believed has checked it by DNSSEC. `name`:
+    where CNAMEs led to, "" where it is the name that was asked for."""
 
     found: Found
     values: tuple[str, ...] = ()
+    preferences: tuple[int, ...] = ()
+    secure: bool = field(default=False, compare=False)
+    name: str = field(default="", compare=False)
 
 
 NO_DATA = Answer(Found.NO_DATA)

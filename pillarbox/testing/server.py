@@ -29,7 +29,7 @@ from pillarbox.app.deliver import deliver
 from pillarbox.app.serve import Foundation, serving
 from pillarbox.app.wiring import Core, core, existing, hashes, post
 from pillarbox.app.workers import Several, several
-from pillarbox.delivery.outbound.resolver import Resolver
+from pillarbox.filter.dns import Resolve
 from pillarbox.identity.passwords import store
 from pillarbox.identity.scram import MIN_ITERATIONS
 from pillarbox.net.session import Peer
@@ -53,17 +53,17 @@ class _Started:
 class MailServer:
     """A context manager. `config` is what the server would read from its file, but for data and ports.
 
-    With more than one worker these are processes of their own, as with `pillarbox serve`. `resolver` answers
-    in the place of DNS when mail is sent to other systems, in a server of one process.
+    With more than one worker these are processes of their own, as with `pillarbox serve`. `resolve` answers
+    in the place of the DNS, in a server of one process.
     """
 
     host = "127.0.0.1"
 
     def __init__(
-        self, config: Config | None = None, *, workers: int = 1, resolver: Resolver | None = None
+        self, config: Config | None = None, *, workers: int = 1, resolve: Resolve | None = None
     ) -> None:
         self._wanted = config or Config()
-        self._resolver = resolver
+        self._resolve = resolve
         self._workers = workers
         self._folder = tempfile.TemporaryDirectory(prefix="pillarbox-", ignore_cleanup_errors=True)
         self.errors: list[BaseException] = []
@@ -194,7 +194,7 @@ class MailServer:
     async def _serving(self) -> AsyncIterator[_Started]:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         async with serving(
-            self._config, tell=self._tell, report=self._report, begin=False, resolver=self._resolver
+            self._config, tell=self._tell, report=self._report, begin=False, resolve=self._resolve
         ) as server:
             yield _Started(server.foundation, server.parts, None, loop, stop)
 

@@ -42,7 +42,7 @@ def test_findings_are_in_the_message_where_it_is_switched_on(tmp_path: Path, on:
     with names() as address:
         text = CONFIG.replace("unix:run/lmtp", "127.0.0.1:0")
         if on:
-            text += f'[authentication]\nlmtp = true\ndns = ["{address}"]\n'
+            text = f'dns = ["{address}"]\n{text}[authentication]\nlmtp = true\n'
         (tmp_path / "pillarbox.toml").write_text(text)
         with running(tmp_path) as server:
             account = server.about["account"]

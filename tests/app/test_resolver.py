@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import dns.flags
 import dns.message
 import dns.rcode
 import pytest
@@ -22,6 +23,7 @@ ZONE = {
     ("alias.test", "CNAME"): ["example.test."],
     ("lost.test", "CNAME"): ["nowhere.test."],
     ("circle.test", "CNAME"): ["circle2.test."],
+    ("_25._tcp.mx.test", "TLSA"): ["3 1 1 " + "ab" * 32],
     ("circle2.test", "CNAME"): ["circle.test."],
     ("many.test", "A"): [f"10.0.{number // 256}.{number % 256}" for number in range(RECORDS_LIMIT + 1)],
 }
@@ -38,7 +40,8 @@ FAILING = {"broken.test": dns.rcode.SERVFAIL, "refused.test": dns.rcode.REFUSED}
         ("1.2.0.192.in-addr.arpa", Kind.PTR, {"mx.example.test"}),
         ("alias.test", Kind.A, {"192.0.2.1", "192.0.2.2"}),
         ("example.test", Kind.PTR, NO_DATA),
-        ("null.test", Kind.MX, NO_DATA),
+        ("null.test", Kind.MX, (".",)),
+        ("_25._tcp.mx.test", Kind.TLSA, {"3 1 1 " + "ab" * 32}),
         ("nowhere.test", Kind.A, NO_NAME),
         ("broken.test", Kind.A, TROUBLE),
         ("refused.test", Kind.A, TROUBLE),
@@ -57,6 +60,39 @@ def test_answers(name: str, kind: Kind, wanted: Any) -> None:
                 assert type(wanted)(found.values) == wanted
 
     asyncio.run(scene())
+
+
+def test_the_order_of_mail_exchangers_comes_with_them_and_where_names_led_to() -> None:
+    async def scene() -> None:
+        async with server.dns_server(server.of(ZONE, FAILING)) as address:
+            resolver = Resolver([address])
+            assert (await resolver(Question("example.test", Kind.MX))).preferences == (10, 20)
+            assert (await resolver(Question("alias.test", Kind.A))).name == "example.test"
+            assert (await resolver(Question("example.test", Kind.A))).name == ""
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("checked", [False, True])
+def test_a_server_on_this_machine_is_believed_what_it_says_of_dnssec(checked: bool) -> None:
+    answer = server.of(ZONE, FAILING)
+
+    def checking(query: dns.message.Message, response: dns.message.Message) -> dns.message.Message | None:
+        assert query.flags & dns.flags.AD  # RFC 6840 5.7
+        if checked:
+            response.flags |= dns.flags.AD
+        return answer(query, response)
+
+    async def scene() -> None:
+        async with server.dns_server(checking) as address:
+            resolver = Resolver([address])
+            assert (await resolver(Question("example.test", Kind.A))).secure is checked
+            resolver.is_near = False
+            assert not (await resolver(Question("example.test", Kind.AAAA))).secure
+
+    asyncio.run(scene())
+    assert Resolver(["127.0.0.1:5353", "[::1]:53"]).is_near
+    assert not Resolver(["127.0.0.1", "192.0.2.1"]).is_near
 
 
 def test_a_server_that_is_silent_is_trouble() -> None:
@@ -99,12 +135,12 @@ def test_answers_are_kept_as_long_as_they_live() -> None:
 )
 def test_how_servers_are_written(text: str, wanted: tuple[str, int]) -> None:
     assert dns_server(text) == wanted
-    assert parse(f'[authentication]\ndns = ["{text}"]').authentication.dns == (text,)
+    assert parse(f'dns = ["{text}"]').dns == (text,)
 
 
 @pytest.mark.parametrize(
     "text", ["", "ns.example.org", "192.0.2.1:0", "192.0.2.1:99999", "[192.0.2.1", "1:2:3"]
 )
 def test_what_is_no_server(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"line 2: authentication.dns: .* is no DNS server"):
-        parse(f'[authentication]\ndns = ["{text}"]')
+    with pytest.raises(ConfigError, match=r"line 1: dns: .* is no DNS server"):
+        parse(f'dns = ["{text}"]')

@@ -70,8 +70,26 @@ def test_hosts(domain: str, found: list[str] | Outcome) -> None:
 
 def test_hosts_have_their_names() -> None:
     assert asyncio.run(hosts(ZONE, "bare.test", own_name="", shuffle=lambda names: None)) == [
-        Host("bare.test", "192.0.2.9")
+        Host("bare.test", "192.0.2.9", named_securely=True)  # by itself
     ]
+
+
+@pytest.mark.parametrize(
+    ("secure", "named", "addressed"),
+    [
+        (set(), False, False),
+        ({"mx.test"}, True, False),
+        ({"a.test"}, False, False),
+        ({"mx.test", "a.test"}, True, True),
+    ],
+)
+def test_hosts_know_what_dnssec_vouches_for(secure: set[str], named: bool, addressed: bool) -> None:
+    # RFC 7672 2.2: the MX record and the addresses behind it; and where a CNAME led to.
+    zone = Zone({"mx.test": [(1, "a.test")]}, {"b.test": ["192.0.2.1"]}, aliases={"a.test": "b.test"})
+    zone.secure = secure
+    [host] = asyncio.run(hosts(zone, "mx.test", own_name="", shuffle=lambda names: None))
+    assert (host.named_securely, host.secure) == (named, addressed)
+    assert host.full_name == ("b.test" if addressed else "")
 
 
 def test_the_schedule_waits_longer_each_time_and_never_alike() -> None:

@@ -1,6 +1,5 @@
 """Mail to other systems.
 
-resolver      names to addresses: the seam to DNS
 hosts         which hosts take mail for a domain, in which order (RFC 5321 5.1)
 conversation  one SMTP connection as a client
 schedule      when to try again, and when to give up

@@ -29,12 +29,12 @@ from pillarbox.delivery.outbound.conversation import (
 )
 from pillarbox.delivery.outbound.hosts import Host, hosts
 from pillarbox.delivery.outbound.reports import Action, Told, report
-from pillarbox.delivery.outbound.resolver import Resolver
 from pillarbox.delivery.outcome import TROUBLE, UNKNOWN_USER, Outcome
 from pillarbox.delivery.queue import bell, waiting
 from pillarbox.delivery.queue.database import FOLDER, Queue
 from pillarbox.delivery.queue.entries import Content, Event, Letter, Waiting, forget, small
 from pillarbox.delivery.queue.waiting import Job, New, Settled
+from pillarbox.filter.dns import Resolve
 from pillarbox.identity.addresses import fold_domain
 from pillarbox.identity.directory import Recipient
 from pillarbox.model.errors import Refused
@@ -101,7 +101,7 @@ class Runner:
         delivery: Delivery,
         find: Callable[[str, str | None], Recipient | None],
         original: Callable[[str], str],
-        resolver: Resolver,
+        resolve: Resolve,
         settings: Settings,
         *,
         random: Callable[[], float],
@@ -113,7 +113,7 @@ class Runner:
         self._delivery = delivery
         self._find = find
         self._original = original
-        self._resolver = resolver
+        self._resolve = resolve
         self._settings = settings
         self._random = random
         self._shuffle = shuffle
@@ -293,7 +293,7 @@ class Runner:
             way = smarthost.way
         else:
             way = settings.way
-            found = await hosts(self._resolver, domain, own_name=settings.hostname, shuffle=self._shuffle)
+            found = await hosts(self._resolve, domain, own_name=settings.hostname, shuffle=self._shuffle)
         if isinstance(found, Outcome):
             return found
         last = TROUBLE

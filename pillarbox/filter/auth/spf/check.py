@@ -201,7 +201,7 @@ class _Check:
         # RFC 7208 4.6.4: with more hosts than may be looked up the policy is void, wherever the match is.
         if len(hosts.values) > HOST_LIMIT:
             raise _Error(Result.PERMERROR, "too many MX records")
-        for host in hosts.values:
+        for host in filter(is_name, hosts.values):  # the root stands for no host (RFC 7505)
             # Hosts without an address are bounded by the above, and no term asks for them.
             if (yield from self.holds(host, mechanism, context, count_void=False)):
                 return True
