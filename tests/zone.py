@@ -88,8 +88,8 @@ def neighbours(**more: Any) -> Iterator[tuple[MailServer, MailServer, Zone]]:
     zone.hosts = {name: [address] for name, address in HOSTS.items()}
     port = common_port()
     with (
-        MailServer(config("mx.one.test", port, **more), resolve=zone) as one,
-        MailServer(config("mx.two.test", port), resolve=zone) as two,
+        MailServer(config("mx.one.test", port, **more), resolver=zone) as one,
+        MailServer(config("mx.two.test", port), resolver=zone) as two,
     ):
         one.add_account("ann@one.test", PASSWORD)
         two.add_account("bob@two.test", PASSWORD)

@@ -53,17 +53,17 @@ class _Started:
 class MailServer:
     """A context manager. `config` is what the server would read from its file, but for data and ports.
 
-    With more than one worker these are processes of their own, as with `pillarbox serve`. `resolve` answers
+    With more than one worker these are processes of their own, as with `pillarbox serve`. `resolver` answers
     in the place of the DNS, in a server of one process.
     """
 
     host = "127.0.0.1"
 
     def __init__(
-        self, config: Config | None = None, *, workers: int = 1, resolve: Resolve | None = None
+        self, config: Config | None = None, *, workers: int = 1, resolver: Resolve | None = None
     ) -> None:
         self._wanted = config or Config()
-        self._resolve = resolve
+        self._resolver = resolver
         self._workers = workers
         self._folder = tempfile.TemporaryDirectory(prefix="pillarbox-", ignore_cleanup_errors=True)
         self.errors: list[BaseException] = []
@@ -194,7 +194,7 @@ class MailServer:
     async def _serving(self) -> AsyncIterator[_Started]:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         async with serving(
-            self._config, tell=self._tell, report=self._report, begin=False, resolve=self._resolve
+            self._config, tell=self._tell, report=self._report, begin=False, resolve=self._resolver
         ) as server:
             yield _Started(server.foundation, server.parts, None, loop, stop)
 
