@@ -2,25 +2,30 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from random import SystemRandom
+from time import time
 
 from pillarbox.app.config import Config
 from pillarbox.app.log import trace_id
-from pillarbox.app.wiring import Core, Report, delivery
+from pillarbox.app.wiring import Core, Report, delivery, signer
 from pillarbox.delivery import srs
 from pillarbox.delivery.outbound.conversation import Way
 from pillarbox.delivery.outbound.runner import Runner, Settings, Smarthost
+from pillarbox.delivery.signing import lookout
 from pillarbox.identity import addresses
 from pillarbox.identity.directory import Directory, Recipient
 
+Tell = Callable[..., object]
+
 
 @asynccontextmanager
-async def running(config: Config, parts: Core, report: Report) -> AsyncIterator[None]:
+async def running(config: Config, parts: Core, tell: Tell, report: Report) -> AsyncIterator[None]:
     """Mail goes out while the context lasts."""
     chance = SystemRandom()
+    signs = signer(config, parts.directory, report)
     runner = Runner(
         parts.queue,
         delivery(config, parts, report),
@@ -32,14 +37,18 @@ async def running(config: Config, parts: Core, report: Report) -> AsyncIterator[
         shuffle=chance.shuffle,
         name=trace_id,
         report=report,
+        sign=signs.signed,
     )
-    task = asyncio.create_task(_kept_up(runner, report))
+    tasks = [
+        asyncio.create_task(_kept_up(runner, report)),
+        asyncio.create_task(lookout.keep_looking(signs.keys, parts.resolve, time, tell, report)),
+    ]
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def settings(config: Config) -> Settings:

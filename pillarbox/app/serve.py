@@ -177,7 +177,7 @@ async def keeping(config: Config, parts: Core, tell: Tell, report: Report) -> As
         upkeep.running(parts.store),
         indexing.running(parts.store, tell),
         pruning(config, report),
-        sending.running(config, parts, report),
+        sending.running(config, parts, tell, report),
     ):
         yield
 

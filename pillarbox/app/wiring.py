@@ -23,6 +23,8 @@ from pillarbox.delivery.post import Post, Submission
 from pillarbox.delivery.queue.database import Queue
 from pillarbox.delivery.queue.waiting import Limits
 from pillarbox.delivery.records import Records
+from pillarbox.delivery.signing.keys import Keys
+from pillarbox.delivery.signing.signer import Signer
 from pillarbox.delivery.steps.authentication import Authentication
 from pillarbox.filter.auth.domains import a_labels
 from pillarbox.filter.auth.verdict import Obey, Policy
@@ -185,7 +187,29 @@ def post(config: Config, parts: Core, report: Report) -> Post:
         submission=Submission(
             Limits(wanted.messages_per_hour, wanted.recipients_per_hour), wanted.undo, wanted.copy_to_sent
         ),
+        signer=signer(config, parts.directory, report),
     )
+
+
+def signer(config: Config, directory: Directory, report: Report) -> Signer:
+    keys = Keys(config.data_folder)
+    return Signer(
+        keys,
+        partial(signing_domain, directory, keys),
+        hostname=config.hostname,
+        clock=time.time,
+        report=report,
+    )
+
+
+def signing_domain(directory: Directory, keys: Keys, domain: str) -> str | None:
+    """A domain of ours, or one above it that is: mail of mail.example.org is signed by example.org, as DMARC
+    lets it be. One that has been given keys of its own signs for itself."""
+    while "." in domain:
+        if routes.is_local(directory, domain) or keys.has(domain):
+            return domain
+        domain = domain.partition(".")[2]
+    return None
 
 
 def hashes(config: Config) -> Hash:

@@ -25,7 +25,7 @@ from pillarbox.delivery.outcome import (
     of_refusal,
 )
 from pillarbox.delivery.steps import STEPS, Step, examine, hops
-from pillarbox.delivery.steps.authentication import Authentication, Authenticity
+from pillarbox.delivery.steps.authentication import Authentication, Authenticity, Watch
 from pillarbox.identity.directory import Recipient
 from pillarbox.message.line_ends import LineEnds
 from pillarbox.model.actors import SERVER
@@ -100,6 +100,7 @@ class Incoming:
         "_staging",
         "_watch",
         "failure",
+        "signatures",
         "size",
     )
 
@@ -108,7 +109,7 @@ class Incoming:
         self._envelope = envelope
         self._distinct = tuple(dict.fromkeys(envelope.recipients))
         authentication = delivery.authentication
-        self._watch = None if authentication is None else authentication.watch(envelope)
+        self._watch = None if authentication is None else authentication.watch(envelope, passed_on=apart)
         self._apart = apart or len(self._distinct) != 1 or self._watch is not None
         self._staging: Staging = delivery.store.staging()
         self._ends = LineEnds()
@@ -117,6 +118,7 @@ class Incoming:
         self._one_copy = asyncio.Lock()
         self.failure: Outcome | None = None
         self.size = 0
+        self.signatures = b""  # for every copy of it, once all is written
 
     async def write(self, piece: bytes) -> None:
         if self.failure is not None:
@@ -163,6 +165,10 @@ class Incoming:
         """Once all is written: what was found out about who it is from; None where that is not asked."""
         return None if self._watch is None else await self._watch.examine()
 
+    @property
+    def watch(self) -> Watch | None:
+        return self._watch
+
     async def complete(self) -> None:
         """All is staged: what had to be held until the end, and the fields of a message without content."""
         if self.failure is not None or self._completed:
@@ -196,6 +202,7 @@ class Incoming:
             return await self._staging.finish()
         found = await self.authenticity()
         findings = b"" if found is None else found.fields
+        findings = self.signatures + findings
         return await self.copy(self._fields(to, findings))
 
     # For who sends it on

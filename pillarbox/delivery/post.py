@@ -38,11 +38,13 @@ from pillarbox.delivery.queue.entries import Content, Event, Waiting, forget, ke
 from pillarbox.delivery.queue.entries import Letter as Entry
 from pillarbox.delivery.queue.waiting import Limits, New, Settled
 from pillarbox.delivery.records import Records
-from pillarbox.delivery.submitting import Author, Header, corrected
+from pillarbox.delivery.signing.signer import Signer, Signing
+from pillarbox.delivery.steps.authentication import Authenticity
+from pillarbox.delivery.submitting import Author, Header, Lines, corrected
+from pillarbox.filter.auth.evidence import methods
 from pillarbox.identity.directory import Recipient
 from pillarbox.identity.routes import Expansion, Nowhere, Remote
 from pillarbox.message.header import fields
-from pillarbox.message.line_ends import LineEnds
 from pillarbox.model.actors import SERVER
 from pillarbox.model.errors import Code, Refused
 
@@ -96,7 +98,8 @@ class Submission:
 
 
 class Post:
-    """`expand` says where mail for an address goes; `key` is the secret of the senders of forwarded mail."""
+    """`expand` says where mail for an address goes; `key` is the secret of the senders of forwarded mail;
+    `signer` signs what people here submit and seals what is sent on."""
 
     def __init__(
         self,
@@ -107,12 +110,14 @@ class Post:
         *,
         key: bytes,
         submission: Submission = Submission(),
+        signer: Signer | None = None,
     ) -> None:
         self.delivery = delivery
         self.queue = queue
         self.records = records
         self.key = key
         self.submission = submission
+        self.signer = signer
         self._expand = expand
 
     @property
@@ -173,7 +178,7 @@ def _reports(leg: _Leg) -> bool:
 class Arriving:
     """One message on its way in."""
 
-    __slots__ = ("_ends", "_header", "_incoming", "_legs", "_named", "_post", "letter")
+    __slots__ = ("_header", "_incoming", "_legs", "_lines", "_named", "_post", "_signing", "letter")
 
     def __init__(self, post: Post, letter: Letter) -> None:
         self._post = post
@@ -195,13 +200,16 @@ class Arriving:
         apart = letter.author is not None or len(addressed) != len(self._legs)
         self._incoming: Incoming = post.delivery.begin(envelope, apart=apart)
         self._named: str | None = None  # its Message-ID, once that has been asked for
-        self._ends = LineEnds()
+        self._lines = Lines()
+        self._signing: Signing | None = None
         self._header: Header | None = None
         if letter.author is not None:
             author, delivery = letter.author, post.delivery
             self._header = Header(
                 lambda header: corrected(header, author, delivery.hostname, delivery.clock())
             )
+            if post.signer is not None:
+                self._signing = post.signer.begin()
 
     @property
     def failure(self) -> Outcome | None:
@@ -213,16 +221,19 @@ class Arriving:
 
     async def write(self, piece: bytes) -> None:
         if self._header is not None:
-            await self._give(self._header.feed(self._ends.feed(piece)))
+            await self._give(self._header.feed(self._lines.feed(piece)))
         else:
             await self._incoming.write(piece)
 
     async def finish(self) -> list[Outcome]:
         """One outcome for each accepted recipient."""
         if self._header is not None:
+            await self._give(self._header.feed(self._lines.finish()))
             await self._give(self._header.finish())
         try:
             await self._incoming.complete()
+            if self._signing is not None:
+                self._incoming.signatures = await self._signing.fields()
             outcomes = await self._finish()
         finally:
             self.abandon()
@@ -239,6 +250,8 @@ class Arriving:
         if isinstance(piece, Outcome):
             self._incoming.fail(piece)
         elif piece:
+            if self._signing is not None:
+                self._signing.feed(piece)
             await self._incoming.write(piece)
 
     # What becomes of it
@@ -408,7 +421,17 @@ class Arriving:
         # RFC 9228: who sends it on, so that a circle over other systems is seen.
         found = await self._incoming.authenticity()
         findings = b"" if found is None else found.fields
-        return (f"Delivered-To: {by}\r\n" if by else "").encode() + received + findings
+        # RFC 8617 5.1: sealed last, as it leaves.
+        sealed = b"" if found is None or by is None else self._seal(by, found)
+        first = f"Delivered-To: {by}\r\n" if by else ""
+        return sealed + first.encode() + self._incoming.signatures + received + findings
+
+    def _seal(self, by: str, found: Authenticity) -> bytes:
+        signer, watch = self._post.signer, self._incoming.watch
+        if signer is None or watch is None or watch.body is None:
+            return b""
+        said = methods(found.evidence, found.sender)
+        return signer.seal(by, watch.fields, watch.body, found.evidence.arc, said)
 
     def _circling(self) -> set[_Leg]:
         """What has been sent on by the same address before."""

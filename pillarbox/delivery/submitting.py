@@ -75,6 +75,25 @@ def _wrong_from(values: list[bytes], author: Author) -> Outcome | None:
     return None
 
 
+class Lines:
+    """Lines end in CRLF, and CR and LF stand nowhere else (RFC 5321 2.3.8): so it is sent, and so it has to
+    be signed. A program that ends them otherwise means a line's end."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held = b""  # a CR that LF may follow
+
+    def feed(self, piece: bytes) -> bytes:
+        piece = self._held + piece
+        self._held = b"\r" if piece.endswith(b"\r") else b""
+        lines = piece.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return lines.replace(b"\n", b"\r\n")
+
+    def finish(self) -> bytes:
+        return b"\r\n" if self._held else b""
+
+
 class Header:
     """Holds what comes until the header is whole, then gives it on corrected, and the rest as it is. Lines
     end in CRLF already."""

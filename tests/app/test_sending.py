@@ -18,6 +18,7 @@ from pillarbox.app.wiring import existing
 from pillarbox.delivery import srs
 from pillarbox.delivery.queue import asking, bell
 from pillarbox.delivery.queue.database import opened
+from pillarbox.delivery.signing.keys import Keys
 from pillarbox.identity import routes
 from pillarbox.testing.server import MailServer
 from tests.oracle import PASSWORD
@@ -135,6 +136,20 @@ def test_a_bounce_comes_home_and_is_not_bounced(pair: Any) -> None:
     wait_until_empty(two)
     with Mailbox(two, "bob@two.test") as bob:
         assert bob.count() == 0
+
+
+def test_what_goes_out_is_signed_reports_too(pair: Any) -> None:
+    one, two, _ = pair
+    keys = Keys(one.data)
+    keys.rotate("one.test", time.time(), at_once=True)
+    with Mailbox(two, "bob@two.test") as bob, Mailbox(one, "ann@one.test") as ann:
+        submit(one, "bob@two.test", "nobody@two.test")
+        [letter] = bob.wait(1)
+        [report] = ann.wait(1)
+    for message in (letter, report):
+        domains = [each.partition(" d=")[2].partition(";")[0] for each in message.get_all("DKIM-Signature")]
+        assert domains == ["one.test"] * 2
+    assert report["From"] == "Mail delivery <postmaster@mx.one.test>"
 
 
 def test_success_is_told_on_request(pair: Any) -> None:

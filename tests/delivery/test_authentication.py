@@ -271,7 +271,7 @@ def test_a_large_message_streams_by(tmp_path: Path) -> None:
             incoming = here.delivery.begin(envelope)
             for at in range(0, len(message), 65_536):
                 await incoming.write(message[at : at + 65_536])
-                assert incoming._watch is not None and len(incoming._watch._header) < 2000
+                assert incoming._watch is not None and len(incoming._watch._streamed._header) < 2000
             assert await incoming.finish() == [DELIVERED]
             (one,) = await here.filed(ANN)
             assert one.raw.endswith(message)

@@ -11,7 +11,7 @@ import asyncio
 import fcntl
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -93,7 +93,7 @@ class _Line:
 class Runner:
     """`find` is the account of an address, as the directory knows it now; `original` is the sender that an
     envelope sender stands for, which differs in mail that is sent on; `random` gives 0 to 1; `shuffle`
-    mixes a list; `name` makes names for reports."""
+    mixes a list; `name` makes names for reports, and `sign` signs them."""
 
     def __init__(
         self,
@@ -108,6 +108,7 @@ class Runner:
         shuffle: Callable[[list[str]], None],
         name: Callable[[], str],
         report: Callable[[BaseException], object],
+        sign: Callable[[bytes], Awaitable[bytes]] | None = None,
     ) -> None:
         self._queue = queue
         self._delivery = delivery
@@ -119,6 +120,7 @@ class Runner:
         self._shuffle = shuffle
         self._name = name
         self._report = report
+        self._sign = sign
         self._lines: dict[str, _Line] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._large = asyncio.Lock()
@@ -315,7 +317,7 @@ class Runner:
             if what is not None and letter.sender:
                 told.append(Told(each, what, result.outcome, result.host))
             events.append(self._event(letter, each, result, one, now))
-        news = self._reports(letter, told, content, now)
+        news = await self._reports(letter, told, content, now)
         gone = await self._record(letter, settled, news, events)
         if gone is not None:
             await asyncio.to_thread(forget, gone, self._queue.folder)
@@ -356,7 +358,7 @@ class Runner:
         text = f"{result.host or 'here'}: {outcome.code} {outcome.enhanced} {outcome.text}"
         return Event(now, letter.trace, letter.message_id, event, each.address, text)
 
-    def _reports(self, letter: Letter, told: Sequence[Told], content: bytes, now: int) -> list[New]:
+    async def _reports(self, letter: Letter, told: Sequence[Told], content: bytes, now: int) -> list[New]:
         """One report for each thing that is told. It goes the way of all mail, and under the same trace."""
         news = []
         sender = self._original(letter.sender)
@@ -372,6 +374,8 @@ class Runner:
                 until=letter.arrived_at + self._settings.lifetime,
                 name=name,
             )
+            if self._sign is not None:
+                raw = await self._sign(raw)
             own = replace(
                 letter, sender="", content=small(raw), arrived_at=now, account=0, ret="", envid="", id=0
             )

@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from pillarbox.delivery.envelope import Arrival, Envelope, Origin
 from pillarbox.filter import dns
 from pillarbox.filter.auth import evidence as auth
-from pillarbox.filter.auth import fields, verdict
-from pillarbox.filter.auth.dkim.body import Bodies
+from pillarbox.filter.auth import verdict
+from pillarbox.filter.auth.dkim import sign
+from pillarbox.filter.auth.dkim.body import Hashed
 from pillarbox.filter.auth.evidence import Sender
 from pillarbox.filter.auth.fields import Field
 from pillarbox.filter.auth.forged import Unforged
 from pillarbox.filter.auth.spf import received
 from pillarbox.filter.auth.spf.check import client_address
+from pillarbox.filter.auth.streamed import Streamed
 from pillarbox.filter.auth.verdict import Policy, Verdict
 
 HEADER_LIMIT = 256 * 1024  # octets of a header that is judged; the author of a longer one is unknown
@@ -45,8 +47,6 @@ _INSIDE = tuple(
         ),
     )
 )
-
-_BLANK_LINE = b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,12 @@ class Authentication:
         self.clock = clock
         self.patience = patience
 
-    def watch(self, envelope: Envelope) -> "Watch | None":
+    def watch(self, envelope: Envelope, *, passed_on: bool = False) -> "Watch | None":
+        """`passed_on`: somebody may have to seal it (`Watch.body`)."""
         origin = envelope.origin
         if origin is None or kind(origin) not in self.kinds:
             return None
-        return Watch(self, envelope, origin)
+        return Watch(self, envelope, origin, passed_on)
 
 
 def kind(origin: Origin) -> str:
@@ -106,48 +107,30 @@ def sender_of(envelope: Envelope, origin: Origin) -> Sender:
 class Watch:
     """One message that streams by, and what is found out about it."""
 
-    __slots__ = ("_bodies", "_by", "_found", "_header", "_sender", "_unforged")
+    __slots__ = ("_by", "_found", "_sender", "_streamed", "_unforged", "body")
 
-    def __init__(self, by: Authentication, envelope: Envelope, origin: Origin) -> None:
+    def __init__(self, by: Authentication, envelope: Envelope, origin: Origin, passed_on: bool) -> None:
         self._by = by
         self._sender = sender_of(envelope, origin)
-        self._header = bytearray()
-        self._bodies: Bodies | None = None  # None while the header goes on
+        own = (sign.FORM,) if passed_on else ()
+        self._streamed = Streamed(lambda header: (*own, *auth.forms(header)), HEADER_LIMIT)
+        self.body: Hashed | None = None  # once examined: in our own form, for who passes it on
         self._unforged = Unforged(frozenset({by.hostname}))
         self._found: asyncio.Future[Authenticity] | None = None
 
     def feed(self, piece: bytes) -> bytes:
         """Content with CRLF line ends; what is to be stored of it."""
-        if self._bodies is not None:
-            self._bodies.feed(piece)
-        else:
-            self._collect(piece)
+        self._streamed.feed(piece)
         return self._unforged.feed(piece)
 
     def finish(self) -> bytes:
         """The rest of what is to be stored."""
         return self._unforged.finish()
 
-    def _collect(self, piece: bytes) -> None:
-        before = max(len(self._header) - len(_BLANK_LINE) + 1, 0)
-        self._header += piece
-        if self._header.startswith(b"\r\n"):
-            end = 2  # no header at all
-        else:
-            at = self._header.find(_BLANK_LINE, before)
-            if at < 0:
-                if len(self._header) > HEADER_LIMIT:
-                    self._header.clear()
-                    self._bodies = Bodies(())
-                return
-            end = at + len(_BLANK_LINE)
-        rest = bytes(self._header[end:])
-        del self._header[end:]
-        self._bodies = Bodies(auth.forms(self._fields()))
-        self._bodies.feed(rest)
-
-    def _fields(self) -> tuple[Field, ...]:
-        return fields.split(bytes(self._header))
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Of the header as it came."""
+        return self._streamed.fields()
 
     async def examine(self) -> Authenticity:
         """After all content was fed; the questions are asked once, however many ask for the answer.
@@ -160,9 +143,9 @@ class Watch:
 
     async def _examined(self) -> Authenticity:
         by, sender = self._by, self._sender
-        header = self._fields()
-        bodies = self._bodies or Bodies(auth.forms(header))
-        asking = auth.examine(sender, header, bodies.hashes(), receiver=by.hostname, now=by.clock())
+        header, bodies = self._streamed.fields(), self._streamed.hashes()
+        self.body = bodies.get(sign.FORM)
+        asking = auth.examine(sender, header, bodies, receiver=by.hostname, now=by.clock())
         found = await dns.resolved(asking, _within(by.resolve, by.patience))
         written = auth.field(found, sender, by.hostname)
         if found.spf is not None:
