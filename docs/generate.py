@@ -127,12 +127,12 @@ def protocols() -> str:
         "| extension | SMTP | submission |",
         "|---|---|---|",
     ]
-    for keyword in sorted({*MX.keywords, *SUBMISSION.keywords, "SIZE", "STARTTLS", "AUTH"}):
+    for keyword in sorted({*MX.keywords, *SUBMISSION.keywords, *MX.under_tls, "SIZE", "STARTTLS", "AUTH"}):
         cells = ["yes" if offered(profile, keyword) else "" for profile in (MX, SUBMISSION)]
         out.append(f"| {keyword} | {' | '.join(cells)} |")
     out += [
         "",
-        "AUTH lists the mechanisms of IMAP, where passwords may be sent.",
+        "AUTH lists the mechanisms of IMAP, where passwords may be sent. REQUIRETLS is offered under TLS.",
         "",
         "| command | SMTP | submission | RFC |",
         "|---|---|---|---|",

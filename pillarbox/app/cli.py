@@ -24,6 +24,7 @@ from pillarbox.app.commands.imports import import_mail
 from pillarbox.app.commands.queue import app as queue
 from pillarbox.app.commands.queue import trace
 from pillarbox.app.commands.reindex import reindex
+from pillarbox.app.commands.report import app as report
 from pillarbox.app.commands.search import search
 from pillarbox.app.commands.serve import serve
 from pillarbox.app.config import ConfigError
@@ -65,6 +66,7 @@ app.add_typer(domain, name="domain")
 app.add_typer(alias, name="alias")
 app.add_typer(queue, name="queue")
 app.command("trace")(trace)
+app.add_typer(report, name="report")
 app.command("deliver")(deliver)
 app.command("import")(import_mail)
 app.command("search", context_settings={"ignore_unknown_options": True})(search)  # -is:read

@@ -10,11 +10,18 @@ from time import time
 
 from pillarbox.app.config import Config
 from pillarbox.app.log import trace_id
-from pillarbox.app.wiring import Core, Report, delivery, signer
+from pillarbox.app.wiring import Core, Named, Report, delivery, signer
 from pillarbox.delivery import srs
 from pillarbox.delivery.outbound.conversation import Way
-from pillarbox.delivery.outbound.runner import Runner, Settings, Smarthost
+from pillarbox.delivery.outbound.opening import Smarthost
+from pillarbox.delivery.outbound.runner import Runner, Settings
 from pillarbox.delivery.signing import lookout
+from pillarbox.delivery.trust import results
+from pillarbox.delivery.trust.daily import Daily
+from pillarbox.delivery.trust.database import Trust
+from pillarbox.delivery.trust.https import Https
+from pillarbox.delivery.trust.policies import Policies
+from pillarbox.delivery.trust.results import Session
 from pillarbox.identity import addresses
 from pillarbox.identity.directory import Directory, Recipient
 
@@ -26,6 +33,9 @@ async def running(config: Config, parts: Core, tell: Tell, report: Report) -> As
     """Mail goes out while the context lasts."""
     chance = SystemRandom()
     signs = signer(config, parts.directory, report)
+    trust = Trust(config.data_folder)
+    https = Https(parts.resolve)
+    policies = Policies(trust, parts.resolve, https.get, time)
     runner = Runner(
         parts.queue,
         delivery(config, parts, report),
@@ -38,17 +48,35 @@ async def running(config: Config, parts: Core, tell: Tell, report: Report) -> As
         name=trace_id,
         report=report,
         sign=signs.signed,
+        policies=policies,
+        note=partial(noted, trust, report),
+    )
+    daily = Daily(
+        trust,
+        parts.resolve,
+        policies,
+        parts.queue,
+        partial(find, parts.directory),
+        signs.signed,
+        https.post,
+        hostname=config.hostname,
+        clock=time,
+        report=report,
     )
     tasks = [
         asyncio.create_task(_kept_up(runner, report)),
         asyncio.create_task(lookout.keep_looking(signs.keys, parts.resolve, time, tell, report)),
+        asyncio.create_task(daily.run()),
     ]
+    if isinstance(parts.resolve, Named):
+        tasks.append(asyncio.create_task(_say_of_dane(parts.resolve, tell)))
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        trust.close()
 
 
 def settings(config: Config) -> Settings:
@@ -76,6 +104,19 @@ def original(directory: Directory, sender: str) -> str:
     """The sender that this stands for."""
     local = sender.rpartition("@")[0]
     return srs.reverse(local, directory.forwarding_key, directory.now()) or sender
+
+
+async def noted(trust: Trust, report: Report, session: Session) -> None:
+    """Counts are worth less than mail: what cannot be counted is not."""
+    try:
+        await asyncio.to_thread(trust.do, lambda db: results.count(db, session, time()))
+    except Exception as error:
+        report(error)
+
+
+async def _say_of_dane(resolve: Named, tell: Tell) -> None:
+    if not await resolve.checks_dnssec():
+        tell("DANE is off", reason="it takes a DNS server on this machine that checks DNSSEC")
 
 
 async def _kept_up(runner: Runner, report: Report) -> None:

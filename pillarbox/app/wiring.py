@@ -10,8 +10,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Protocol as TypingProtocol
 
 from pillarbox.app import documents, folder
@@ -50,6 +51,9 @@ from pillarbox.pop3.settings import Settings as PopSettings
 from pillarbox.smtp import session as smtp
 from pillarbox.smtp.profile import LMTP, MX, SUBMISSION
 from pillarbox.store.store import Store
+
+if TYPE_CHECKING:
+    from pillarbox.app.resolver import Resolver
 
 
 class Report(TypingProtocol):
@@ -143,18 +147,28 @@ def delivery(config: Config, parts: Core, report: Report) -> Delivery:
     )
 
 
-def names(config: Config) -> Resolve:
+class Named:
     """The DNS. dnspython takes 3 MB and 50 ms, which not every process needs: it comes with a question."""
-    made: list[Resolve] = []
 
-    async def resolve(question: Question) -> Answer:
-        if not made:
-            from pillarbox.app.resolver import Resolver
+    def __init__(self, servers: tuple[str, ...]) -> None:
+        self._servers = servers
 
-            made.append(Resolver(config.dns))
-        return await made[0](question)
+    async def __call__(self, question: Question) -> Answer:
+        return await self._resolver(question)
 
-    return resolve
+    async def checks_dnssec(self) -> bool:
+        """Whether DANE can be: a server on this machine says what DNSSEC vouches for."""
+        return await self._resolver.checks_dnssec()
+
+    @cached_property
+    def _resolver(self) -> "Resolver":
+        from pillarbox.app.resolver import Resolver
+
+        return Resolver(self._servers)
+
+
+def names(config: Config) -> Named:
+    return Named(config.dns)
 
 
 def authentication(config: Config, resolve: Resolve) -> Authentication | None:

@@ -34,7 +34,7 @@ from pillarbox.delivery.outcome import (
 )
 from pillarbox.delivery.queue import bell, waiting
 from pillarbox.delivery.queue.database import Queue
-from pillarbox.delivery.queue.entries import Content, Event, Waiting, forget, keep
+from pillarbox.delivery.queue.entries import OPTIONAL, REQUIRED, Content, Event, Waiting, forget, keep
 from pillarbox.delivery.queue.entries import Letter as Entry
 from pillarbox.delivery.queue.waiting import Limits, New, Settled
 from pillarbox.delivery.records import Records
@@ -49,6 +49,7 @@ from pillarbox.model.actors import SERVER
 from pillarbox.model.errors import Code, Refused
 
 _MESSAGE_ID = frozenset((b"message-id",))
+_TLS_REQUIRED = frozenset((b"tls-required",))
 
 SOON = 60  # seconds until the queue does what should have been done at once
 
@@ -86,6 +87,7 @@ class Letter:
     binary: bool = False
     ret: str = ""
     envid: str = ""
+    requires_tls: bool = False  # RFC 8689
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +398,7 @@ class Arriving:
             "BINARYMIME" if letter.binary else "8BITMIME",
             letter.ret,
             letter.envid,
+            tls=self._tls,
         )
 
     def _waiting(self, leg: _Leg, due_at: int) -> Waiting:
@@ -444,6 +447,14 @@ class Arriving:
             for leg in self._legs
             if leg.remote is not None and leg.remote.by and leg.remote.by.casefold() in seen
         }
+
+    @property
+    def _tls(self) -> str:
+        """RFC 8689 4.1: the parameter comes before the field, which knows one word."""
+        if self.letter.requires_tls:
+            return REQUIRED
+        said = [value.strip().lower() for _, value in fields(self._incoming.header, _TLS_REQUIRED)]
+        return OPTIONAL if said == [b"no"] else ""
 
     @property
     def _message_id(self) -> str:

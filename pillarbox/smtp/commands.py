@@ -40,6 +40,8 @@ def hello(session: "Session", command: wire.Hello) -> Reply:
     session.helo, session.extended = command.name, True
     service = session.service
     keywords = [*service.profile.keywords, f"SIZE {service.post.limit}"]
+    if session.connection.tls:
+        keywords += service.profile.under_tls
     if service.starttls and not session.connection.tls:
         keywords.append("STARTTLS")
     if (mechanisms := session.mechanisms) and session.login is None:
@@ -113,7 +115,12 @@ def mail(session: "Session", command: wire.Mail) -> Reply:
     if author is not None and sender is not None and not author.may_send_as(str(sender)):
         return NOT_YOUR_ADDRESS
     session.transaction = Transaction(
-        command.sender, command.utf8, command.body == "BINARYMIME", command.ret, command.envid
+        command.sender,
+        command.utf8,
+        command.body == "BINARYMIME",
+        command.ret,
+        command.envid,
+        command.requires_tls,
     )
     return SENDER_OK
 
@@ -205,5 +212,5 @@ def as_reply(outcome: Outcome) -> Reply:
 
 def _require_extensions(session: "Session", said: frozenset[str]) -> None:
     for extension in said:
-        if not session.service.profile.extends(extension):
+        if not session.service.profile.extends(extension, tls=session.connection.tls):
             raise Fault(555, "5.5.4", f"{extension} is not offered here")  # RFC 5321 4.1.1.11

@@ -16,9 +16,10 @@ MAX_BAD = 100  # commands in a row that were no good; who cannot speak SMTP is n
 @dataclass(frozen=True, slots=True)
 class Profile:
     """`verbs`: the commands it has, of all in `table`. `keywords`: what the hello command announces besides
-    SIZE, STARTTLS and AUTH, which depend on the server. `plain` and `utf8`: its names in Received (RFC 3848,
-    RFC 6531 4.3). `reply_per_recipient`: RFC 2033 4.2. `submits`: clients log in, and their mail goes
-    anywhere (RFC 6409); else it is taken only for those who have an address here.
+    SIZE, STARTTLS and AUTH, which depend on the server; `under_tls`: what it announces there only. `plain`
+    and `utf8`: its names in Received (RFC 3848, RFC 6531 4.3). `reply_per_recipient`: RFC 2033 4.2.
+    `submits`: clients log in, and their mail goes anywhere (RFC 6409); else it is taken only for those who
+    have an address here.
     """
 
     name: str
@@ -28,10 +29,15 @@ class Profile:
     utf8: str
     reply_per_recipient: bool = False
     submits: bool = False
+    under_tls: tuple[str, ...] = ()
 
-    def extends(self, extension: str) -> bool:
+    def extends(self, extension: str, *, tls: bool = True) -> bool:
         """Whether this extension is offered."""
-        return extension in self.keywords or (extension == "AUTH" and self.submits)
+        return (
+            extension in self.keywords
+            or (tls and extension in self.under_tls)
+            or (extension == "AUTH" and self.submits)
+        )
 
     def protocol(self, *, extended: bool, utf8: bool, tls: bool, login: bool) -> str:
         """The "with" word of a Received field."""
@@ -69,6 +75,7 @@ MX = Profile(
     keywords=(*_KEYWORDS, "BINARYMIME"),
     plain="ESMTP",
     utf8="UTF8SMTP",
+    under_tls=("REQUIRETLS",),  # RFC 8689 2 (7)
 )
 
 # From programs of people with an account here, to anybody. No BINARYMIME: hardly a server beyond takes it.
@@ -79,4 +86,5 @@ SUBMISSION = Profile(
     plain="ESMTP",
     utf8="UTF8SMTP",
     submits=True,
+    under_tls=("REQUIRETLS",),
 )

@@ -360,4 +360,5 @@ class Session:
             transaction.binary,
             transaction.ret,
             transaction.envid,
+            transaction.requires_tls,
         )

@@ -15,6 +15,7 @@ class Transaction:
     binary: bool = False
     ret: str = ""
     envid: str = ""
+    requires_tls: bool = False
     recipients: list[Accepted] = field(default_factory=list)
     incoming: Arriving | None = None
     chunks: bool = False

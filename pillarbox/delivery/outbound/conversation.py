@@ -5,13 +5,14 @@
 
 TLS is taken where it is offered. Without a promise to keep, a certificate that proves nothing is better than
 no TLS at all, and where the handshake fails, mail goes in the clear as it would if TLS were not offered (RFC
-7435); `Way.tls` asks for more.
+7435); `Way.tls` and `Way.check` ask for more. Why there is no TLS is said in the words of RFC 8460 4.3.
 """
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal
 
 import aiosmtplib
 from aiosmtplib.response import SMTPResponse
@@ -30,13 +31,30 @@ NOT_UTF8 = Outcome(553, "5.6.7", "The host takes no addresses that are not ASCII
 
 
 @dataclass(frozen=True, slots=True)
+class NoTls:
+    """Why TLS did not come about, or proves nothing: a result type of RFC 8460 4.3, and words."""
+
+    result: str
+    reason: str = ""
+
+
+@lru_cache(maxsize=1)
+def authorities() -> ssl.SSLContext:
+    """Trusts whom this machine trusts."""
+    return ssl.create_default_context()
+
+
+@dataclass(frozen=True, slots=True)
 class Way:
-    """How to speak to a host. `verified` and `implicit` TLS check its certificate."""
+    """How to speak to a host. `verified` and `implicit` TLS check its certificate against `authorities`. With
+    `check` its certificates, its own first, have to pass that and nothing else."""
 
     port: int = 25
     tls: Tls = "opportunistic"
     user: str = ""
     password: str = field(default="", repr=False)
+    check: Callable[[Sequence[bytes]], tuple[str, str] | None] | None = field(default=None, repr=False)
+    authorities: Callable[[], ssl.SSLContext] = field(default=authorities, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +72,17 @@ class Message:
     utf8: bool = False
     ret: str = ""
     envid: str = ""
+    requires_tls: bool = False
 
 
 class ConnectFailed(Exception):
-    """There is no conversation with this host; why is an outcome, mostly a temporary one."""
+    """There is no conversation with this host; why is an outcome, mostly a temporary one. `wrong`: where TLS
+    is the reason."""
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: Outcome, wrong: NoTls | None = None) -> None:
         super().__init__(outcome.text)
         self.outcome = outcome
+        self.wrong = wrong
 
 
 async def open_conversation(host: Host, way: Way, *, helo: str) -> "Conversation":
@@ -70,12 +91,17 @@ async def open_conversation(host: Host, way: Way, *, helo: str) -> "Conversation
         return await _open(host, way, helo, tls=True)
     except _HandshakeFailed as failed:
         if way.tls != "opportunistic":
-            raise ConnectFailed(Outcome(451, "4.7.5", f"{host.name}: {failed}")) from failed
-    return await _open(host, way, helo, tls=False)
+            raise ConnectFailed(Outcome(451, "4.7.5", f"{host.name}: {failed}"), failed.wrong) from failed
+        wrong = failed.wrong
+    opened = await _open(host, way, helo, tls=False)
+    opened.wrong = wrong
+    return opened
 
 
 class _HandshakeFailed(Exception):
-    pass
+    def __init__(self, wrong: NoTls) -> None:
+        super().__init__(wrong.reason)
+        self.wrong = wrong
 
 
 async def _open(host: Host, way: Way, helo: str, *, tls: bool) -> "Conversation":
@@ -86,14 +112,15 @@ async def _open(host: Host, way: Way, helo: str, *, tls: bool) -> "Conversation"
         timeout=CONNECT_TIMEOUT,
         use_tls=way.tls == "implicit",
         start_tls=False,
-        tls_context=_context(verified=way.tls in ("verified", "implicit")),
+        tls_context=way.authorities() if way.tls in ("verified", "implicit") else _taking_any(),
     )
+    wrong = None
     try:
         await client.connect()
         client.timeout = TIMEOUT
         await _hello(client)
         if tls and way.tls != "implicit":
-            await _start_tls(client, host, way)
+            wrong = await _start_tls(client, host, way)
         if way.user:
             await client.login(way.user, way.password)
     except _HandshakeFailed:
@@ -101,11 +128,12 @@ async def _open(host: Host, way: Way, helo: str, *, tls: bool) -> "Conversation"
         raise
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         client.close()
-        raise ConnectFailed(_failure(host, error)) from error
+        at_fault = _of_certificate(error) if way.tls == "implicit" else None
+        raise ConnectFailed(_failure(host, error), at_fault) from error
     except BaseException:
         client.close()
         raise
-    return Conversation(client, host)
+    return Conversation(client, host, wrong)
 
 
 async def _hello(client: aiosmtplib.SMTP) -> None:
@@ -115,23 +143,64 @@ async def _hello(client: aiosmtplib.SMTP) -> None:
         await client.helo()  # RFC 5321 3.2
 
 
-async def _start_tls(client: aiosmtplib.SMTP, host: Host, way: Way) -> None:
+async def _start_tls(client: aiosmtplib.SMTP, host: Host, way: Way) -> NoTls | None:
     if not client.supports_extension("starttls"):
+        missing = NoTls("starttls-not-supported", "TLS is not offered")
         if way.tls != "opportunistic":
-            raise _HandshakeFailed("TLS is not offered")
-        return
+            raise _HandshakeFailed(missing)
+        return missing
     try:
         await client.starttls(server_hostname=host.name.strip("[]"), timeout=CONNECT_TIMEOUT)
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-        raise _HandshakeFailed(f"TLS does not come about: {error}") from error
+        wrong = _of_certificate(error)
+        words = wrong.reason if wrong else str(error)
+        result = wrong.result if wrong else "validation-failure"
+        raise _HandshakeFailed(NoTls(result, f"TLS does not come about: {words}")) from error
+    if way.check is not None and (misfit := way.check(_chain(client))) is not None:
+        raise _HandshakeFailed(NoTls(*misfit))
     await _hello(client)
+    return None
 
 
-def _context(*, verified: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if not verified:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+def _chain(client: aiosmtplib.SMTP) -> list[bytes]:
+    """The certificates of the host, its own first, in DER."""
+    tls: Any = client.get_transport_info("ssl_object")
+    # Python has it in public since 3.13.
+    public = getattr(tls, "get_unverified_chain", None)
+    if public is not None:
+        return list(public())
+    return [each.public_bytes(_DER) for each in tls._sslobj.get_unverified_chain() or ()]
+
+
+_DER = 2  # _ssl.ENCODING_DER
+
+# OpenSSL's numbers (X509_V_ERR_...) as RFC 8460 4.3 has them.
+_EXPIRED, _MISMATCHED, _UNTRUSTED = (9, 10), (62, 63, 64), (2, 18, 19, 20, 21, 24, 27)
+
+
+def _of_certificate(error: BaseException) -> NoTls | None:
+    """What is wrong with the certificate, if that is what is wrong."""
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, ssl.SSLCertVerificationError):
+        seen = seen.__cause__ or seen.__context__
+    if seen is None:
+        return None
+    for result, numbers in (
+        ("certificate-expired", _EXPIRED),
+        ("certificate-host-mismatch", _MISMATCHED),
+        ("certificate-not-trusted", _UNTRUSTED),
+    ):
+        if seen.verify_code in numbers:
+            return NoTls(result, seen.verify_message)
+    return NoTls("validation-failure", seen.verify_message)
+
+
+@lru_cache(maxsize=1)
+def _taking_any() -> ssl.SSLContext:
+    """Whatever the host shows: it is looked at afterwards, or proves nothing."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     return context
 
 
@@ -147,9 +216,12 @@ def _failure(host: Host, error: Exception) -> Outcome:
 
 
 class Conversation:
-    def __init__(self, client: aiosmtplib.SMTP, host: Host) -> None:
+    """`wrong`: why there is no TLS."""
+
+    def __init__(self, client: aiosmtplib.SMTP, host: Host, wrong: NoTls | None = None) -> None:
         self._client = client
         self.host = host
+        self.wrong = wrong
 
     @property
     def usable(self) -> bool:
@@ -161,6 +233,15 @@ class Conversation:
         """Version and cipher, for people; "" without."""
         cipher = self._client.get_transport_info("cipher") if self._client.is_connected else None
         return f"{cipher[1]} {cipher[0]}" if cipher else ""
+
+    @property
+    def own_address(self) -> str:
+        """The address it comes from; "" when it has ended."""
+        name = self._client.get_transport_info("sockname") if self._client.is_connected else None
+        return str(name[0]) if name else ""
+
+    def drop(self) -> None:
+        self._client.close()
 
     def offers(self, extension: str) -> bool:
         return self._client.supports_extension(extension)
@@ -214,6 +295,8 @@ class Conversation:
             if not self.offers("smtputf8"):
                 return [], NOT_UTF8
             options.append("SMTPUTF8")
+        if message.requires_tls and self.tls and self.offers("requiretls"):
+            options.append("REQUIRETLS")  # RFC 8689 2 (6)
         if self.offers("dsn"):
             if message.ret:
                 options.append(f"RET={message.ret}")

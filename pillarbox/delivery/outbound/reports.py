@@ -10,7 +10,7 @@ from enum import Enum
 
 from pillarbox.delivery.outbound.conversation import xtext
 from pillarbox.delivery.outcome import Outcome
-from pillarbox.delivery.queue.entries import Letter, Waiting
+from pillarbox.delivery.queue.entries import REQUIRED, Letter, Waiting
 from pillarbox.delivery.trace import date
 
 MOST_RETURNED = 64 * 1024  # octets of a message that go back whole; of a longer one, its header does
@@ -56,7 +56,13 @@ def report(
     """The message to `letter.sender`. `until` is when a delayed one is given up; `name` makes it unique."""
     action = told[0].action
     boundary = f"=_{name}"
-    whole = letter.ret != "HDRS" and action is Action.FAILED and len(content) <= MOST_RETURNED
+    # RFC 8689 5: of what has to be under TLS only the header goes back.
+    whole = (
+        letter.ret != "HDRS"
+        and letter.tls != REQUIRED
+        and action is Action.FAILED
+        and len(content) <= MOST_RETURNED
+    )
     # RFC 3461 4.3: without a word on it, the choice is ours.
     header = content[: content.find(b"\r\n\r\n") + 2] if b"\r\n\r\n" in content else content
     returned = content if whole else header

@@ -20,20 +20,20 @@ from pillarbox.delivery.deliver import Delivery
 from pillarbox.delivery.envelope import Addressed, Envelope
 from pillarbox.delivery.outbound import schedule
 from pillarbox.delivery.outbound.conversation import (
-    ConnectFailed,
     Conversation,
     Message,
     To,
     Way,
-    open_conversation,
 )
-from pillarbox.delivery.outbound.hosts import Host, hosts
+from pillarbox.delivery.outbound.opening import Opener, Smarthost
 from pillarbox.delivery.outbound.reports import Action, Told, report
 from pillarbox.delivery.outcome import TROUBLE, UNKNOWN_USER, Outcome
 from pillarbox.delivery.queue import bell, waiting
 from pillarbox.delivery.queue.database import FOLDER, Queue
-from pillarbox.delivery.queue.entries import Content, Event, Letter, Waiting, forget, small
+from pillarbox.delivery.queue.entries import REQUIRED, Content, Event, Letter, Waiting, forget, small
 from pillarbox.delivery.queue.waiting import Job, New, Settled
+from pillarbox.delivery.trust.policies import Policies
+from pillarbox.delivery.trust.results import Session
 from pillarbox.filter.dns import Resolve
 from pillarbox.identity.addresses import fold_domain
 from pillarbox.identity.directory import Recipient
@@ -53,12 +53,6 @@ TIDY = 3600.0
 ORPHAN_SECONDS = 3600.0  # a file that no row points to is being written, or left by who died
 
 HERE = ""  # the destination of local recipients
-
-
-@dataclass(frozen=True, slots=True)
-class Smarthost:
-    host: str
-    way: Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +87,8 @@ class _Line:
 class Runner:
     """`find` is the account of an address, as the directory knows it now; `original` is the sender that an
     envelope sender stands for, which differs in mail that is sent on; `random` gives 0 to 1; `shuffle`
-    mixes a list; `name` makes names for reports, and `sign` signs them."""
+    mixes a list; `name` makes names for reports, and `sign` signs them.
+    `policies` are those of other domains, `note` counts what becomes of sessions with them."""
 
     def __init__(
         self,
@@ -109,15 +104,25 @@ class Runner:
         name: Callable[[], str],
         report: Callable[[BaseException], object],
         sign: Callable[[bytes], Awaitable[bytes]] | None = None,
+        policies: Policies | None = None,
+        note: Callable[[Session], Awaitable[None]] | None = None,
     ) -> None:
         self._queue = queue
         self._delivery = delivery
         self._find = find
         self._original = original
-        self._resolve = resolve
         self._settings = settings
         self._random = random
-        self._shuffle = shuffle
+        self._opener = Opener(
+            resolve,
+            settings.route,
+            settings.way,
+            hostname=settings.hostname,
+            shuffle=shuffle,
+            clock=delivery.clock,
+            policies=policies,
+            note=note,
+        )
         self._name = name
         self._report = report
         self._sign = sign
@@ -179,7 +184,9 @@ class Runner:
     def _line_up(self, job: Job) -> None:
         by_destination: dict[str, list[Waiting]] = {}
         for each in job.recipients:
-            by_destination.setdefault(self._destination(each), []).append(each)
+            # What is asked of TLS is asked of the conversation: who asks for more uses no other's.
+            way = f"{self._destination(each)} {_wish(job.letter)}".strip()
+            by_destination.setdefault(way, []).append(each)
         for destination, recipients in by_destination.items():
             line = self._lines.setdefault(destination, _Line())
             for start in range(0, len(recipients), MOST_RECIPIENTS):
@@ -271,10 +278,12 @@ class Runner:
             failed = Outcome(554, "5.6.3", "Content that is not lines cannot be sent on")
             return [Result(failed)] * len(recipients), conversation
         to = [To(each.target, each.notify, each.orcpt) for each in recipients]
-        message = Message(letter.sender, to, content, letter.utf8, letter.ret, letter.envid)
+        required = letter.tls == REQUIRED
+        message = Message(letter.sender, to, content, letter.utf8, letter.ret, letter.envid, required)
         for fresh in (False, True):
             if conversation is None or not conversation.usable:
-                opened = await self._open(recipients[0])
+                domain = recipients[0].target.rpartition("@")[2]
+                opened = await self._opener.open(domain, _wish(letter))
                 if isinstance(opened, Outcome):
                     return [Result(opened)] * len(recipients), None
                 conversation, fresh = opened, True
@@ -285,26 +294,6 @@ class Runner:
         assert conversation is not None
         tells = conversation.offers("dsn")
         return [Result(each, conversation.host.name, tells) for each in outcomes], conversation
-
-    async def _open(self, recipient: Waiting) -> Conversation | Outcome:
-        domain = recipient.target.rpartition("@")[2]
-        settings = self._settings
-        smarthost = settings.route(fold_domain(domain))
-        if smarthost is not None:
-            found: Sequence[Host] | Outcome = [Host(smarthost.host, smarthost.host)]
-            way = smarthost.way
-        else:
-            way = settings.way
-            found = await hosts(self._resolve, domain, own_name=settings.hostname, shuffle=self._shuffle)
-        if isinstance(found, Outcome):
-            return found
-        last = TROUBLE
-        for host in found:
-            try:
-                return await open_conversation(host, way, helo=settings.hostname)
-            except ConnectFailed as failed:
-                last = failed.outcome
-        return last
 
     # Settling
 
@@ -376,8 +365,18 @@ class Runner:
             )
             if self._sign is not None:
                 raw = await self._sign(raw)
+            # RFC 8689 5: what is told of it is protected as it was; a wish for less was its sender's own.
+            tls = letter.tls if letter.tls == REQUIRED else ""
             own = replace(
-                letter, sender="", content=small(raw), arrived_at=now, account=0, ret="", envid="", id=0
+                letter,
+                sender="",
+                tls=tls,
+                content=small(raw),
+                arrived_at=now,
+                account=0,
+                ret="",
+                envid="",
+                id=0,
             )
             recipient = self._find(sender, None)
             target = sender if recipient is None else recipient.address
@@ -392,6 +391,11 @@ class Runner:
 
     def _now(self) -> int:
         return int(self._delivery.clock())
+
+
+def _wish(letter: Letter) -> str:
+    """What is asked of the next host. RFC 8689 5: a report is better told without TLS than not at all."""
+    return "" if letter.tls == REQUIRED and not letter.sender else letter.tls
 
 
 def _is_lines(content: bytes) -> bool:

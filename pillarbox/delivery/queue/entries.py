@@ -9,6 +9,8 @@ from pillarbox.store import compress
 from pillarbox.store.spool import refusing
 from pillarbox.store.staged import Staged
 
+REQUIRED, OPTIONAL = "required", "optional"  # what a letter says of TLS; "" is nothing
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -56,7 +58,8 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """`account` submitted it; 0 is nobody here. `id` is 0 until it is in the queue."""
+    """`account` submitted it; 0 is nobody here. `id` is 0 until it is in the queue. `tls` is "required" or
+    "optional" where its sender says so (RFC 8689)."""
 
     trace: str
     sender: str
@@ -69,6 +72,7 @@ class Letter:
     ret: str = ""
     envid: str = ""
     id: int = 0
+    tls: str = ""
 
 
 @dataclass(frozen=True, slots=True)

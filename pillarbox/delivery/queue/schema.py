@@ -38,5 +38,7 @@ FIRST = (
       PRIMARY KEY (account, minute)) WITHOUT ROWID""",
 )
 
-UPGRADES: tuple[tuple[str, ...], ...] = (FIRST,)
+REQUIRE_TLS = ("ALTER TABLE letter ADD COLUMN tls TEXT NOT NULL DEFAULT ''",)
+
+UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, REQUIRE_TLS)
 VERSION = len(UPGRADES)

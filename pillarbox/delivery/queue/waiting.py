@@ -12,7 +12,7 @@ KEPT_SECONDS = 30 * 86_400  # how long the record says what became of a message
 
 LETTER = (
     "id, trace, sender, account, message_id, size, utf8, body, ret, envid, arrived_at, dictionary, frames,"
-    " data, file"
+    " data, file, tls"
 )
 WAITING = (
     "letter, n, address, target, local, detail, notify, orcpt, held, taken, due_at, attempts, told_delay,"
@@ -63,10 +63,10 @@ def put(
     for new in news:
         one, content = new.letter, new.letter.content
         db.run(
-            f"INSERT INTO letter ({LETTER}) VALUES (NULL, {', '.join('?' * 14)})",
+            f"INSERT INTO letter ({LETTER}) VALUES (NULL, {', '.join('?' * 15)})",
             *(one.trace, one.sender, one.account, one.message_id, content.size, one.utf8, one.body),
             *(one.ret, one.envid, one.arrived_at, content.dictionary, content.frames, content.data),
-            content.file,
+            *(content.file, one.tls),
         )
         number = db.last_id
         numbers.append(number)
@@ -196,9 +196,10 @@ def find(db: Database, number: int) -> Letter | None:
         frames,
         data,
         file,
+        tls,
     ) = rows[0]
     content = Content(size, dictionary, frames, data, file)
-    return Letter(trace, sender, content, at, message_id, account, bool(utf8), body, ret, envid, id)
+    return Letter(trace, sender, content, at, message_id, account, bool(utf8), body, ret, envid, id, tls)
 
 
 def require(db: Database, number: int) -> Letter:

@@ -31,6 +31,7 @@ EXTENSIONS = {
     "NOTIFY": "DSN",
     "ORCPT": "DSN",
     "AUTH": "AUTH",
+    "REQUIRETLS": "REQUIRETLS",
     "BODY=BINARYMIME": "BINARYMIME",
 }
 
@@ -45,7 +46,8 @@ class Hello:
 @dataclass(frozen=True, slots=True)
 class Mail:
     """`sender` is None for the null reverse-path. `size` is the client's word for it (RFC 1870). `ret` and
-    `envid` are RFC 3461's, "" where they were not said. `extensions` are those it takes to say this."""
+    `envid` are RFC 3461's, "" where they were not said. `extensions` are those it takes to say this.
+    `requires_tls` is RFC 8689's."""
 
     sender: Path | None
     size: int | None = None
@@ -54,6 +56,7 @@ class Mail:
     ret: str = ""
     envid: str = ""
     extensions: frozenset[str] = frozenset()
+    requires_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,7 @@ def read_hello(rest: str) -> Hello:
 def read_mail(rest: str) -> Mail:
     sender, after = read_path(_argument(rest, "FROM"), forward=False)
     size: int | None = None
-    body, utf8, ret, envid = "7BIT", False, "", ""
+    body, utf8, ret, envid, requires_tls = "7BIT", False, "", "", False
     extensions = set()
     for keyword, value in _parameters(after).items():
         if keyword == "SIZE":
@@ -161,6 +164,10 @@ def read_mail(rest: str) -> Mail:
             if value is not None:
                 raise Fault(501, "5.5.4", "SMTPUTF8 has no value")  # RFC 6531 3.4
             utf8 = True
+        elif keyword == "REQUIRETLS":
+            if value is not None:
+                raise Fault(501, "5.5.4", "REQUIRETLS has no value")  # RFC 8689 2 (4)
+            requires_tls = True
         elif keyword == "RET":
             ret = (value or "").upper()
             if ret not in RETURNS:
@@ -174,7 +181,7 @@ def read_mail(rest: str) -> Mail:
             raise unknown(keyword)
         if keyword in EXTENSIONS:
             extensions.add(EXTENSIONS[keyword])
-    return Mail(sender, size, body, utf8, ret, envid, frozenset(extensions))
+    return Mail(sender, size, body, utf8, ret, envid, frozenset(extensions), requires_tls)
 
 
 def read_rcpt(rest: str) -> Rcpt:

@@ -24,6 +24,7 @@ SIGNED = (
     *(b"mime-version", b"content-type", b"content-transfer-encoding", b"resent-date", b"resent-from"),
     *(b"resent-to", b"resent-cc", b"list-id", b"list-help", b"list-unsubscribe", b"list-subscribe"),
     *(b"list-unsubscribe-post", b"list-post", b"list-owner", b"list-archive"),
+    *(b"tls-report-domain", b"tls-report-submitter", b"tls-required"),  # RFC 8460 5.3
 )
 OVERSIGNED = (b"from",)
 
