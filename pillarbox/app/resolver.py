@@ -31,6 +31,7 @@ RECORDS_LIMIT = 100  # of one answer
 SIZE_LIMIT = 64 * 1024  # octets of the values of one answer
 AT_ONCE = 100  # questions on their way; each has a socket
 TRY_SECONDS = 2.0  # for one server to answer
+LOOK_SECONDS = 3.0  # to see whether DNSSEC is checked
 QUESTION_SECONDS = 8.0  # for all servers and tries together
 
 
@@ -72,7 +73,7 @@ class Resolver:
     async def checks_dnssec(self) -> bool:
         """Whether what the servers say of DNSSEC is to be believed, and they do: the root is signed."""
         try:
-            answer = await self._inner.resolve(dns.name.root, "NS")
+            answer = await self._inner.resolve(dns.name.root, "NS", lifetime=LOOK_SECONDS)
         except (dns.exception.DNSException, OSError, EOFError):
             return False
         return self.is_near and bool(answer.response.flags & dns.flags.AD)

@@ -39,9 +39,8 @@ def hello(session: "Session", command: wire.Hello) -> Reply:
     session.reset()
     session.helo, session.extended = command.name, True
     service = session.service
-    keywords = [*service.profile.keywords, f"SIZE {service.post.limit}"]
-    if session.connection.tls:
-        keywords += service.profile.under_tls
+    secured = service.profile.under_tls if session.connection.tls else ()
+    keywords = [*service.profile.keywords, *secured, f"SIZE {service.post.limit}"]
     if service.starttls and not session.connection.tls:
         keywords.append("STARTTLS")
     if (mechanisms := session.mechanisms) and session.login is None:

@@ -14,6 +14,7 @@ from pillarbox.filter.dns import NO_DATA, NO_NAME, TROUBLE, Answer, Kind, Questi
 from tests.app import dns_server as server
 
 ZONE = {
+    (".", "NS"): ["a.root.test."],
     ("example.test", "A"): ["192.0.2.1", "192.0.2.2"],
     ("example.test", "AAAA"): ["2001:db8::1"],
     ("example.test", "MX"): ["20 b.example.test.", "10 a.example.test."],
@@ -86,9 +87,11 @@ def test_a_server_on_this_machine_is_believed_what_it_says_of_dnssec(checked: bo
     async def scene() -> None:
         async with server.dns_server(checking) as address:
             resolver = Resolver([address])
+            assert await resolver.checks_dnssec() is checked
             assert (await resolver(Question("example.test", Kind.A))).secure is checked
             resolver.is_near = False
             assert not (await resolver(Question("example.test", Kind.AAAA))).secure
+            assert not await resolver.checks_dnssec()
 
     asyncio.run(scene())
     assert Resolver(["127.0.0.1:5353", "[::1]:53"]).is_near

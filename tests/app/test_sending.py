@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import imaplib
 import smtplib
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -15,10 +16,12 @@ import pytest
 
 from pillarbox.app.config import Config, Outbound, Smarthost, Submission
 from pillarbox.app.wiring import existing
-from pillarbox.delivery import srs
+from pillarbox.delivery import published, srs
 from pillarbox.delivery.queue import asking, bell
 from pillarbox.delivery.queue.database import opened
 from pillarbox.delivery.signing.keys import Keys
+from pillarbox.delivery.trust import results
+from pillarbox.delivery.trust.database import Trust
 from pillarbox.identity import routes
 from pillarbox.testing.server import MailServer
 from tests.oracle import PASSWORD
@@ -150,6 +153,31 @@ def test_what_goes_out_is_signed_reports_too(pair: Any) -> None:
         domains = [each.partition(" d=")[2].partition(";")[0] for each in message.get_all("DKIM-Signature")]
         assert domains == ["one.test"] * 2
     assert report["From"] == "Mail delivery <postmaster@mx.one.test>"
+
+
+def test_dane_decides_who_gets_mail_and_what_became_of_it_is_counted(pair: Any) -> None:
+    one, two, zone = pair
+    port = one.config.outbound.port
+    zone.secure = None
+    certificate = ssl.PEM_cert_to_DER_cert(two.certificate.read_text())
+    good = published.tlsa("mx.two.test", certificate, port)
+    zone.tlsas[good.name] = ["3 1 1 " + "00" * 32]
+    submit(one, "bob@two.test")
+    with opened(one.data) as db:
+        while not (found := asking.entries(db))[0].recipients[0].reply:
+            threading.Event().wait(0.05)
+        assert "4.7.5" in found[0].recipients[0].reply
+        zone.tlsas[good.name] = [good.value]
+        with db.transaction():
+            asking.retry(db, found[0].letter.id, 0)
+    bell.ring(one.data)
+    with Mailbox(two, "bob@two.test") as bob:
+        assert "with ESMTPS" in bob.wait(1)[0].get_all("Received")[0]
+    wait_until_empty(one)
+    trust = Trust(one.data)
+    counted = {(each.session.followed.kind, each.session.result) for each in trust.do(results.counts)}
+    trust.close()
+    assert counted == {("tlsa", ""), ("tlsa", "validation-failure")}
 
 
 def test_success_is_told_on_request(pair: Any) -> None:

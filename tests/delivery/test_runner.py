@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from email import message_from_bytes
 from pathlib import Path
 
+from pytest import MonkeyPatch
+
 from pillarbox.delivery.outbound.runner import Runner, Settings
 from pillarbox.delivery.queue import asking, bell, waiting
 from pillarbox.delivery.queue.database import Database
@@ -133,3 +135,29 @@ def test_only_one_sends(tmp_path: Path) -> None:
             assert len(await here.filed(ANN)) == 1
 
     asyncio.run(play())
+
+
+def test_reports_on_what_had_to_be_under_tls_have_to_be_too_and_show_only_its_header(tmp_path: Path) -> None:
+    # RFC 8689 5
+    async def play() -> None:
+        async with office(tmp_path) as here, sending(here, Zone()):
+            letter = Letter("T1", "far@else.test", small(CONTENT), int(NOW), ret="FULL", tls="required")
+            zone_less = Waiting("b@no.test", "b@no.test")
+            await here.queue.do(waiting.put, [New(letter, (zone_less,))])
+            bell.ring(tmp_path)
+            # The report cannot be delivered either: it is seen on its way, and the record tells of it.
+            await until(here, lambda found: not found)
+            assert [each.tls for each in seen] == ["required"]
+            [raw] = [each.content.read(tmp_path) for each in seen]
+            assert b"text/rfc822-headers" in raw and b"body" not in raw.partition(b"text/rfc822-headers")[2]
+
+    seen: list[Letter] = []
+    real = waiting.put
+
+    def put_and_see(db: Database, news: list[New], *rest: object) -> list[int]:
+        seen.extend(new.letter for new in news if not new.letter.sender)
+        return real(db, news, *rest)  # type: ignore[arg-type]
+
+    with MonkeyPatch.context() as patch:
+        patch.setattr(waiting, "put", put_and_see)
+        asyncio.run(play())

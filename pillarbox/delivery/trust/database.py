@@ -49,16 +49,12 @@ class Trust:
 
     def do(self, verb: Callable[["Trust"], T]) -> T:
         with self._turn:
-            db = self._db
-            db.execute("BEGIN IMMEDIATE").fetchall()
             try:
-                done = verb(self)
-                db.execute("COMMIT").fetchall()
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK").fetchall()
-                raise
-            return done
+                return self._done(verb)
+            except (apsw.CorruptError, apsw.NotADBError):
+                # It can be lost, and what it knows must not stop mail.
+                self._begin_anew()
+                return self._done(verb)
 
     def run(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Within `do`."""
@@ -69,6 +65,25 @@ class Trust:
             if self._opened is not None:
                 self._opened.close()
                 self._opened = None
+
+    def _done(self, verb: Callable[["Trust"], T]) -> T:
+        db = self._db
+        db.execute("BEGIN IMMEDIATE").fetchall()
+        try:
+            done = verb(self)
+            db.execute("COMMIT").fetchall()
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK").fetchall()
+            raise
+        return done
+
+    def _begin_anew(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+        for path in self._path.parent.glob(f"{FILE}*"):
+            path.unlink(missing_ok=True)
 
     @property
     def _db(self) -> apsw.Connection:

@@ -104,6 +104,7 @@ class _Call:
 
     def _talk(self, sock: ssl.SSLSocket, end: float) -> tuple[int, str, bytes]:
         connection = http.client.HTTPConnection(self.host, self.port)
+        connection.default_port = 443  # not to be named in Host
         connection.sock = sock
         with closing(connection):
             sock.settimeout(_left(end))
