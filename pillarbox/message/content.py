@@ -7,6 +7,7 @@ kept as they stand; RFC 2231 continuations and charsets are the client's busines
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from pillarbox.message.limits import MAX_FIELD, MAX_PARAMETERS, MEMO_ENTRIES, MEMO_KEY
 from pillarbox.message.spelling import string
@@ -30,19 +31,20 @@ _COMMENT = re.compile(rb"[ \t\r\n]*\(.*\)?[ \t\r\n]*\Z", re.DOTALL)
 @dataclass(frozen=True, slots=True)
 class ContentType:
     """A Content-Type. `spelled` is its beginning of a BODYSTRUCTURE: type, subtype, parameters (for a
-    multipart: subtype, parameters)."""
+    multipart: subtype, parameters). `charset` is that of its parameters in lower case, "" without one."""
 
     type: str
     subtype: str
     parameters: Parameters
     spelled: bytes
+    charset: str
 
     def parameter(self, name: bytes) -> bytes | None:
-        return next((value for key, value in self.parameters if key.lower() == name), None)
+        return _parameter(self.parameters, name)
 
-    @property
-    def charset(self) -> str:
-        return (self.parameter(b"charset") or b"").decode("ascii", "replace").lower()
+
+def _parameter(pairs: Parameters, name: bytes) -> bytes | None:
+    return next((value for key, value in pairs if key.lower() == name), None)
 
 
 def parameters(value: bytes) -> Parameters:
@@ -79,7 +81,8 @@ def _content_type(kind: bytes, subkind: bytes, pairs: Parameters) -> ContentType
             # RFC 9051 7.5.2 does not ask for it; RFC 2045 5.2 says what the absence of a charset means.
             spoken = (*pairs, (b"charset", b"us-ascii"))
         spelled = string(kind) + b" " + string(subkind) + b" " + spelled_parameters(spoken)
-    return ContentType(lower, subkind.lower().decode("ascii", "replace"), pairs, spelled)
+    charset = (_parameter(pairs, b"charset") or b"").decode("ascii", "replace").lower()
+    return ContentType(lower, subkind.lower().decode("ascii", "replace"), pairs, spelled, charset)
 
 
 TEXT_PLAIN = _content_type(b"text", b"plain", ())
@@ -111,6 +114,29 @@ def encoding(value: bytes | None) -> bytes:
     """A Content-Transfer-Encoding as it is spelled; 7bit, the default, for what is none (RFC 2045 6.1)."""
     match = _ENCODING.match(value or b"")
     return match[1] if match else b"7bit"
+
+
+class Transfer(NamedTuple):
+    """A Content-Transfer-Encoding: its name in lower case, and as BODYSTRUCTURE has it."""
+
+    name: str
+    spelled: bytes
+
+
+def transfer(value: bytes | None) -> Transfer:
+    """What `encoding` finds in the field, which may be absent."""
+    if value is None:
+        return SEVEN_BIT
+    return _remembered_transfer(value) if len(value) <= MEMO_KEY else _read_transfer(value)
+
+
+def _read_transfer(value: bytes | None) -> Transfer:
+    found = encoding(value)
+    return Transfer(found.lower().decode("latin-1"), string(found))
+
+
+_remembered_transfer = lru_cache(maxsize=MEMO_ENTRIES)(_read_transfer)
+SEVEN_BIT = _read_transfer(None)
 
 
 def disposition(value: bytes) -> bytes:

@@ -2,6 +2,9 @@
 
 import re
 from datetime import date
+from functools import lru_cache
+
+from pillarbox.message.limits import MEMO_ENTRIES
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _MONTHS = {
@@ -52,6 +55,10 @@ _FORMS = (
         + rb")?)?"
     ),
 )
+# The form that nearly all dates have: the first of these, without what is optional in it.
+_USUAL = re.compile(
+    rb"(?:[A-Za-z]{3}, *+)?(\d\d?) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-]\d{4})(?: *+\([^()]*+\))?"
+)
 _CLOCK = re.compile(_TIME + rb"(?:[ \t]*" + _ZONE + rb")?")
 _COMMENT = re.compile(rb"\([^()]*+\)")
 
@@ -61,6 +68,12 @@ def sent(value: bytes) -> tuple[int, int] | None:
 
     RFC 5256 2.2: an invalid zone counts as UTC, an invalid time as 00:00:00.
     """
+    usual = _USUAL.fullmatch(value, 0, 200)
+    if usual is not None:
+        day, month, year, hour, minute, second, zone = usual.groups()
+        at = _seconds(hour, minute, second, zone)
+        number = _day(year, month, day)
+        return None if number is None else (number * 86_400 + at, number)
     value = value[:200]
     if b"(" in value:
         value = _COMMENT.sub(b" ", value)
@@ -76,19 +89,29 @@ def _instant(found: dict[str, bytes | None]) -> tuple[int, int] | None:
     rest = found.get("rest")
     if rest and (clock := _CLOCK.match(rest)):
         found = {**found, **clock.groupdict()}
-    month_text = found["month"] or b""
-    month = int(month_text) if month_text.isdigit() else _MONTHS.get(month_text.lower(), 0)
-    try:
-        day = (
-            date(_year(found["year"] or found.get("year2") or b""), month, int(found["day"] or 0)).toordinal()
-            - _EPOCH
-        )
-    except ValueError:
+    day = _day(found["year"] or found.get("year2") or b"", found["month"] or b"", found["day"] or b"")
+    if day is None:
         return None
-    hour, minute, second = (int(found[name] or 0) for name in ("hour", "minute", "second"))
+    at = _seconds(found["hour"] or b"0", found["minute"] or b"0", found["second"] or b"0", found["zone"])
+    return day * 86_400 + at, day
+
+
+def _seconds(hours: bytes, minutes: bytes, seconds: bytes, zone: bytes | None) -> int:
+    """From the beginning of the day to this time, where it is in UTC."""
+    hour, minute, second = int(hours), int(minutes), int(seconds)
     if hour > 23 or minute > 59 or second > 60:
         hour = minute = second = 0
-    return day * 86_400 + hour * 3_600 + (minute - _offset(found["zone"])) * 60 + second, day
+    return hour * 3_600 + (minute - _offset(zone)) * 60 + second
+
+
+@lru_cache(maxsize=MEMO_ENTRIES)
+def _day(year: bytes, month: bytes, day: bytes) -> int | None:
+    """A calendar day, counted from 1970-01-01."""
+    number = int(month) if month.isdigit() else _MONTHS.get(month.lower(), 0)
+    try:
+        return date(_year(year), number, int(day or b"0")).toordinal() - _EPOCH
+    except ValueError:
+        return None
 
 
 def _year(digits: bytes) -> int:
@@ -101,6 +124,7 @@ def _year(digits: bytes) -> int:
     return year + 2000 if len(digits) == 2 and year < 50 else year + 1900
 
 
+@lru_cache(maxsize=MEMO_ENTRIES)
 def _offset(zone: bytes | None) -> int:
     """Minutes east of UTC."""
     if not zone:

@@ -1,24 +1,21 @@
 """What the store computes once from a message, at its arrival, and never again until
 `DERIVED_VERSION` grows."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pillarbox.message import dates, parts
-from pillarbox.message.decode import header_text
 from pillarbox.message.envelope import envelope
 from pillarbox.message.header import Buffer, raw_of
 from pillarbox.message.preview import preview
 from pillarbox.message.references import message_id, references
-from pillarbox.message.sort_keys import SortKeys, sort_keys
+from pillarbox.message.sort_keys import SortKeys, sort_keys, subject
 from pillarbox.message.structure import structure
-from pillarbox.message.subject import base_subject
 from pillarbox.message.walk import walk
 
 DERIVED_VERSION = 5  # grows with any change to what `derive` answers; stored beside the answer
 
 
-@dataclass(frozen=True, slots=True)
-class Derived:
+class Derived(NamedTuple):
     """`envelope` and `structure` are spelled for IMAP; `offsets` is for `parts.unpack`."""
 
     header_size: int  # octets up to and with the blank line
@@ -41,18 +38,17 @@ def derive(buffer: Buffer) -> Derived:
     root = walk(raw)
     get = root.fields.get
     sent = dates.sent(get(b"date", b""))
-    raw_subject, from_, to, cc = (get(name, b"") for name in (b"subject", b"from", b"to", b"cc"))
-    subject = header_text(raw_subject)
-    base, is_reply = base_subject(subject)
+    sent_at, sent_day = (None, None) if sent is None else sent
+    base, is_reply, key = subject(get(b"subject", b""))
     return Derived(
         root.body,
-        None if sent is None else sent[0],
-        None if sent is None else sent[1],
+        sent_at,
+        sent_day,
         message_id(get(b"message-id", b"")),
         references(get(b"references"), get(b"in-reply-to")),
         base,
         is_reply,
-        sort_keys(raw_subject, base, from_, to, cc),
+        sort_keys(key, get(b"from", b""), get(b"to", b""), get(b"cc", b"")),
         envelope(root.fields),
         structure(root),
         parts.pack(root),

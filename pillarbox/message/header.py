@@ -6,7 +6,7 @@ a colon is no field and does no harm. Field names compare in lower case.
 
 import mmap
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 
@@ -14,6 +14,9 @@ from pillarbox.message.limits import MAX_FIELDS
 
 Buffer = bytes | bytearray | memoryview | mmap.mmap
 Raw = bytes | mmap.mmap  # what can be sliced and searched without a copy of the whole
+
+
+_BLANK_LINE = re.compile(rb"\n\r?\n")  # with the end of the line before it
 
 
 def raw_of(buffer: Buffer) -> Raw:
@@ -30,11 +33,8 @@ def header_end(raw: Raw, start: int = 0, end: int | None = None) -> int:
         return start + 2
     if first[:1] == b"\n":
         return start + 1
-    crlf = raw.find(b"\n\r\n", start, end)
-    lf = raw.find(b"\n\n", start, end if crlf < 0 else crlf + 1)
-    if lf >= 0:
-        return lf + 2
-    return end if crlf < 0 else crlf + 3
+    found = _BLANK_LINE.search(raw, start, end)
+    return end if found is None else found.end()
 
 
 def unfolded(header: bytes) -> bytes:
@@ -49,19 +49,19 @@ def fields(header: bytes, wanted: frozenset[bytes] | None = None) -> Iterable[tu
         return _each_line(header, wanted)
     return [
         (name.lower(), (unfolded(value) if b"\n" in value else value).strip(b" \t\r"))
-        for name, value in _pattern(wanted).findall(b"\n" + header)
+        for name, value in _pattern(wanted)(b"\n" + header)
     ]
 
 
 @lru_cache(maxsize=16)
-def _pattern(names: frozenset[bytes]) -> re.Pattern[bytes]:
+def _pattern(names: frozenset[bytes]) -> Callable[[bytes], list[tuple[bytes, bytes]]]:
     """Finds these fields, folds and all, at less than half of the cost of a look at each line."""
     start = b"content-" if all(name.startswith(b"content-") for name in names) else b""  # once a line
     either = b"|".join([re.escape(name[len(start) :]) for name in sorted(names)])
     return re.compile(
         rb"\n(%b(?:%b))(?:(?:\r?\n)?[ \t])*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)" % (start, either),
         re.IGNORECASE,
-    )
+    ).findall
 
 
 def _each_line(header: bytes, wanted: frozenset[bytes] | None) -> Iterator[tuple[bytes, bytes]]:

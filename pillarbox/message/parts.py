@@ -64,11 +64,10 @@ def pack(root: Node) -> bytes:
         texts += (node.content.type, node.content.subtype, node.encoding, node.content.charset)
         number = len(rows)
         pending += [(child, number) for child in reversed(node.children)]
-    return b"%b%b%b" % (
-        len(rows).to_bytes(4, "little"),
-        b"".join(rows),
-        "\0".join([text.replace("\0", "") for text in texts]).encode("utf-8", "replace"),
-    )
+    text = "\0".join(texts)
+    if text.count("\0") != len(texts) - 1:
+        text = "\0".join([each.replace("\0", "") for each in texts])
+    return b"%b%b%b" % (len(rows).to_bytes(4, "little"), b"".join(rows), text.encode("utf-8", "replace"))
 
 
 class Layout(NamedTuple):

@@ -1,6 +1,9 @@
 """The PREVIEW of a message (RFC 8970): the first words of its text."""
 
+import re
+
 from pillarbox.message import html
+from pillarbox.message.decode import known_charset
 from pillarbox.message.header import Raw
 from pillarbox.message.limits import MAX_PREVIEW_SOURCE
 from pillarbox.message.text_part import source_of
@@ -8,6 +11,11 @@ from pillarbox.message.walk import Kind, Node
 
 _LENGTH = 200  # RFC 8970 3.3: the server SHOULD limit it to 200 preview characters
 _FIRST_LOOK, _FIRST_LOOK_HTML = 2_048, 8_192  # octets of a body that are nearly always enough
+_GLANCE = 1_024  # octets
+_IDENTITY = frozenset(("7bit", "8bit", "binary", ""))
+_LIKE_ASCII = frozenset((None, "ascii", "utf_8", "cp1252", "iso8859_15"))  # ASCII in these is itself
+_QUOTATION = re.compile(rb"\n>[^\n]*+")
+_PRINTABLE = re.compile(rb"[ -~]*+")
 _CONTROLS = dict.fromkeys([*range(32), *range(127, 160), 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xAD], None)
 for _white in b"\t\n\r\v\f":
     _CONTROLS.pop(_white)
@@ -19,6 +27,8 @@ def preview(raw: Raw, root: Node) -> bytes:
     if node is None:
         return b""
     is_html = node.content.subtype == "html"
+    if not is_html and (plain := _at_a_glance(raw, node)):
+        return plain
     for octets in (_FIRST_LOOK_HTML if is_html else _FIRST_LOOK, MAX_PREVIEW_SOURCE):
         source = _beginning(raw, node, octets)
         text = " ".join(html.text(source).split() if is_html else _own_words(source))
@@ -29,6 +39,18 @@ def preview(raw: Raw, root: Node) -> bytes:
     if not text.isprintable():
         text = text.translate(_CONTROLS)
     return text[:_LENGTH].rstrip().encode("utf-8", "replace")
+
+
+def _at_a_glance(raw: Raw, node: Node) -> bytes | None:
+    """The preview of a text that begins with enough ASCII as it stands, as most do; None for others."""
+    if node.encoding not in _IDENTITY or known_charset(node.content.charset) not in _LIKE_ASCII:
+        return None
+    piece = raw[node.body : min(node.body + _GLANCE, node.end)]
+    if b">" in piece:
+        piece = _QUOTATION.sub(b"", b"\n" + piece)
+    # What is cut may be the end of a word, behind what is shown.
+    text = b" ".join(piece[: _LENGTH + 100].split())[:_LENGTH]
+    return text.rstrip() if len(text) == _LENGTH and _PRINTABLE.fullmatch(text) else None
 
 
 def _beginning(raw: Raw, node: Node, octets: int) -> str:

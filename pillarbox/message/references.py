@@ -20,6 +20,8 @@ def _normalised(found: bytes) -> bytes:
     # RFC 5256 5: ids that differ only in quoting are the same: <"01KF8JCEOCBS0045PS"@xxx.yyy.com>.
     if b'"' in found:
         found = _QUOTED.sub(lambda quoted: _ESCAPED.sub(rb"\1", quoted[1]), found)
+    elif b" " not in found and b"\t" not in found:
+        return found
     return _SPACE.sub(b"", found)
 
 

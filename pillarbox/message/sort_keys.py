@@ -26,14 +26,36 @@ class SortKeys(NamedTuple):
     to_display: bytes
 
 
-def sort_keys(subject: bytes, base: str, from_: bytes, to: bytes, cc: bytes) -> SortKeys:
-    """Of unfolded field values; `base` is the base subject of the decoded Subject."""
+class Subject(NamedTuple):
+    """What is told of a Subject: its base (RFC 5256 2.1), whether something marked it as a reply or forward,
+    and how the base is compared."""
+
+    base: str
+    is_reply: bool
+    key: bytes
+
+
+def subject(raw: bytes) -> Subject:
+    """Of an unfolded field value."""
+    return _remembered_subject(raw) if len(raw) <= MEMO_KEY else _read_subject(raw)
+
+
+def _read_subject(raw: bytes) -> Subject:
+    base, is_reply = base_subject(header_text(raw))
+    return Subject(base, is_reply, _compared(raw, base))
+
+
+_remembered_subject = lru_cache(maxsize=MEMO_ENTRIES)(_read_subject)
+
+
+def sort_keys(base_subject: bytes, from_: bytes, to: bytes, cc: bytes) -> SortKeys:
+    """Of unfolded field values, and what `subject` has made of the Subject."""
     sender, from_display = _address(from_)
     recipient, to_display = _address(to)
-    return SortKeys(_subject(subject, base), sender, recipient, _address(cc)[0], from_display, to_display)
+    return SortKeys(base_subject, sender, recipient, _address(cc)[0], from_display, to_display)
 
 
-def _subject(raw: bytes, base: str) -> bytes:
+def _compared(raw: bytes, base: str) -> bytes:
     octets = _maybe_unreadable(raw)
     if octets is None:
         return _utf8(base)

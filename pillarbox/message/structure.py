@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from pillarbox.message.content import Parameters, disposition, encoding, languages, spelled_parameters
+from pillarbox.message.content import Parameters, disposition, languages, spelled_parameters, transfer
 from pillarbox.message.envelope import envelope
-from pillarbox.message.spelling import nstring, string
+from pillarbox.message.spelling import nstring
 from pillarbox.message.walk import Kind, Node
 
 
@@ -41,7 +41,7 @@ def _entity(node: Node, out: list[bytes]) -> None:
                 spelled,
                 nstring(get(b"content-id") or None),
                 nstring(get(b"content-description") or None),
-                string(encoding(get(b"content-transfer-encoding"))),
+                transfer(get(b"content-transfer-encoding")).spelled,
                 node.end - node.body,
             )
         )

@@ -19,7 +19,8 @@ _FWD_TRAILER, _FWD_HEADER = "(fwd)", "[fwd:"
 
 def base_subject(text: str) -> tuple[str, bool]:
     """(base subject of a decoded Subject, whether something marked it as a reply or forward)."""
-    text = _SPACES.sub(" ", text)
+    if "  " in text or "\t" in text or "\n" in text or "\r" in text:
+        text = _SPACES.sub(" ", text)
     start, end, marked = 0, len(text), False
     while True:
         end, forwarded = _before_trailers(text, start, end)

@@ -93,7 +93,8 @@ def _read(raw: Raw, start: int, end: int, wanted: frozenset[bytes]) -> dict[byte
     """The fields we want: the first of each name; of addresses all, as one list."""
     found: dict[bytes, bytes] = {}
     for name, value in fields(raw[start : min(end, start + MAX_HEADER)], wanted):
-        value = value[:MAX_FIELD]
+        if len(value) > MAX_FIELD:
+            value = value[:MAX_FIELD]
         if name not in found:
             found[name] = value
         elif name in ADDRESS_FIELDS and value and len(found[name]) < MAX_FIELD:
@@ -104,7 +105,7 @@ def _read(raw: Raw, start: int, end: int, wanted: frozenset[bytes]) -> dict[byte
 def _node(start: int, body: int, end: int, found: dict[bytes, bytes], default: ContentType) -> Node:
     declared = found.get(b"content-type")
     kind_of = default if declared is None else content.content_type(declared)
-    encoding = content.encoding(found.get(b"content-transfer-encoding")).lower().decode("latin-1")
+    encoding = content.transfer(found.get(b"content-transfer-encoding")).name
     kind = Kind.LEAF
     if kind_of.type == "multipart":
         kind = Kind.MULTIPART
