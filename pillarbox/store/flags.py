@@ -34,6 +34,10 @@ MAX_SETS = 32_767  # an account: numbers fit two bytes wherever columns of them 
 MANY_SETS = 8_192  # an account: from here on looking for unused ones is worth a pass over its mail
 MAX_NUMBER = 65_535  # of a set, as numbers are not used again
 MAX_ACCOUNT_KEYWORDS = 8_192  # an account: every SELECT may have to list them
+# SQLite's records give the numbers 0 and 1 no octet, and all up to 127 one. So no set of an account with few has
+# either: a message whose flags move would get a longer or shorter row, for which others on its page make room,
+# where otherwise one octet is written over. It is two fifths of a STORE of 5,000 messages.
+FIRST_SET = 2
 ATOM = re.compile(r"""[!#$&'+-\[^-z|}~]+""")
 FEW = 32  # messages that STORE looks at one by one
 ALWAYS = 2**63 - 1  # a mod-sequence that no message is above
@@ -92,7 +96,7 @@ def intern(tx: Tx, flags: FlagSet) -> int:
         return int(found[0])
     _enter_keywords(tx, [flag for flag in flags if not flag.startswith("\\")])
     count, last = tx.rows("SELECT count(*), max(id) FROM flag_set WHERE account = ?", tx.account)[0]
-    number = (last or 0) + 1
+    number = (last or FIRST_SET - 1) + 1
     if count >= MAX_SETS or number > MAX_NUMBER:
         raise Refused("This account has too many different combinations of flags", Code.LIMIT)
     tx.run("INSERT INTO flag_set VALUES (?, ?, ?)", tx.account, number, stored)

@@ -52,9 +52,9 @@ def test_an_account_in_order_has_no_problems(broken: Verbs) -> None:
 DAMAGE = [
     ("account_has_its_row", "DELETE FROM account"),
     ("counters_of_mailboxes", "UPDATE mailbox_flags SET n = n + 1"),
-    ("counters_of_mailboxes", "UPDATE mailbox_flags SET bytes = bytes - 1 WHERE flag_set = 1"),
+    ("counters_of_mailboxes", "UPDATE mailbox_flags SET bytes = bytes - 1 WHERE flag_set = 2"),
     ("counters_of_mailboxes", "DELETE FROM mailbox_flags"),
-    ("counters_of_mailboxes", "INSERT INTO mailbox_flags VALUES (1, 99, 1, 1, 1)"),
+    ("counters_of_mailboxes", "INSERT INTO mailbox_flags VALUES (1, 99, 2, 1, 1)"),
     ("counters_of_account", "UPDATE account SET used_bytes = used_bytes + 1"),
     ("counters_of_account", "UPDATE account SET used_messages = 0"),
     ("counters_of_account", "UPDATE account SET used_mailboxes = 0"),
@@ -154,7 +154,7 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     [
         "UPDATE mailbox_flags SET n = n + 1, bytes = 0",
         "DELETE FROM mailbox_flags",
-        "INSERT INTO mailbox_flags VALUES (1, 99, 1, 1, 1)",
+        "INSERT INTO mailbox_flags VALUES (1, 99, 2, 1, 1)",
         "UPDATE account SET used_bytes = 1, used_messages = 2, used_mailboxes = 3, kept_bytes = 4",
         "INSERT INTO seen VALUES (1, {inbox}, 9, 1, 1, 1)",
         "INSERT INTO reader_mailbox VALUES (1, {inbox}, 9, 5, 0)",

@@ -243,7 +243,7 @@ def test_another_past_is_none_of_ours(tmp_path: Path) -> None:
         problems = check(files.account_folder(tmp_path, ACCOUNT), clock=lambda: NOW)
         assert [problem.invariant for problem in problems] == ["snapshots_tell_the_truth"]
         first = found.piece(0)
-        flagged = Rows(first.uids, array("H", [1 - flag_set for flag_set in first.flag_sets]), first.modseqs)
+        flagged = Rows(first.uids, array("H", [flag_set ^ 1 for flag_set in first.flag_sets]), first.modseqs)
         future = found.edited(found.modseq + 1000, {0: flagged})
         for lie in (wrong, wrong.edited(found.modseq + 1000, {}), future):
             snapshots.write(path, lie, lineage)
