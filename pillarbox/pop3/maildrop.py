@@ -90,6 +90,10 @@ class Maildrop:
             raise _erased(number)
         return found
 
+    def glance(self, uid: int, columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        """The row of a message that has not been expunged, in one statement; or `Busy`."""
+        return self._store.glance(self.account, emails.rows, self.actor, self.mailbox, uid, uid, columns)
+
     async def delete(self, number: int) -> None:
         size = await self.size(number)
         if self._marks is None:

@@ -19,6 +19,7 @@ from pillarbox.identity.sasl import Exchange, Mechanisms
 from pillarbox.model.errors import Code, NoAccount, PeerSyntax, Refused
 from pillarbox.net import session as net
 from pillarbox.net.session import Connection, Line
+from pillarbox.pop3 import short
 from pillarbox.pop3.commands.authorization import step
 from pillarbox.pop3.commands.retrieve import PIECE
 from pillarbox.pop3.maildrop import Maildrop
@@ -150,6 +151,11 @@ class Session:
         return encode_status(ok(f"Pillarbox at {self.services.settings.hostname} is ready"))
 
     def line(self, line: bytes) -> bytes | Awaitable[net.Answer]:
+        if self.maildrop is not None and not self.connection.bare_lf:
+            said = short.answer(self.maildrop, line, utf8=self.utf8)
+            if said is not None:
+                self._bad = 0
+                return said
         exchange, self.exchange = self.exchange, None
         try:
             if self.connection.bare_lf:

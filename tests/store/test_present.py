@@ -25,7 +25,9 @@ def test_runs_of_an_array_are_the_models(uids: list[int]) -> None:
 def test_no_runs_name_no_messages(verbs: Verbs) -> None:
     verbs.write(messages.append_many, verbs.inbox, [Incoming(staged(b"\r\n"))] * 3)
     assert list(verbs.read(lambda tx, _: present.uids(tx, verbs.inbox, ()))) == []
-    found = verbs.read(lambda tx, _: present.by_flag_set(tx, verbs.inbox, (), (flags.FIRST_SET,), most_modseq=99))
+    found = verbs.read(
+        lambda tx, _: present.by_flag_set(tx, verbs.inbox, (), (flags.FIRST_SET,), most_modseq=99)
+    )
     assert found == {}
 
 
@@ -37,5 +39,7 @@ def test_a_thin_mailbox_and_a_long_set(verbs: Verbs) -> None:
     runs = tuple((number, number) for number in range(1, 1_000_000, 2))
     uids = verbs.read(lambda tx, _: present.uids(tx, verbs.inbox, runs))
     assert list(uids) == [1, 3, 900_001]
-    found = verbs.read(lambda tx, _: present.by_flag_set(tx, verbs.inbox, runs, (flags.FIRST_SET,), most_modseq=99))
+    found = verbs.read(
+        lambda tx, _: present.by_flag_set(tx, verbs.inbox, runs, (flags.FIRST_SET,), most_modseq=99)
+    )
     assert list(found[flags.FIRST_SET].uids) == [1, 3, 900_001]

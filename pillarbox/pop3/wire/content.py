@@ -51,6 +51,14 @@ class Stuffer:
         return held + END
 
 
+def encode_whole(text: bytes) -> bytes:
+    """`encode_content` of a message in one piece, as one piece."""
+    if not text.endswith(b"\r\n"):
+        return b"".join(encode_content((text,)))
+    text = _spelled(text)
+    return b"%b%b%b" % (b"." if text.startswith(b".") else b"", text, END)
+
+
 def encode_content(pieces: Iterable[bytes]) -> Iterator[bytes]:
     stuffer = Stuffer()
     for piece in pieces:
