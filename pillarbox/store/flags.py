@@ -34,9 +34,9 @@ MAX_SETS = 32_767  # an account: numbers fit two bytes wherever columns of them 
 MANY_SETS = 8_192  # an account: from here on looking for unused ones is worth a pass over its mail
 MAX_NUMBER = 65_535  # of a set, as numbers are not used again
 MAX_ACCOUNT_KEYWORDS = 8_192  # an account: every SELECT may have to list them
-# SQLite's records give the numbers 0 and 1 no octet, and all others up to 127 one. So no set of an account with
-# few has either: a message that leaves or enters such a set gets a row of another length, for which its page is
-# put in order again, where otherwise one octet is written over. It is two fifths of a STORE of 5,000 messages.
+# SQLite's records give the numbers 0 and 1 no octet, and all others up to 127 one. So no set of an account
+# with few has either: a message that leaves or enters such a set gets a row of another length, for which its
+# page is put in order again, where otherwise one octet is written over: two fifths of a STORE of 5,000.
 FIRST_SET = 2
 ATOM = re.compile(r"""[!#$&'+-\[^-z|}~]+""")
 FEW = 32  # messages that STORE looks at one by one
