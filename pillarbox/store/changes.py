@@ -66,6 +66,7 @@ def next_for_mail(tx: Tx, *states: State, objects: int, octets: int, messages: i
 
 
 def _taken(tx: Tx, modseq: int, told: int | None) -> int:
+    tx.reached(modseq)
     if told is None or tx.now - told >= CLOCK_STEP:
         tx.run("INSERT INTO clock VALUES (?, ?, ?)", tx.account, modseq, tx.now)
     if modseq % MERGE_EVERY == 0:
@@ -99,6 +100,7 @@ def leap(tx: Tx, least: int) -> int:
         tx.account,
     )
     tx.run("DELETE FROM change WHERE account = ?", tx.account)
+    tx.reached(modseq)
     return modseq
 
 

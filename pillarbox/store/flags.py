@@ -132,6 +132,27 @@ def _enter_keywords(tx: Tx, keywords: list[str]) -> None:
         raise Refused(f"An account has at most {MAX_ACCOUNT_KEYWORDS} keywords", Code.LIMIT)
 
 
+def _move(tx: Tx, mailbox: int, old: int, new: int, size: int) -> None:
+    """Count one message under another set than before: mostly both are in use, before and after."""
+    found = tx.rows(
+        "UPDATE mailbox_flags SET n = n + CASE flag_set WHEN ? THEN 1 ELSE -1 END,"
+        " bytes = bytes + CASE flag_set WHEN ? THEN ? ELSE ? END"
+        " WHERE account = ? AND mailbox = ? AND flag_set IN (?, ?) RETURNING flag_set, n",
+        *(new, new, size, -size, tx.account, mailbox, old, new),
+    )
+    if (old, 0) in found:
+        _drop(tx, mailbox, old)
+    if all(number != new for number, _ in found):
+        count(tx, mailbox, ((new, 1, size),))
+
+
+def _drop(tx: Tx, mailbox: int, number: int) -> None:
+    tx.run(
+        "DELETE FROM mailbox_flags WHERE account = ? AND mailbox = ? AND flag_set = ?",
+        *(tx.account, mailbox, number),
+    )
+
+
 def count(tx: Tx, mailbox: int, moved: Iterable[tuple[int, int, int]]) -> None:
     """Change a mailbox's counters by (flag set, messages, octets) each."""
     for number, messages, octets in moved:
@@ -150,7 +171,7 @@ def count(tx: Tx, mailbox: int, moved: Iterable[tuple[int, int, int]]) -> None:
             *(messages, octets, *key),
         )
         if left == (0,):
-            tx.run("DELETE FROM mailbox_flags WHERE account = ? AND mailbox = ? AND flag_set = ?", *key)
+            _drop(tx, mailbox, number)
 
 
 def counts(tx: Tx, mailbox: int) -> list[tuple[int, FlagSet, int, int]]:
@@ -279,7 +300,7 @@ def store_one(tx: Tx, actor: Actor, mailbox: int, uid: int, mode: Mode, flags: F
         "UPDATE message SET flag_set = ?, modseq = ? WHERE account = ? AND mailbox = ? AND uid = ?",
         *(number, modseq, tx.account, mailbox, uid),
     )
-    count(tx, mailbox, ((old_number, -1, -size), (number, 1, size)))
+    _move(tx, mailbox, old_number, number, size)
     changes.record(tx, modseq, mailbox, ChangeKind.FLAGS, ((uid, uid),))
     return Stored(modseq, array("I", (uid,)), array("H", (number,)))
 

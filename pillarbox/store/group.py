@@ -79,6 +79,7 @@ def _run_one(tx: Transaction, call: Call) -> Any:
         if isinstance(error, apsw.Error) and translated(error) is not error:
             raise  # a full or broken disk is everybody's trouble
         tx.rows("ROLLBACK TO verb")
+        tx.taken_back()
         tx.rows("RELEASE verb")
         raise _Alone(error) from error
     tx.rows("RELEASE verb")

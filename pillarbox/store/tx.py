@@ -59,6 +59,10 @@ class Tx(Protocol):
         the verb is run again from the top in another place."""
         ...
 
+    def reached(self, modseq: int) -> None:
+        """The account has come to this mod-sequence (`changes` says so)."""
+        ...
+
     def file(self, blob: int) -> File:
         """The compressed bytes of a blob too large for a row. FileNotFoundError when it is erased."""
         ...

@@ -45,7 +45,17 @@ class Transaction:
     `touched` says after the end whether the account's mod-sequence moved, so whether to ring.
     """
 
-    __slots__ = ("_connection", "_cursor", "_database", "_write", "account", "now", "prefix", "touched")
+    __slots__ = (
+        "_connection",
+        "_cursor",
+        "_database",
+        "_reached",
+        "_write",
+        "account",
+        "now",
+        "prefix",
+        "touched",
+    )
 
     def __init__(self, database: "Database", write: bool) -> None:
         self.account = _ACCOUNT
@@ -56,6 +66,7 @@ class Transaction:
         self._connection = database.connection
         self._cursor = database.cursor
         self._write = write
+        self._reached = 0  # 0 = not known, so it has to be read
 
     def rows(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
         return self._cursor.execute(sql, args).fetchall()
@@ -75,6 +86,15 @@ class Transaction:
     def expect(self, rows: int) -> None:
         if rows > self._database.most_rows:
             raise Heavy
+
+    def reached(self, modseq: int) -> None:
+        if modseq < 0:
+            raise NoAccount
+        self._reached = modseq
+
+    def taken_back(self) -> None:
+        """Part of what was done is not, so the mod-sequence may be an earlier one."""
+        self._reached = 0
 
     def file(self, blob: int) -> objects.File:
         return objects.File(objects.path(self._database.folder, blob))
@@ -98,7 +118,7 @@ class Transaction:
             return
         try:
             if self._write:
-                modseq = database.read_modseq()
+                modseq = self._reached or database.read_modseq()
                 self._cursor.execute("COMMIT")
                 self.touched = modseq > database.modseq_known
                 database.modseq_known = modseq
