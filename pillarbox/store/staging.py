@@ -50,11 +50,22 @@ class Staging:
 
     async def write(self, chunk: bytes) -> None:
         """More of the message. Refused, temporarily, when the disk does not take it."""
+        if self.hold(chunk):
+            return
+        self._add(chunk)
+        await self._on_thread(self._spill)
+
+    def hold(self, chunk: bytes) -> bool:
+        """`write`, where the message stays in memory with it; otherwise nothing has been done."""
+        if self._held + len(chunk) > MEMORY_LIMIT:
+            return False
+        self._add(chunk)
+        return True
+
+    def _add(self, chunk: bytes) -> None:
         self._pieces.append(bytes(chunk))
         self._held += len(chunk)
         self.size += len(chunk)
-        if self._held > MEMORY_LIMIT:
-            await self._on_thread(self._spill)
 
     def _spill(self) -> None:
         if self._spool is None:
@@ -64,6 +75,12 @@ class Staging:
 
     async def finish(self) -> Staged:
         return await self.with_prefix(b"")
+
+    def finish_now(self) -> Staged | None:
+        """`finish` of a small message; None for others."""
+        if self._spool is not None or self.size > INLINE_WORK:
+            return None
+        return _stage_small(b"".join(self._pieces))
 
     async def with_prefix(self, prefix: bytes) -> Staged:
         """The message with `prefix` before it: for trace fields that differ between recipients. May be

@@ -25,16 +25,23 @@ AT_ONCE = 64  # ids looked for in one statement
 def assign(tx: Tx, emails: Iterable[tuple[int, Derived]]) -> list[int]:
     """The thread of each new email, in order; later ones may reply to earlier ones of the same call."""
     threads: list[int] = []
+    keys = [
+        (
+            email,
+            hashed(derived.base_subject.encode("utf-8", "surrogatepass")),
+            {hashed(message_id) for message_id in (derived.message_id, *derived.references) if message_id},
+        )
+        for email, derived in emails
+    ]
+    alive = _alive(tx, sorted(set().union(*(ids for _, _, ids in keys))))
     new: dict[tuple[int, int], int] = {}
-    for email, derived in emails:
-        subject = hashed(derived.base_subject.encode("utf-8", "surrogatepass"))
-        ids = {hashed(message_id) for message_id in (derived.message_id, *derived.references) if message_id}
-        unknown = sorted(id_hash for id_hash in ids if (id_hash, subject) not in new)
-        known = {id_hash: new[id_hash, subject] for id_hash in ids.difference(unknown)}
-        known |= _alive(tx, subject, unknown)
-        thread = min(known.values(), default=email)
+    for email, subject, ids in keys:
+        pairs = [(id_hash, subject) for id_hash in ids]
+        known = [found for pair in pairs if (found := new.get(pair) or alive.get(pair)) is not None]
+        thread = min(known, default=email)
         threads.append(thread)
-        new |= {(id_hash, subject): thread for id_hash in ids - known.keys()}
+        if len(known) < len(pairs):
+            new |= {pair: thread for pair in pairs if pair not in new and pair not in alive}
     # A key of a thread that is erased may be there still; it leads to another one now.
     tx.run_many(
         "INSERT INTO thread_key VALUES (?, ?, ?, ?)"
@@ -44,21 +51,21 @@ def assign(tx: Tx, emails: Iterable[tuple[int, Derived]]) -> list[int]:
     return threads
 
 
-def _alive(tx: Tx, subject: int, ids: list[int]) -> dict[int, int]:
-    """The threads, if they have any mail, that these ids and this subject lead to."""
-    found: dict[int, int] = {}
+def _alive(tx: Tx, ids: list[int]) -> dict[tuple[int, int], int]:
+    """The threads, if they have any mail, that these ids lead to, each with a subject."""
+    found: dict[tuple[int, int], int] = {}
     for start in range(0, len(ids), AT_ONCE):
         some = ids[start : start + AT_ONCE]
         # Some are asked for twice, so that there are few different statements.
         some += some[-1:] * ((1 << (len(some) - 1).bit_length()) - len(some))
-        found |= tx.rows(
-            "SELECT k.id_hash, k.thread FROM thread_key k WHERE k.account = ? AND k.id_hash IN"
-            f" ({', '.join('?' * len(some))}) AND k.subject_hash = ? AND EXISTS"
+        for id_hash, subject, thread in tx.rows(
+            "SELECT k.id_hash, k.subject_hash, k.thread FROM thread_key k WHERE k.account = ?"
+            f" AND k.id_hash IN ({', '.join('?' * len(some))}) AND EXISTS"
             " (SELECT 1 FROM email e WHERE e.account = k.account AND e.thread = k.thread)",
             tx.account,
             *some,
-            subject,
-        )
+        ):
+            found[id_hash, subject] = thread
     return found
 
 

@@ -7,6 +7,7 @@ is answered at its end.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pillarbox.imap.session import Session
     from pillarbox.imap.table import Row
     from pillarbox.store.mailboxes import MailboxRow
+    from pillarbox.store.staged import Staged
     from pillarbox.store.staging import Staging
 
 
@@ -46,6 +48,15 @@ class TooManyAtOnce(Refused):
 
     def __init__(self) -> None:
         super().__init__("These are too many messages for one command", Code.LIMIT)
+
+
+_LINE = Line(limits.LINE)
+_USUAL = wire.Message((), None)
+
+
+def _memory(staged: Staged) -> int:
+    """Octets that a message holds until the command ends."""
+    return len(staged.data or b"") + len(staged.derived.structure) + len(staged.derived.offsets)
 
 
 @dataclass(slots=True)
@@ -166,14 +177,21 @@ class Upload:
         session.wants = Octets(literal.size)
         return encode(Continue("Go ahead"), session.kind) if literal.sync else None
 
-    async def octets(self, piece: bytes, last: bool) -> Answer:
+    def octets(self, piece: bytes, last: bool) -> Answer | Awaitable[Answer]:
+        if self._failure is None and type(self._announced) is wire.Text and self._staging.hold(piece):
+            if last:
+                self._session.wants = _LINE
+            return None
+        return self._octets(piece, last)
+
+    async def _octets(self, piece: bytes, last: bool) -> Answer:
         if self._failure is None:
             try:
                 await self._take(piece, last)
             except Exception as error:
                 self._fail(error)
         if last:
-            self._session.wants = Line(limits.LINE)
+            self._session.wants = _LINE
         return None
 
     async def _take(self, piece: bytes, last: bool) -> None:
@@ -191,12 +209,15 @@ class Upload:
         # Deviates: RFC 6855 4 and RFC 9755 3 have 8-bit header fields refused until UTF8=ACCEPT is enabled.
         # Real mail has them, and refusing would make clients that file or migrate it lose it.
         staged = await coming.staging.finish()
-        self._held += len(staged.data or b"") + len(staged.derived.structure) + len(staged.derived.offsets)
-        if self._held > self._session.services.settings.append_memory:
+        if self._held + _memory(staged) > self._session.services.settings.append_memory:
             raise Refused("These are too many messages for one command", Code.LIMIT)
-        date = coming.head.date
+        self._keep(coming.head, staged)
+
+    def _keep(self, head: wire.Message, staged: Staged) -> None:
+        self._held += _memory(staged)
+        date = head.date
         self._incoming.append(
-            Incoming(staged, coming.head.flags, date.at if date else None, date.zone if date else 0)
+            Incoming(staged, head.flags, date.at if date else None, date.zone if date else 0)
         )
 
     @property
@@ -204,8 +225,39 @@ class Upload:
         assert self._coming is not None
         return self._coming.staging
 
-    async def line(self, line: bytes) -> Answer:
+    def line(self, line: bytes) -> Answer | Awaitable[Answer]:
         """What follows a literal: the end of the command, or the announcement of another one."""
+        return None if self._goes_on(line) else self._line(line)
+
+    def _goes_on(self, line: bytes) -> bool:
+        """Is this a usual message that has come, and one like it that is announced? Then that is done,
+        else nothing is. By the thousand messages, coroutines and steps cost more than what they do."""
+        if self._failure is not None or self._catenated or not self._filing.several:
+            return False
+        session = self._session
+        after, coming, literal = self._announced, self._coming, wire.plain(line)
+        if type(after) is not wire.Text or after.utf8 or coming is None or literal is None:
+            return False
+        settings = session.services.settings
+        if (
+            session.connection.bare_lf
+            or literal.size > settings.append_limit
+            or len(self._incoming) + 1 == settings.save_limit
+        ):
+            return False
+        try:
+            staged = coming.staging.finish_now()
+        except Exception:
+            return False  # the long way meets it again and tells of it
+        if staged is None or self._held + _memory(staged) > settings.append_memory:
+            return False
+        self._keep(coming.head, staged)
+        self._coming = _Coming(_USUAL, session.store.staging())
+        self._announced = wire.Text(literal)
+        session.wants = Octets(literal.size)
+        return True
+
+    async def _line(self, line: bytes) -> Answer:
         session, after = self._session, self._announced
         assert after is not None
         try:

@@ -5,6 +5,7 @@ The messages are literals that stream past the parser: it sees the line up to ea
 `Step`s what has been written. A line's steps end where a literal is announced, or with the command.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -98,6 +99,15 @@ def following(line: bytes, after: Announced, *, catenated: bool, utf8: bool = Fa
     steps: list[Step] = []
     _rest(reader, steps, catenated=catenated)
     return tuple(steps)
+
+
+_PLAIN = re.compile(rb" \{([0-9]{1,9})\+\}").fullmatch
+
+
+def plain(line: bytes) -> Literal | None:
+    """The literal of another message of which the line says nothing else."""
+    found = _PLAIN(line)
+    return None if found is None else Literal(int(found[1]), False, False)
 
 
 def parse_append(reader: Reader) -> Append:
