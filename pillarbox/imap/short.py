@@ -1,4 +1,4 @@
-"""The short way: commands about one message, and NOOP, answered at once.
+"""The short way: commands about one message, NOOP, and SELECT of what is as it was, answered at once.
 
 Clients send these more often than all others, and what they cost is almost all interpreter: tokens, tasks,
 and layers that are made for ten thousand messages. Here is what is left of that where nothing is out of the
@@ -7,7 +7,8 @@ ordinary.
 Rules of the place:
 * it answers as the long way does (`session._execute`), octet for octet, or says None and has done nothing:
   then the long way is gone, which knows about everything else. `tests/imap/test_short.py` compares the two;
-* it is for a mailbox of which the client knows all: nothing is new, withheld, or to be told besides;
+* it is for a mailbox of which the client knows all: nothing is new, withheld, or to be told besides. SELECT
+  has said all of it before (`openings`), and nothing has changed since;
 * nothing waits here.
 """
 
@@ -18,7 +19,8 @@ from collections.abc import Awaitable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pillarbox.imap import telling
+from pillarbox.imap import objectid, telling
+from pillarbox.imap.commands import select as select_command
 from pillarbox.imap.commands import store as store_command
 from pillarbox.imap.contents import WHOLE, section_of
 from pillarbox.imap.table import TABLE
@@ -30,11 +32,12 @@ from pillarbox.imap.wire.command import TAG
 from pillarbox.imap.wire.encode import encode
 from pillarbox.imap.wire.fetch_plan import Plan
 from pillarbox.imap.wire.reader import MEMO_LENGTH
-from pillarbox.imap.wire.response import ok
+from pillarbox.imap.wire.response import Mark, ok
 from pillarbox.imap.wire.strings import REV1, Kind
 from pillarbox.message import parts
 from pillarbox.model.errors import PeerSyntax, Refused
 from pillarbox.model.flags import SEEN
+from pillarbox.model.names import INBOX
 from pillarbox.store import blobs, emails, flags
 from pillarbox.store.staged import Place
 from pillarbox.store.tx import Busy
@@ -49,12 +52,20 @@ _COMMAND = re.compile(
 ).fullmatch
 
 
+# A mailbox's name that is written as what it is.
+_SELECT = re.compile(
+    rb"(%b) SELECT (?:([A-Za-z0-9._-]{1,100})|\"([A-Za-z0-9._-]{1,100})\")" % TAG, re.IGNORECASE
+).fullmatch
+
+
 def _ended(text: str) -> bytes:
     return encode(ok(b"", text), REV1).removeprefix(b"*")
 
 
 _NOOP = _ended("NOOP completed")
 _FETCHED, _UID_FETCHED = _ended("FETCH completed"), _ended("UID FETCH completed")
+_SELECTED = encode(ok(b"", "SELECT completed", Mark.READ_WRITE), REV1).removeprefix(b"*")
+_CLOSED = encode(ok(None, "The previous mailbox is closed", Mark.CLOSED), REV1)
 _STORED, _UID_STORED = _ended("STORE completed"), _ended("UID STORE completed")
 
 
@@ -62,7 +73,9 @@ def answer(session: Session, line: bytes) -> Answer | Awaitable[Answer]:
     """What this command is answered; None where it takes the long way."""
     found = _COMMAND(line)
     view = session.view
-    if found is None or view is None or not _ordinary(session, view):
+    if found is None:
+        return _select(session, line)
+    if view is None or not _ordinary(session, view):
         return None
     tag, noop, uid, fetch, number, rest = found.groups()
     if noop:
@@ -79,6 +92,33 @@ def answer(session: Session, line: bytes) -> Answer | Awaitable[Answer]:
         return None
     said = _fetch(session, view, place, rest, uid=bool(uid))
     return said and said + tag + (_UID_FETCHED if uid else _FETCHED)
+
+
+def _select(session: Session, line: bytes) -> bytes | None:
+    found = _SELECT(line)
+    if found is None or not session.logged_in or session.gone or session.untold or session.first:
+        return None
+    if session.contexts or session.pushing is not None or session.notified is not None:
+        return None
+    tag, atom, quoted = found.groups()
+    name = (atom or quoted).decode("ascii")
+    store, account = session.store, session.account
+    kept = session.services.openings.get((account, INBOX if name.upper() == INBOX else name, None))
+    if kept is None or not session.actor.owner:
+        return None
+    told = kept.lines.get((session.kind, False, objectid.NAME in session.enabled))
+    try:
+        columns = store.columns_known(account, kept.found.row.id, store.modseq(account))
+    except Refused:
+        return None
+    if told is None or columns is None or kept.columns() is not columns:
+        return None
+    closed = b""
+    if session.view is not None:
+        session.leave()
+        closed = _CLOSED
+    select_command.enter(session, kept, columns, read_only=False)
+    return closed + told + tag + _SELECTED
 
 
 def _ordinary(session: Session, view: View) -> bool:

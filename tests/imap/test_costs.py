@@ -89,7 +89,7 @@ async def filled(world: World, count: int) -> Imap:
     ("commands", "calls", "statements"),
     [
         ([b"NOOP"], 46, 0),
-        ([b"SELECT INBOX"], 132, 0),
+        ([b"SELECT INBOX"], 71, 0),
         ([b"FETCH 2 FLAGS"], 69, 0),
         ([b"UID FETCH 3 (UID FLAGS ENVELOPE)"], 92, 1),
         ([b"FETCH 4 BODY.PEEK[]"], 106, 1),

@@ -61,7 +61,8 @@ def script(chance: random.Random) -> list[tuple[int, bytes]]:
             uid + b"STORE %d " % number + chance.choice(STORES).replace(b"%d", b"%d" % chance.randrange(4))
         )
         rare = chance.choice((b"EXPUNGE", b"SELECT INBOX", b"EXAMINE INBOX", b"CLOSE", b"APPEND", b"noop x"))
-        command = chance.choice((fetch, fetch, fetch, store, store, b"NOOP", b"noop", rare))
+        select = chance.choice((b"SELECT INBOX", b'select "inbox"', b"SELECT none", b'SELECT "Archive"'))
+        command = chance.choice((fetch, fetch, fetch, store, store, b"NOOP", b"noop", rare, select))
         out.append((chance.choice((0, 0, 0, 1)), command))
     return out
 

@@ -63,15 +63,7 @@ async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
         session.first.append(ok(None, "The previous mailbox is closed", Mark.CLOSED))
     opening, columns = await _found(session, command, wanted)
     found = opening.found
-    session.flag_sets.learn(opening.meanings)  # no number in the columns is unknown
-    session.enter(
-        view.opened(
-            columns,
-            recent_from=NEVER_RECENT if session.kind.rev2 else found.first_recent_uid,
-            read_only=command.read_only,
-        ),
-        {*SYSTEM, *found.flags},
-    )
+    enter(session, opening, columns, read_only=command.read_only)
     kind = session.kind, command.read_only, objectid.NAME in session.enabled
     told = opening.lines.get(kind) if command.old_name is None else None
     if told is None:
@@ -84,6 +76,14 @@ async def select(session: Session, tag: bytes, command: wire.Select) -> Outcome:
     if asked is None or asked.uidvalidity != found.row.uidvalidity:
         return Done(text, code, told=told)  # RFC 7162 3.2.5: of another UIDVALIDITY nothing is known
     return await _resynchronised(session, asked, found.row.uidnext, Done(text, code, told=told))
+
+
+def enter(session: Session, opening: Opening, columns: Columns, *, read_only: bool) -> None:
+    """What the session shows from here on."""
+    found = opening.found
+    session.flag_sets.learn(opening.meanings)  # no number in the columns is unknown
+    recent_from = NEVER_RECENT if session.kind.rev2 else found.first_recent_uid
+    session.enter(view.opened(columns, recent_from=recent_from, read_only=read_only), {*SYSTEM, *found.flags})
 
 
 async def _found(session: Session, command: wire.Select, wanted: int | None) -> tuple[Opening, Columns]:
