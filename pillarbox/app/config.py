@@ -9,13 +9,16 @@ import difflib
 import ipaddress
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
+
+from pillarbox.identity.addresses import maybe_address
+from pillarbox.identity.outside.spelling import NAMES, names
 
 FILE_NAME = "pillarbox.toml"
 
@@ -201,6 +204,78 @@ class Outbound(Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=1, le=65535)] = 25
 
 
+class _Directory(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Accounts that are kept elsewhere. `domains`: on whose addresses it decides; `known`, `unknown`: seconds
+    that its answers hold, that somebody is there and that nobody is; `timeout`: seconds that a question to it
+    may take; `threads`: questions at the same time."""
+
+    domains: Annotated[tuple[str, ...], Meta(min_length=1)]
+    known: Annotated[float, Meta(gt=0, le=86400)] = 300.0
+    unknown: Annotated[float, Meta(gt=0, le=86400)] = 60.0
+    timeout: Annotated[float, Meta(gt=0, le=120)] = 10.0
+    threads: Annotated[int, Meta(ge=1, le=64)] = 4
+
+
+class Ldap(_Directory, frozen=True, tag_field="kind", tag="ldap"):
+    """`urls`: the servers, tried in turn. `starttls`: None is for those that are no ldaps: or ldapi:. `bind`
+    and `password` (or a file with it): who searches; without, nobody in particular. `user`: the name (DN) to
+    bind as, where it can be made of the address; else it is searched for. The attributes: `address`,
+    `aliases`, `key`, `quota`, `groups`. `group_filter` finds the groups of somebody where no attribute of
+    theirs names them."""
+
+    urls: Annotated[tuple[str, ...], Meta(min_length=1)]
+    starttls: bool | None = None
+    ca: str | None = None
+    bind: str = ""
+    password: str = ""
+    password_file: str | None = None
+    base: str = ""
+    filter: str = "(mail={address})"
+    user: str = ""
+    address: str = "mail"
+    aliases: str = ""
+    key: str = "entryUUID"
+    quota: str = ""
+    groups: str = "memberOf"
+    group_base: str = ""
+    group_filter: str = ""
+    members: tuple[str, ...] = ()
+    disabled: tuple[str, ...] = ()
+    admins: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Ldap(urls={self.urls!r}, bind={self.bind!r})"  # never the password
+
+
+class Sql(_Directory, frozen=True, tag_field="kind", tag="sql"):
+    """`database`: a SQLite file, or postgresql://... `account` is asked with :address, :local and :domain,
+    and answers a row with any of the columns address, id, quota, disabled, admin; `password` the hash of a
+    password; `aliases` a row for each. `password_file`: with the database's own, which is better not in its
+    URL."""
+
+    database: Annotated[str, Meta(min_length=1)]
+    account: Annotated[str, Meta(min_length=1)]
+    password: Annotated[str, Meta(min_length=1)]
+    aliases: str = ""
+    password_file: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Sql(domains={self.domains!r})"  # never a password in a URL
+
+
+class Tokens(_Directory, frozen=True, tag_field="kind", tag="tokens"):
+    """Accounts that a provider of tokens knows, and nobody can be asked about: one is made when its first
+    token comes. `issuers`: whose tokens are for them. `claim`: what in a token is the address; `verified`:
+    only an address that the provider says it has verified."""
+
+    issuers: Annotated[tuple[str, ...], Meta(min_length=1)]
+    claim: str = "email"
+    verified: bool = True
+
+
+KINDS: dict[str, type[_Directory]] = {"ldap": Ldap, "sql": Sql, "tokens": Tokens}
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     hostname: Annotated[str, Meta(pattern=r"^[^\s@/]+$")] = "localhost"
     postmaster: str | None = None  # who reads the postmaster's mail; None: the first account
@@ -217,6 +292,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     proxy: Proxy = Proxy()
     submission: Submission = Submission()
     outbound: Outbound = Outbound()
+    directory: dict[str, Ldap | Sql | Tokens] = {}
 
     @property
     def data_folder(self) -> Path:
@@ -244,13 +320,17 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file}: {error}") from None
+    _name_directory(tree)
     _refuse_unknown(tree, Config, "", text, file)
+    _refuse_unknown_of_directories(tree, text, file)
     try:
         config = msgspec.convert(tree, Config)
     except msgspec.ValidationError as error:
         reason, _, at = str(error).partition(" - at ")
         key = at.strip("`").removeprefix("$.")
         key = re.sub(r"\[.*", "", key)
+        if key == "directory":
+            key = _directory_at_fault(tree) or key
         raise _error(file, text, key, _in_words(key, reason)) from None
     for protocol, address in config.listen.each():
         if "listen" in tree and not is_address(address):
@@ -269,6 +349,8 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
         if protocol not in Listen.__struct_fields__:
             wrong = f'there is no protocol "{protocol}"; they are {", ".join(Listen.__struct_fields__)}'
             raise _error(file, text, "proxy.protocols", wrong)
+    for key, wrong in wrong_directories(config):
+        raise _error(file, text, key, wrong)
     if (config.tls.certificate is None) != (config.tls.key is None):
         raise _error(file, text, "tls", "certificate and key belong together; one of them is missing")
     return config
@@ -327,6 +409,80 @@ def _refuse_unknown(tree: dict[str, Any], shape: type[Struct], prefix: str, text
         inner = fields[name]
         if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, Struct):
             _refuse_unknown(value, inner, f"{key}.", text, file)
+
+
+def _name_directory(tree: dict[str, Any]) -> None:
+    """A single directory may stand in `[directory]` itself."""
+    written = tree.get("directory")
+    if isinstance(written, dict) and ("kind" in written or "domains" in written):
+        tree["directory"] = {"directory": written}
+
+
+def _refuse_unknown_of_directories(tree: dict[str, Any], text: str, file: str) -> None:
+    tables = tree.get("directory")
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        prefix = _directory_key(name)
+        if not isinstance(table, dict) or table.get("kind") not in KINDS:
+            kinds = ", ".join(f'"{kind}"' for kind in KINDS)
+            raise _error(file, text, f"{prefix}kind", f"must be one of {kinds}")
+        shape = KINDS[table["kind"]]
+        known = {*shape.__struct_fields__, "kind"}
+        for key in table:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
+                raise _error(file, text, prefix + key, f"there is no such key; the nearest is {near}")
+
+
+def _directory_at_fault(tree: dict[str, Any]) -> str | None:
+    for name, table in tree["directory"].items():
+        try:
+            msgspec.convert(table, Ldap | Sql | Tokens)
+        except msgspec.ValidationError as error:
+            _, _, at = str(error).partition(" - at `$.")
+            return (_directory_key(name) + re.split(r"[`\[]", at)[0]).rstrip(".")
+    return None
+
+
+def _directory_key(name: str) -> str:
+    return "directory." if name == "directory" else f"directory.{name}."
+
+
+def wrong_directories(config: Config) -> Iterator[tuple[str, str]]:
+    """Keys and what is wrong with them."""
+    owners: dict[str, str] = {}
+    for name, each in config.directory.items():
+        key = _directory_key(name)
+        for domain in each.domains:
+            written = maybe_address(f"postmaster@{domain}")
+            if written is None:
+                yield f"{key}domains", f'"{domain}" is no domain'
+                continue
+            folded = written.folded.rpartition("@")[2]
+            if folded in owners:
+                yield f"{key}domains", f'"{domain}" is {owners[folded]}\'s already'
+            owners[folded] = name
+        if isinstance(each, Ldap):
+            yield from ((f"{key}{field}", wrong) for field, wrong in _wrong_ldap(each))
+        if isinstance(each, Sql):
+            for field in ("account", "password", "aliases"):
+                for unknown in set(names(getattr(each, field))) - set(NAMES):
+                    known = ", ".join(f":{each}" for each in NAMES)
+                    yield f"{key}{field}", f"there is no :{unknown}, only {known}"
+
+
+def _wrong_ldap(each: Ldap) -> Iterator[tuple[str, str]]:
+    for url in each.urls:
+        if not re.fullmatch(r"(?:ldaps?://[^/?\s]+|ldapi://[^/?\s]+)/?", url):
+            yield "urls", f'"{url}" is no server; write "ldaps://host" or "ldap://host:port"'
+        elif url.startswith("ldap://") and each.starttls is False and (each.bind or each.password):
+            host = re.sub(r":\d+$|[\[\]]", "", url.removeprefix("ldap://").rstrip("/"))
+            if host not in ("localhost", "127.0.0.1", "::1"):
+                yield "starttls", f"passwords would go to {host} in the clear; only loopback does without TLS"
+    if not each.base and not each.user:
+        yield "base", "where people are searched for is missing (or `user`, to make their names)"
+    if each.bind and not each.password and each.password_file is None:
+        # RFC 4513 5.1.2: the server would take it for anonymous, and say that all is well.
+        yield "bind", "needs a password or a password_file"
 
 
 def _nearest(name: str, prefix: str, siblings: list[str]) -> str:
@@ -393,4 +549,22 @@ def _resolved(config: Config, folder: Path) -> Config:
         ),
         config.tls.client_ca and absolute(config.tls.client_ca),
     )
-    return msgspec.structs.replace(config, data=absolute(config.data), listen=Listen(**listen), tls=tls)
+    directory = {name: _resolved_directory(each, absolute) for name, each in config.directory.items()}
+    return msgspec.structs.replace(
+        config, data=absolute(config.data), listen=Listen(**listen), tls=tls, directory=directory
+    )
+
+
+def _resolved_directory(each: Ldap | Sql | Tokens, absolute: Callable[[str], str]) -> Ldap | Sql | Tokens:
+    changed: dict[str, str] = {}
+    if isinstance(each, Ldap) and each.ca:
+        changed["ca"] = absolute(each.ca)
+    if isinstance(each, Sql) and not is_postgresql(each.database):
+        changed["database"] = absolute(each.database.removeprefix("sqlite:"))
+    if not isinstance(each, Tokens) and each.password_file:
+        changed["password_file"] = absolute(each.password_file)
+    return msgspec.structs.replace(each, **changed)
+
+
+def is_postgresql(database: str) -> bool:
+    return database.startswith(("postgresql://", "postgres://"))

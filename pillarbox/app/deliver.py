@@ -10,6 +10,8 @@ from pillarbox.model.errors import Code, Refused
 
 async def deliver(post: Post, address: str, pieces: Iterable[bytes]) -> None:
     """The message is on disk when this returns; bare LF becomes CRLF."""
+    if (ahead := post.ahead(address)) is not None:
+        await ahead
     accepted = post.accept(address)
     if accepted is UNKNOWN_USER:
         raise Refused(f"There is no account {address}", Code.NONEXISTENT)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pillarbox.app import accounts, folder, indexing
+from pillarbox.app import accounts, directories, folder, indexing
 from pillarbox.app.config import Config, ConfigError
 from pillarbox.app.guard import Truth, guarding, pruning
 from pillarbox.app.wiring import PROTOCOLS, Core, Report, hashes
@@ -185,10 +185,10 @@ async def keeping(config: Config, parts: Core, tell: Tell, report: Report) -> As
 async def first_account(config: Config, parts: Core) -> FirstAccount | None:
     """The account of an empty server. To be called when it serves, so that nobody's password is made by a
     start that fails and prints nothing."""
-    if not parts.directory.is_empty():
+    address = f"{FIRST_NAME}@{config.hostname}"
+    if not parts.directory.is_empty() or directories.named(config, address) is not None:
         return None
     password = generate(secrets.randbelow)
-    address = f"{FIRST_NAME}@{config.hostname}"
     stored = store(password, parts.directory.salt(address), hashes(config))
     await accounts.add(parts.directory, parts.store, address, stored.hash, stored.verifiers)
     return FirstAccount(address, password)

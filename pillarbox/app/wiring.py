@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Protocol as TypingProtocol
 
-from pillarbox.app import documents, folder
+from pillarbox.app import directories, documents, folder
 from pillarbox.app.config import Config
+from pillarbox.app.directories import takes_passwords
 from pillarbox.app.guard import Guard
 from pillarbox.app.log import trace_id
 from pillarbox.delivery.deliver import Delivery
@@ -35,6 +35,7 @@ from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.gate import Gate
+from pillarbox.identity.outside.outside import Outside
 from pillarbox.identity.pool import PasswordPool
 from pillarbox.identity.sasl import Mechanisms
 from pillarbox.identity.scram import MODERN, Hash
@@ -72,6 +73,7 @@ class Core:
     queue: Queue
     records: Records
     resolve: Resolve
+    outside: Outside | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +116,15 @@ async def core(config: Config, *, make: bool = True, resolve: Resolve | None = N
         folder.make(config.data_folder)
     else:
         folder.require(config.data_folder)
-    with _directory(config.data_folder) as directory, documents.reading() as reader:
+    with directories.opened(config.data_folder) as directory, documents.reading() as reader:
         store = Store(config.data_folder, clock=time.time)
         store.index.documents = reader.text_of
         await store.open()
         queue = Queue(config.data_folder)
         records = Records(queue)
         try:
-            yield Core(directory, store, queue, records, resolve or names(config))
+            with directories.elsewhere(config, directory, store) as outside:
+                yield Core(directory, store, queue, records, resolve or names(config), outside)
         finally:
             await records.close()
             queue.close()
@@ -132,7 +135,7 @@ async def core(config: Config, *, make: bool = True, resolve: Resolve | None = N
 def existing(config: Config) -> Iterator[Directory]:
     """The directory alone, of a data folder that exists."""
     folder.require(config.data_folder)
-    with _directory(config.data_folder) as directory:
+    with directories.opened(config.data_folder) as directory:
         yield directory
 
 
@@ -190,7 +193,7 @@ def authentication(config: Config, resolve: Resolve) -> Authentication | None:
 
 
 def post(config: Config, parts: Core, report: Report) -> Post:
-    expand = partial(routes.expand, parts.directory, hostname=config.hostname, postmaster=config.postmaster)
+    expand = directories.routing(config, parts.directory)
     wanted = config.submission
     return Post(
         delivery(config, parts, report),
@@ -202,6 +205,7 @@ def post(config: Config, parts: Core, report: Report) -> Post:
             Limits(wanted.messages_per_hour, wanted.recipients_per_hour), wanted.undo, wanted.copy_to_sent
         ),
         signer=signer(config, parts.directory, report),
+        ahead=nothing_ahead if parts.outside is None else parts.outside.ahead,
     )
 
 
@@ -224,6 +228,10 @@ def signing_domain(directory: Directory, keys: Keys, domain: str) -> str | None:
             return domain
         domain = domain.partition(".")[2]
     return None
+
+
+def nothing_ahead(path: str) -> None:
+    """Every account is kept here."""
 
 
 def hashes(config: Config) -> Hash:
@@ -271,6 +279,7 @@ class Sessions:
             uses=Uses(self._pool, self._writer, report=report),
             take_code=partial(second_factor.take, self._writer) if config.auth.totp_in_password else None,
             gate=gate,
+            outside=parts.outside,
         )
         mechanisms = Mechanisms(
             parts.directory,
@@ -278,6 +287,8 @@ class Sessions:
             random=secrets.token_bytes,
             channel_binding=config.auth.channel_binding,
             gate=gate,
+            announced=stored if not takes_passwords(config) else Hash(0),
+            outside=parts.outside,
         )
         imap_services = imap.Services(
             parts.store,
@@ -322,18 +333,11 @@ class Sessions:
 
 @contextmanager
 def sessions(config: Config, parts: Core, report: Report, guard: Guard) -> Iterator[Sessions]:
-    with _directory(config.data_folder) as writer:  # what logins write; on threads, so not on the loop's own
+    with directories.opened(
+        config.data_folder
+    ) as writer:  # what logins write; on threads, so not on the loop's own
         made = Sessions(config, parts, report, writer, guard)
         try:
             yield made
         finally:
             made.close()
-
-
-@contextmanager
-def _directory(data: Path) -> Iterator[Directory]:
-    directory = Directory(data / "directory.db", clock=time.time, pick=secrets.randbelow)
-    try:
-        yield directory
-    finally:
-        directory.close()

@@ -1,5 +1,6 @@
 """The post office as protocols see it: whom mail is taken for, and an answer for each of them.
 
+    ahead = post.ahead("kim@example.test")            # to be awaited, where there is something
     accepted = post.accept("kim@example.test", ...)   # or the Outcome that says why not
     arriving = post.begin(Letter(...))
     await arriving.write(piece)                       # as often as needed
@@ -16,7 +17,7 @@ What is answered "taken" is on the disk: in the mailboxes of those it is for, or
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pillarbox.delivery import filing, srs, trace
@@ -100,8 +101,9 @@ class Submission:
 
 
 class Post:
-    """`expand` says where mail for an address goes; `key` is the secret of the senders of forwarded mail;
-    `signer` signs what people here submit and seals what is sent on."""
+    """`expand` says where mail for an address goes; `ahead` what has to be awaited before it can; `key` is
+    the secret of the senders of forwarded mail; `signer` signs what people here submit and seals what is sent
+    on."""
 
     def __init__(
         self,
@@ -113,6 +115,7 @@ class Post:
         key: bytes,
         submission: Submission = Submission(),
         signer: Signer | None = None,
+        ahead: Callable[[str], Awaitable[None] | None] = lambda path: None,
     ) -> None:
         self.delivery = delivery
         self.queue = queue
@@ -121,11 +124,21 @@ class Post:
         self.submission = submission
         self.signer = signer
         self._expand = expand
+        self._ahead = ahead
 
     @property
     def limit(self) -> int:
         """Octets of a message."""
         return self.delivery.limit
+
+    def ahead(self, path: str) -> Awaitable[None] | None:
+        """What to await before `accept` is asked about this address; Refused, for now, where a directory
+        elsewhere has to tell and does not answer. None: nothing."""
+        return self._ahead(self._whole(path))
+
+    def _whole(self, path: str) -> str:
+        # RFC 5321 4.1.1.3: only <Postmaster> has no domain.
+        return path if "@" in path else f"{path}@{self.delivery.hostname}"
 
     def accept(
         self,
@@ -138,8 +151,7 @@ class Post:
         orcpt: str = "",
     ) -> Accepted | Outcome:
         """`anywhere`: also for those who have no address here. `reports_only`: the sender is the null one."""
-        if "@" not in path:  # RFC 5321 4.1.1.3: only <Postmaster>
-            path = f"{path}@{self.delivery.hostname}"
+        path = self._whole(path)
         found = self._expand(path)
         if isinstance(found, Nowhere):
             if found is Nowhere.CIRCLES:

@@ -11,10 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pillarbox.identity import app_passwords, second_factor
-from pillarbox.identity.claims import WRONG_CODE, Channel, Claim, Credentials, Proven, Rejected, refusal
+from pillarbox.identity.claims import (
+    WRONG_CODE,
+    Channel,
+    Claim,
+    Credentials,
+    Proven,
+    Rejected,
+    Unchecked,
+    refusal,
+)
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Credential, Directory
 from pillarbox.identity.gate import Gate
+from pillarbox.identity.outside.outside import Outside
 from pillarbox.identity.pool import PasswordPool, network
 from pillarbox.identity.uses import Uses
 from pillarbox.model.actors import Actor
@@ -22,6 +32,7 @@ from pillarbox.model.errors import Code, Refused
 
 REMEMBERED_SECONDS = 300.0
 REMEMBERED_LOGINS = 10_000  # about 1 MiB
+WITH_A_TOKEN = "Passwords are not taken for that domain, log in with a token (OAUTHBEARER) or an app password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +50,10 @@ class Login:
 
 class Authenticator:
     """`login` and what it remembers. `clock` is monotonic; `key` is 32 random octets of this process;
-    `remembered` is where it remembers, so that another with the same key can go on;
-    `completion` has passwords stored in the ways that are lacking, `uses` notes when a device came;
-    `take_code` tells, on a thread, whether a code of a second factor behind the password is good: without it
-    none is; `gate` says who waits, and writes down who came."""
+    `remembered` is where it remembers, so that another with the same key can go on; `completion` has
+    passwords stored in the ways that are lacking, `uses` notes when a device came; `take_code` tells, on a
+    thread, whether a code of a second factor behind the password is good: without it none is; `gate` says who
+    waits, and writes down who came; `outside` knows the accounts that are kept elsewhere."""
 
     def __init__(
         self,
@@ -56,8 +67,10 @@ class Authenticator:
         uses: Uses | None = None,
         take_code: Callable[[int, str], bool] | None = None,
         gate: Gate | None = None,
+        outside: Outside | None = None,
     ) -> None:
         self._gate = gate or Gate()
+        self._outside = outside
         self._directory = directory
         self._pool = pool
         self._clock = clock
@@ -72,12 +85,16 @@ class Authenticator:
         self._gate.check(claim.name, channel)
         try:
             if isinstance(claim, Proven):
+                await self._know(claim.name)
                 credential, device = self._proven(claim), claim.device
             else:
                 credential, device = await self._checked(claim, channel)
         except Rejected as rejected:
             known = claim if isinstance(claim, Credentials) else None
             self._gate.failed(claim.name, channel, claim.mechanism, rejected.reason, known)
+            raise
+        except Unchecked as refused:
+            self._gate.unchecked(claim.name, channel, claim.mechanism, refused.text)
             raise
         if device and self._uses is not None:
             self._uses.note(credential.account, device, channel.peer)
@@ -94,22 +111,24 @@ class Authenticator:
         credential = self._directory.credential(claim.name)
         if device := self._device(credential, claim, channel):
             assert credential is not None
-            return credential, device
-        if await self._gate.enter(claim.name, channel):
+            await self._know(claim.name)
+            return self._unchanged(credential), device
+        if await self._gate.enter(claim.name, channel) or self._is_outside(claim.name):
+            await self._know(claim.name)
             credential = self._directory.credential(claim.name)
         if credential is None or not credential.enabled:
-            await self._verify(None, claim.password, claim, channel)
+            await self._verify(credential, claim.password, claim, channel)
             raise refusal("no such account" if credential is None else "account is disabled")
         if credential.second_factor:
             await self._by_two_factors(credential, claim, channel)
             return credential, ""
         proof = self._proof(credential, claim.password)
         if not self._remembers(proof):
-            if not await self._verify(credential.password_hash, claim.password, claim, channel):
+            if not await self._verify(credential, claim.password, claim, channel):
                 raise refusal()
             credential = self._unchanged(credential)
-            self._remember(proof)
-            if self._completion is not None:
+            self._remember(proof, credential.address)
+            if self._completion is not None and not credential.directory:
                 self._completion.begin(credential, claim.password)
         return credential, ""
 
@@ -118,7 +137,28 @@ class Authenticator:
             return None
         return app_passwords.maybe_name(self._directory, credential.account, claim.password, channel.protocol)
 
-    async def _verify(self, stored: str | None, password: str, claim: Credentials, channel: Channel) -> bool:
+    def _is_outside(self, name: str) -> bool:
+        return self._outside is not None and self._outside.covers(name)
+
+    async def _know(self, name: str) -> None:
+        """What the directory says of this name is young enough. Refused, for now, where nobody can tell."""
+        if self._outside is not None:
+            await self._outside.know(name)
+
+    async def _verify(
+        self, credential: Credential | None, password: str, claim: Credentials, channel: Channel
+    ) -> bool:
+        """Whether the password is right, found out where it is kept; never for nobody and the disabled."""
+
+        outside = self._outside
+        if outside is not None and outside.covers(claim.name):
+            if not outside.takes_passwords(claim.name):
+                raise Unchecked(WITH_A_TOKEN, Code.CANNOT)
+            usable = credential is not None and credential.enabled
+            name = credential.address if credential is not None and usable else claim.name
+            return await outside.verify(name, password) and usable
+        stored = credential.password_hash if credential is not None and credential.enabled else None
+
         def still() -> None:
             self._gate.still_open(claim.name, channel)
 
@@ -127,8 +167,8 @@ class Authenticator:
     async def _by_two_factors(self, credential: Credential, claim: Credentials, channel: Channel) -> None:
         """Nothing of it is remembered, because a code is good for one login."""
         both = second_factor.split(claim.password) if self._take_code is not None else None
-        stored, password = (credential.password_hash, both[0]) if both else (None, claim.password)
-        right = await self._verify(stored, password, claim, channel)
+        against, password = (credential, both[0]) if both else (None, claim.password)
+        right = await self._verify(against, password, claim, channel)
         if not both or not self._take_code:
             raise refusal("a code is needed")
         if not right:
@@ -185,8 +225,11 @@ class Authenticator:
         until = self._remembered.get(proof)
         return until is not None and self._clock() < until
 
-    def _remember(self, proof: bytes) -> None:
+    def _remember(self, proof: bytes, address: str) -> None:
         self._remembered.pop(proof, None)  # so that it goes to the young end
         while len(self._remembered) >= REMEMBERED_LOGINS:
             del self._remembered[next(iter(self._remembered))]
-        self._remembered[proof] = self._clock() + REMEMBERED_SECONDS
+        seconds = REMEMBERED_SECONDS
+        if self._outside is not None:
+            seconds = min(seconds, self._outside.remembered(address))
+        self._remembered[proof] = self._clock() + seconds

@@ -17,6 +17,8 @@ def candidates(
     own = directory.verifier(prefix, hash_)
     if only_devices or (credential is not None and credential.second_factor):
         own = None  # the password alone opens nothing
+    if credential is not None and credential.directory:
+        own = None  # the password is another one, which is not known here
     devices = app_passwords.verifiers(directory, prefix, hash_, protocol)
     if credential is None or (own is None and not devices):
         return Candidates(directory.salt(name), scram.ITERATIONS)

@@ -57,6 +57,10 @@ class Rejected(Refused):
         self.reason = reason
 
 
+class Unchecked(Refused):
+    """Nobody has looked at what was claimed: it says nothing against whoever claimed it."""
+
+
 def refusal(reason: str = "wrong password") -> Rejected:
     """The one answer to whoever cannot come in."""
     return Rejected(reason)

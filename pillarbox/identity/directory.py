@@ -19,27 +19,35 @@ from typing import Any
 import apsw
 
 from pillarbox.identity import schema, scram
-from pillarbox.identity.addresses import address, maybe_address, without_detail
+from pillarbox.identity.addresses import Address, address, maybe_address, without_detail
 from pillarbox.identity.scram import Hash, Verifier
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.ids import MAX_PREFIX
 
+# What goes with an account: its secrets, and what is known of it.
+_OF_ACCOUNTS = ("app_password", "app_verifier", "second_factor", "recovery_code", "forward", "outside")
 BUSY_MILLISECONDS = 5_000  # how long a change waits for another process' change
 SECRET_OCTETS = 32
 
-_CREDENTIAL = """SELECT account.prefix, user, account.address, state, password, credential_version, scram,
-  EXISTS (SELECT 1 FROM second_factor WHERE second_factor.account = account.prefix)
-  FROM address JOIN account ON account.prefix = address.account WHERE folded = ?"""
-_ACCOUNT = "SELECT prefix, user, address, state, created_at, password IS NOT NULL, scram FROM account"
+_CREDENTIAL = """SELECT account.prefix, user, account.address, account.state, password, credential_version,
+  scram, EXISTS (SELECT 1 FROM second_factor WHERE second_factor.account = account.prefix),
+  outside.directory, outside.state, admin
+  FROM address JOIN account ON account.prefix = address.account
+  LEFT JOIN outside ON outside.account = account.prefix WHERE folded = ?"""
+_ACCOUNT = """SELECT prefix, user, address, max(account.state, coalesce(outside.state, 1)), created_at,
+  password IS NOT NULL, scram, admin, coalesce(directory, '')
+  FROM account LEFT JOIN outside ON outside.account = account.prefix"""
 
 
 class State(IntEnum):
-    """`account.state`. A deleted account has no addresses; once erased it has no mail either."""
+    """`account.state`, and `outside.state`. A deleted account has no addresses; once erased it has no mail
+    either."""
 
     ENABLED = 1
     DISABLED = 2  # nobody logs in; mail is still filed
     DELETED = 3
     ERASED = 4
+    ABSENT = 5  # unknown where it is kept: nobody logs in and no mail comes; what it has stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,8 @@ class Account:
     created_at: int
     has_password: bool
     scram: Hash
+    admin: bool = False
+    directory: str = ""  # the one elsewhere that decides on it, if any does
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,9 @@ class Credential:
     version: int
     scram: Hash  # what is stored of the password for SCRAM
     second_factor: bool  # the password alone opens nothing
+    directory: str = ""  # which one elsewhere knows the password, and not this one
+    receives: bool = True
+    admin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +113,9 @@ class Directory:
     def now(self) -> int:
         return int(self._clock())
 
+    def moment(self) -> float:
+        return self._clock()
+
     # Reading
 
     def resolve(self, text: str) -> Recipient | None:
@@ -107,19 +123,18 @@ class Directory:
         written = maybe_address(text)
         if written is None:
             return None
-        credential = self._credential(written.folded)
-        detail = None
-        if credential is None:
+        found = self.recipient(written.folded)
+        if found is None:
             base, detail = without_detail(written)
-            credential = self._credential(base.folded) if detail is not None else None
-        if credential is None:
-            return None
-        return Recipient(credential.account, credential.user, credential.address, detail)
+            found = self.recipient(base.folded, detail) if detail is not None else None
+        return found
 
     def recipient(self, folded: str, detail: str | None = None) -> Recipient | None:
         """The account of exactly this folded address."""
         found = self._credential(folded)
-        return None if found is None else Recipient(found.account, found.user, found.address, detail)
+        if found is None or not found.receives:
+            return None
+        return Recipient(found.account, found.user, found.address, detail)
 
     def credential(self, name: str) -> Credential | None:
         """What a login under this name (an address, without detail) is checked against."""
@@ -175,7 +190,7 @@ class Directory:
 
     def accounts(self) -> list[Account]:
         """Every account that exists, by address."""
-        rows = self.run(_ACCOUNT + " WHERE state <= ? ORDER BY address", State.DISABLED)
+        rows = self.run(_ACCOUNT + " WHERE account.state <= ? ORDER BY address", State.DISABLED)
         return [_account(row) for row in rows]
 
     def unerased(self) -> list[int]:
@@ -204,24 +219,29 @@ class Directory:
     ) -> Account:
         """A new account; `prefix` is one from `free_prefix`, whose folder exists already."""
         written = address(text)
-        now = int(self._clock())
         with self.changing():
             if self.run("SELECT 1 FROM address WHERE folded = ?", written.folded):
                 raise Refused(f"{written} exists already", Code.ALREADYEXISTS)
             if self.run("SELECT 1 FROM alias WHERE folded = ?", written.folded):
                 raise Refused(f"{written} is an alias", Code.ALREADYEXISTS)
             prefix = prefix or self.free_prefix()
-            ((user,),) = self.run("SELECT coalesce(max(user), 0) + 1 FROM account")
-            self.run(
-                "INSERT INTO account (prefix, user, address, state, password, credential_version, created_at,"
-                " changed_at) VALUES (?, ?, ?, ?, ?, 1, ?, ?)",
-                *(prefix, user, str(written), State.ENABLED, password_hash, now, now),
-            )
-            self.run("INSERT INTO address VALUES (?, ?)", written.folded, prefix)
-            domain = written.folded.rpartition("@")[2]
-            self.run("INSERT OR IGNORE INTO domain VALUES (?, ?, NULL, ?)", domain, written.domain, now)
-            stored = self._set_verifiers(prefix, verifiers)
-        return Account(prefix, user, str(written), State.ENABLED, now, password_hash is not None, stored)
+            self.insert(written, password_hash, prefix)
+            self._set_verifiers(prefix, verifiers)
+            (row,) = self.run(_ACCOUNT + " WHERE prefix = ?", prefix)
+        return _account(row)
+
+    def insert(self, written: Address, password_hash: str | None, prefix: int) -> None:
+        """The rows of a new account, in a transaction that is open."""
+        now = self.now()
+        ((user,),) = self.run("SELECT coalesce(max(user), 0) + 1 FROM account")
+        self.run(
+            "INSERT INTO account (prefix, user, address, state, password, credential_version, created_at,"
+            " changed_at) VALUES (?, ?, ?, ?, ?, 1, ?, ?)",
+            *(prefix, user, str(written), State.ENABLED, password_hash, now, now),
+        )
+        self.run("INSERT INTO address VALUES (?, ?)", written.folded, prefix)
+        domain = written.folded.rpartition("@")[2]
+        self.run("INSERT OR IGNORE INTO domain VALUES (?, ?, NULL, ?)", domain, written.domain, now)
 
     def set_password(
         self, prefix: int, password_hash: str | None, verifiers: Iterable[Verifier] = ()
@@ -247,14 +267,18 @@ class Directory:
         with self.changing():
             self.touch(prefix, "state = ?", State.ENABLED if enabled else State.DISABLED)
 
+    def set_admin(self, prefix: int, admin: bool) -> None:
+        with self.changing():
+            self.touch(prefix, "admin = ?", admin)
+
     def delete(self, prefix: int) -> None:
         """From now on nobody logs in and no mail comes; the address is free. The mail is erased later."""
         with self.changing():
             self.touch(prefix, "password = NULL, state = ?", State.DELETED)
             self._set_verifiers(prefix, ())
             self.run("DELETE FROM address WHERE account = ?", prefix)
-            for secrets in ("app_password", "app_verifier", "second_factor", "recovery_code", "forward"):
-                self.run(f"DELETE FROM {secrets} WHERE account = ?", prefix)
+            for table in _OF_ACCOUNTS:
+                self.run(f"DELETE FROM {table} WHERE account = ?", prefix)
 
     def erased(self, prefix: int) -> None:
         """The mail of this deleted account is gone."""
@@ -267,9 +291,21 @@ class Directory:
         rows = self.run(_CREDENTIAL, folded)
         if not rows:
             return None
-        prefix, user, spelled, state, password_hash, version, stored, second = rows[0]
-        enabled = state == State.ENABLED
-        return Credential(prefix, user, spelled, enabled, password_hash, version, Hash(stored), bool(second))
+        prefix, user, spelled, state, password_hash, version, stored, second, *more = rows[0]
+        directory, there, admin = more
+        return Credential(
+            prefix,
+            user,
+            spelled,
+            state == State.ENABLED and there in (None, State.ENABLED),
+            password_hash,
+            version,
+            Hash(stored),
+            bool(second),
+            directory or "",
+            there != State.ABSENT,
+            bool(admin),
+        )
 
     def _set_verifiers(self, prefix: int, verifiers: Iterable[Verifier]) -> Hash:
         self.run("DELETE FROM verifier WHERE account = ?", prefix)
@@ -334,5 +370,6 @@ class Directory:
 
 
 def _account(row: tuple[Any, ...]) -> Account:
-    prefix, user, spelled, state, created_at, has_password, stored = row
-    return Account(prefix, user, spelled, State(state), created_at, bool(has_password), Hash(stored))
+    prefix, user, spelled, state, created_at, has_password, stored, admin, directory = row
+    flags = Hash(stored), bool(admin), directory
+    return Account(prefix, user, spelled, State(state), created_at, bool(has_password), *flags)

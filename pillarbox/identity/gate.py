@@ -109,6 +109,10 @@ class Gate:
             self._take(Note(event, network(channel.peer), _folded(name)))
         self._write("failure", name, channel, mechanism, detail=reason)
 
+    def unchecked(self, name: str, channel: Channel, mechanism: str, detail: str) -> None:
+        """Nobody could tell whether they may come in: it is written down, and counts against nobody."""
+        self._write("failure", name, channel, mechanism, detail=detail)
+
     def refused(self, address: str, channel: Channel, mechanism: str, detail: str) -> None:
         """Somebody who is known wants what he may not have."""
         self._write("refusal", address, channel, mechanism, detail=detail)

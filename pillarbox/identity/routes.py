@@ -7,7 +7,7 @@ written and then without its detail, among accounts, then aliases; then the doma
 or an account leads to is expanded in its turn, and nothing is visited twice, so circles end.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -62,11 +62,17 @@ def is_local(directory: Directory, domain: str) -> bool:
 
 
 def expand(
-    directory: Directory, text: str, *, hostname: str = "", postmaster: str | None = None
+    directory: Directory,
+    text: str,
+    *,
+    hostname: str = "",
+    postmaster: str | None = None,
+    meets: Callable[[Address], object] = lambda written: None,
 ) -> Expansion | Nowhere:
     """Where mail for `text` goes. `postmaster`: the address that reads the postmaster's mail, where none is
-    called so; without one it is the first account's. `hostname` has a postmaster too (RFC 5321 4.5.1)."""
-    walk = _Walk(directory, fold_domain(hostname), postmaster)
+    called so; without one it is the first account's. `hostname` has a postmaster too (RFC 5321 4.5.1).
+    `meets` is told of every address that could be an account's, before it is looked for."""
+    walk = _Walk(directory, fold_domain(hostname), postmaster, meets)
     walk.visit(text, "", 0)
     if walk.local or walk.remote:
         return Expansion(tuple(walk.local), tuple(walk.remote.values()))
@@ -78,6 +84,7 @@ class _Walk:
     directory: Directory
     hostname: str
     postmaster: str | None
+    meets: Callable[[Address], object]
     local: dict[Recipient, None] = field(default_factory=dict)
     remote: dict[str, Remote] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
@@ -110,6 +117,7 @@ class _Walk:
 
     def _exact(self, written: Address, depth: int, detail: str | None) -> bool:
         directory = self.directory
+        self.meets(written)
         recipient = directory.recipient(written.folded, detail)
         if recipient is not None:
             targets = directory.run(
@@ -138,7 +146,10 @@ class _Walk:
 
 def first_account(directory: Directory) -> str | None:
     """The one that has been there longest."""
-    rows = directory.run("SELECT address FROM account WHERE state <= 2 ORDER BY user LIMIT 1")
+    rows = directory.run(
+        "SELECT address FROM account WHERE state <= 2 AND prefix NOT IN"
+        " (SELECT account FROM outside WHERE state = 5) ORDER BY user LIMIT 1"
+    )
     return rows[0][0] if rows else None
 
 

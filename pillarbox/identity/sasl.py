@@ -19,6 +19,7 @@ from pillarbox.identity.claims import Channel, Claim, Proven, Rejected, refusal
 from pillarbox.identity.claims import Credentials as Credentials
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.gate import Gate
+from pillarbox.identity.outside.outside import Outside
 from pillarbox.identity.scram import Candidates, Hash, Scram
 from pillarbox.model.errors import PeerSyntax
 
@@ -134,7 +135,8 @@ def start(name: str) -> Mechanism | None:
 class Mechanisms:
     """What can be used. `hashes`: those that SCRAM may be used with, by what the directory stores; `random`
     gives so many octets; `channel_binding`: whether the -PLUS mechanisms are offered under TLS; `gate` is
-    where proofs wait as passwords do."""
+    where proofs wait as passwords do. `announced`: with which of them SCRAM is offered, where it is not all;
+    `outside` knows the accounts that are kept elsewhere."""
 
     def __init__(
         self,
@@ -144,8 +146,12 @@ class Mechanisms:
         random: Callable[[int], bytes] = bytes,
         channel_binding: bool = False,
         gate: Gate | None = None,
+        announced: Hash | None = None,
+        outside: Outside | None = None,
     ) -> None:
         self._gate = gate or Gate()
+        self._outside = outside
+        self._announced = hashes if announced is None else announced
         self._directory = directory
         self._hashes = hashes if directory is not None else Hash(0)
         self._random = random
@@ -154,7 +160,9 @@ class Mechanisms:
     def offered(self, channel: Channel) -> tuple[str, ...]:
         """Their names, best first. SCRAM is offered when it works for all that can log in: a client takes the
         best it is offered, and those without a verifier could not come in to be given one."""
-        usable = self._hashes & self._directory.stored_hashes() if self._directory else self._hashes
+        # A password that is kept elsewhere has no verifier either.
+        usable = self._hashes & self._announced
+        usable = usable & self._directory.stored_hashes() if usable and self._directory else usable
         external = (External.name,) if channel.certified else ()
         others = (name for name in ALL if name in _PASSWORDS or self._scram(name, usable, channel))
         return (*external, *others)
@@ -182,6 +190,9 @@ class Mechanisms:
         """`exchange.step`, when whoever has to wait has waited."""
         name = exchange.proving
         if not name:
+            if exchange.name == External.name and self._outside is not None:
+                for address in channel.certified:
+                    await self._outside.know(address)
             try:
                 return exchange.step(response)
             except Rejected as rejected:

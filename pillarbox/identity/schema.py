@@ -76,5 +76,16 @@ ROUTES = (
     "INSERT INTO secret VALUES ('forwarding', :random)",
 )
 
-UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, SCRAM, APP_PASSWORDS, SECOND_FACTOR, ROUTES)
+OUTSIDE = (
+    "ALTER TABLE account ADD COLUMN admin INTEGER NOT NULL DEFAULT 0",
+    """CREATE TABLE outside (                 -- what a directory elsewhere says of an account
+      account INTEGER NOT NULL PRIMARY KEY,
+      directory TEXT NOT NULL,               -- its name in the configuration
+      key TEXT NOT NULL,                     -- what names them there, whatever their address
+      state INTEGER NOT NULL, quota INTEGER, -- octets; NULL: no word on it
+      checked_at REAL NOT NULL)""",
+    "CREATE UNIQUE INDEX outside_key ON outside (directory, key)",
+)
+
+UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, SCRAM, APP_PASSWORDS, SECOND_FACTOR, ROUTES, OUTSIDE)
 VERSION = len(UPGRADES)

@@ -4,10 +4,10 @@ from binascii import b2a_base64
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from pillarbox.delivery.outcome import TOO_BIG, Outcome
+from pillarbox.delivery.outcome import NO_ANSWER, TOO_BIG, Outcome
 from pillarbox.identity.claims import Claim
 from pillarbox.identity.sasl import Exchange
-from pillarbox.model.errors import PeerSyntax, Refused
+from pillarbox.model.errors import Code, PeerSyntax, Refused
 from pillarbox.smtp.profile import RECIPIENT_LIMIT
 from pillarbox.smtp.transaction import Transaction
 from pillarbox.smtp.wire import command as wire
@@ -97,6 +97,8 @@ def _refused(session: "Session", refused: Refused) -> Reply:
     if refused.temporary:
         return reply(454, "4.7.0", refused.text)
     session.count_failed_login()
+    if refused.code is Code.CANNOT:
+        return reply(534, "5.7.9", refused.text)  # RFC 4954 6: the mechanism is too weak for that user
     return reply(535, "5.7.8", refused.text)
 
 
@@ -124,7 +126,7 @@ def mail(session: "Session", command: wire.Mail) -> Reply:
     return SENDER_OK
 
 
-def rcpt(session: "Session", command: wire.Rcpt) -> Reply:
+def rcpt(session: "Session", command: wire.Rcpt) -> Reply | Awaitable[Reply]:
     transaction, path = session.transaction, command.recipient
     assert transaction is not None
     _require_extensions(session, command.extensions)
@@ -132,8 +134,26 @@ def rcpt(session: "Session", command: wire.Rcpt) -> Reply:
         return NOT_UTF8
     if len(transaction.recipients) >= RECIPIENT_LIMIT:
         return TOO_MANY
+    ahead = session.service.post.ahead(str(path))
+    if ahead is not None:
+        return _accept_later(session, transaction, command, ahead)
+    return _accept(session, transaction, command)
+
+
+async def _accept_later(
+    session: "Session", transaction: Transaction, command: wire.Rcpt, ahead: Awaitable[None]
+) -> Reply:
+    """A directory elsewhere has to say whether somebody is there."""
+    try:
+        await ahead
+    except Refused:
+        return as_reply(NO_ANSWER)  # RFC 3463 3.5: X.4.3
+    return _accept(session, transaction, command)
+
+
+def _accept(session: "Session", transaction: Transaction, command: wire.Rcpt) -> Reply:
     accepted = session.service.post.accept(
-        str(path),
+        str(command.recipient),
         anywhere=session.service.profile.submits,
         reports_only=transaction.sender is None,
         binary=transaction.binary,

@@ -12,6 +12,7 @@ from pillarbox.app import accounts
 from pillarbox.app.acted import acted
 from pillarbox.app.commands import app_password, totp
 from pillarbox.app.config import Config, load
+from pillarbox.app.directories import require_ours
 from pillarbox.app.output import Json, moment, show, table
 from pillarbox.app.wiring import Core, core, existing, hashes
 from pillarbox.identity import old_hashes, routes
@@ -48,8 +49,9 @@ def add(
     json: Json = False,
 ) -> None:
     """Add an account. Without --password-stdin or --hash-stdin a password is made and printed, once."""
-    secret = _secret(password_stdin, hash_stdin)
     config = load(context.obj)
+    require_ours(config, address)
+    secret = _secret(password_stdin, hash_stdin)
 
     async def run() -> Account:
         async with core(config) as parts:
@@ -102,6 +104,7 @@ def password(
 ) -> None:
     """Set an account's password. Without --password-stdin or --hash-stdin one is made and printed, once."""
     config = load(context.obj)
+    require_ours(config, address)
     with existing(config) as directory:
         account = directory.require(address)
         secret = _secret(password_stdin, hash_stdin)
@@ -248,6 +251,8 @@ def _plain(account: Account) -> dict[str, Any]:
         "account": f"{account.prefix:08x}",
         "user": account.user,
         "has_password": account.has_password,
+        "admin": account.admin,
+        "directory": account.directory or None,
         "scram": [name for name, hash_ in MECHANISMS.items() if hash_ in account.scram],
     }
 
