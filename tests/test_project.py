@@ -147,6 +147,7 @@ def test_what_is_imported_is_declared() -> None:
         "pytest",
         "pillarbox",
         "dns",  # dnspython
+        "ldap",  # python-ldap
         "passlib",  # libpass keeps the name of what it continues
     }
     imported = set()

@@ -103,7 +103,8 @@ class Auth(Struct, frozen=True, forbid_unknown_fields=True):
     accounts of submission servers, which may fetch what an IMAP URL authorizes for submission. `scram_sha1`:
     whether SCRAM-SHA-1 is offered too, for clients that know no better. `channel_binding`: whether SCRAM's
     -PLUS mechanisms are; there is one kind of binding, and clients that know only others cannot log in then.
-    `totp_in_password`: whether with a second factor the password followed by a code opens an account."""
+    `totp_in_password`: whether with a second factor the password followed by a code opens an account.
+    `masters`: who may log in as others, and in which domains; `master_separator` is between both names."""
 
     cleartext: Cleartext = "loopback"
     unauthenticate: bool = True
@@ -111,6 +112,8 @@ class Auth(Struct, frozen=True, forbid_unknown_fields=True):
     totp_in_password: bool = False
     scram_sha1: bool = False
     channel_binding: bool = False
+    masters: dict[str, tuple[str, ...]] = {}
+    master_separator: Annotated[str, Meta(pattern=r"^[!#$%&*/=?^{|}~;,:]$")] = "*"
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -349,6 +352,12 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
         if protocol not in Listen.__struct_fields__:
             wrong = f'there is no protocol "{protocol}"; they are {", ".join(Listen.__struct_fields__)}'
             raise _error(file, text, "proxy.protocols", wrong)
+    for master, domains in config.auth.masters.items():
+        if maybe_address(master) is None:
+            raise _error(file, text, f"auth.masters.{master}", f'"{master}" is no mail address')
+        for domain in domains:
+            if maybe_address(f"postmaster@{domain}") is None:
+                raise _error(file, text, f"auth.masters.{master}", f'"{domain}" is no domain')
     for key, wrong in wrong_directories(config):
         raise _error(file, text, key, wrong)
     if (config.tls.certificate is None) != (config.tls.key is None):

@@ -31,10 +31,12 @@ from pillarbox.filter.auth.domains import a_labels
 from pillarbox.filter.auth.verdict import Obey, Policy
 from pillarbox.filter.dns import Answer, Question, Resolve
 from pillarbox.identity import routes, second_factor
+from pillarbox.identity.addresses import address, fold_domain
 from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.gate import Gate
+from pillarbox.identity.masters import Masters
 from pillarbox.identity.outside.outside import Outside
 from pillarbox.identity.pool import PasswordPool
 from pillarbox.identity.sasl import Mechanisms
@@ -239,6 +241,15 @@ def hashes(config: Config) -> Hash:
     return MODERN | Hash.SHA_1 if config.auth.scram_sha1 else MODERN
 
 
+def masters(config: Config) -> Masters:
+    """Who may log in as others."""
+    domains = {
+        address(master).folded: frozenset(map(fold_domain, domains))
+        for master, domains in config.auth.masters.items()
+    }
+    return Masters(domains, config.auth.master_separator)
+
+
 class Sessions:
     """For each room what a listener calls for a new connection. After `configure` those that come are
     served with another configuration."""
@@ -267,6 +278,7 @@ class Sessions:
         completion = Completion(
             self._pool, hashes=stored, salt=parts.directory.salt, record=self._writer.complete, report=report
         )
+        may_act = masters(config)
         guard = self._guard
         gate = Gate(guard.ledger, clock=time.time, take=guard.take, write=guard.write, key=self._key)
         users = Authenticator(
@@ -280,6 +292,7 @@ class Sessions:
             take_code=partial(second_factor.take, self._writer) if config.auth.totp_in_password else None,
             gate=gate,
             outside=parts.outside,
+            masters=may_act,
         )
         mechanisms = Mechanisms(
             parts.directory,
@@ -289,6 +302,7 @@ class Sessions:
             gate=gate,
             announced=stored if not takes_passwords(config) else Hash(0),
             outside=parts.outside,
+            masters=may_act,
         )
         imap_services = imap.Services(
             parts.store,

@@ -8,9 +8,10 @@ each time, so a changed password, a disabled or deleted account counts at once, 
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pillarbox.identity import app_passwords, second_factor
+from pillarbox.identity import app_passwords, masters, second_factor
+from pillarbox.identity.audit import account_name
 from pillarbox.identity.claims import (
     WRONG_CODE,
     Channel,
@@ -24,6 +25,7 @@ from pillarbox.identity.claims import (
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Credential, Directory
 from pillarbox.identity.gate import Gate
+from pillarbox.identity.masters import Masters
 from pillarbox.identity.outside.outside import Outside
 from pillarbox.identity.pool import PasswordPool, network
 from pillarbox.identity.uses import Uses
@@ -37,11 +39,13 @@ WITH_A_TOKEN = "Passwords are not taken for that domain, log in with a token (OA
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Somebody who proved to be the user of an account."""
+    """Somebody who proved to be the user of an account, or, where there is a `by`, to be a master who may act
+    for them."""
 
     account: int  # the 31-bit prefix: what the store calls the account
     user: int
     address: str
+    by: str = ""
 
     @property
     def actor(self) -> Actor:
@@ -68,7 +72,9 @@ class Authenticator:
         take_code: Callable[[int, str], bool] | None = None,
         gate: Gate | None = None,
         outside: Outside | None = None,
+        masters: Masters = masters.NONE,
     ) -> None:
+        self._masters = masters
         self._gate = gate or Gate()
         self._outside = outside
         self._directory = directory
@@ -82,6 +88,8 @@ class Authenticator:
 
     async def login(self, claim: Claim, channel: Channel = Channel()) -> Login:  # noqa: B008
         """The login, or `Refused`: the same answer after the same time whatever was wrong."""
+        if isinstance(claim, Credentials) and (both := self._masters.split(claim.name)):
+            claim = replace(claim, authorize_as=claim.authorize_as or both[0], name=both[1])
         self._gate.check(claim.name, channel)
         try:
             if isinstance(claim, Proven):
@@ -99,11 +107,18 @@ class Authenticator:
         if device and self._uses is not None:
             self._uses.note(credential.account, device, channel.peer)
         try:
-            login = self._authorized(credential, claim.authorize_as)
-        except Refused as refused:
-            self._gate.refused(credential.address, channel, claim.mechanism, refused.text)
+            login = await self._authorized(credential, claim, device)
+        except Unchecked as refused:
+            self._gate.unchecked(claim.name, channel, claim.mechanism, refused.text)
             raise
-        self._gate.came(credential.address, channel, claim.mechanism, device)
+        except Refused as refused:
+            wanted = f"{refused.text}: {account_name(claim.authorize_as)}"
+            self._gate.refused(credential.address, channel, claim.mechanism, wanted)
+            raise
+        if login.by:
+            self._gate.acted(login.by, login.address, channel, claim.mechanism)
+        else:
+            self._gate.came(credential.address, channel, claim.mechanism, device)
         return login
 
     async def _checked(self, claim: Credentials, channel: Channel) -> tuple[Credential, str]:
@@ -208,13 +223,20 @@ class Authenticator:
             return None
         return Login(credential.account, credential.user, credential.address)
 
-    def _authorized(self, credential: Credential, authorize_as: str) -> Login:
-        # RFC 4616 2: who may act as whom is ours to decide; here everybody acts only as himself.
-        if authorize_as:
-            wanted = self._directory.credential(authorize_as)
-            if wanted is None or wanted.account != credential.account:
-                raise Refused("You may not act for that user", Code.AUTHORIZATIONFAILED)
-        return Login(credential.account, credential.user, credential.address)
+    async def _authorized(self, credential: Credential, claim: Claim, device: str) -> Login:
+        # RFC 4616 2: who may act as whom is ours to decide: everybody as himself, and masters for others.
+        if not claim.authorize_as:
+            return Login(credential.account, credential.user, credential.address)
+        if self._masters.is_one(credential):
+            await self._know(claim.authorize_as)
+        wanted = self._directory.credential(claim.authorize_as)
+        if wanted is not None and wanted.account == credential.account:
+            return Login(credential.account, credential.user, credential.address)
+        # An app password, or a certificate, goes past the second factor.
+        past = device or (credential.second_factor and isinstance(claim, Proven))
+        if wanted is None or past or not self._masters.may_act(credential, wanted):
+            raise Refused("You may not act for that user", Code.AUTHORIZATIONFAILED)
+        return Login(wanted.account, wanted.user, wanted.address, credential.address)
 
     def _proof(self, credential: Credential, password: str) -> bytes:
         # The credential's version is part of it: after a change nothing remembered fits any more.

@@ -100,6 +100,13 @@ class Gate:
         self._take(Note("came", network(channel.peer), _folded(address)))
         self._write("login", address, channel, mechanism, device=device)
 
+    def acted(self, master: str, user: str, channel: Channel, mechanism: str) -> None:
+        """A master has logged in as a user: it is written down under both names, and makes the network
+        known for the master alone."""
+        self._take(Note("came", network(channel.peer), _folded(master)))
+        self._write("login", user, channel, mechanism, detail=f"by the master {master}")
+        self._write("login", master, channel, mechanism, detail=f"as {user}")
+
     def failed(
         self, name: str, channel: Channel, mechanism: str, reason: str, claim: Credentials | None = None
     ) -> None:

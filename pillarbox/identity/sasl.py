@@ -13,12 +13,13 @@ from base64 import b64encode
 from collections.abc import Callable
 from typing import Protocol
 
-from pillarbox.identity import scram
+from pillarbox.identity import masters, scram
 from pillarbox.identity.candidates import candidates
 from pillarbox.identity.claims import Channel, Claim, Proven, Rejected, refusal
 from pillarbox.identity.claims import Credentials as Credentials
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.gate import Gate
+from pillarbox.identity.masters import Masters
 from pillarbox.identity.outside.outside import Outside
 from pillarbox.identity.scram import Candidates, Hash, Scram
 from pillarbox.model.errors import PeerSyntax
@@ -136,7 +137,7 @@ class Mechanisms:
     """What can be used. `hashes`: those that SCRAM may be used with, by what the directory stores; `random`
     gives so many octets; `channel_binding`: whether the -PLUS mechanisms are offered under TLS; `gate` is
     where proofs wait as passwords do. `announced`: with which of them SCRAM is offered, where it is not all;
-    `outside` knows the accounts that are kept elsewhere."""
+    `outside` knows the accounts that are kept elsewhere; `masters` are known by names of two."""
 
     def __init__(
         self,
@@ -148,7 +149,9 @@ class Mechanisms:
         gate: Gate | None = None,
         announced: Hash | None = None,
         outside: Outside | None = None,
+        masters: Masters = masters.NONE,
     ) -> None:
+        self._masters = masters
         self._gate = gate or Gate()
         self._outside = outside
         self._announced = hashes if announced is None else announced
@@ -180,15 +183,17 @@ class Mechanisms:
         directory, nonce = self._directory, b64encode(self._random(scram.NONCE_OCTETS)).decode()
 
         def find(name: str, hash_: Hash) -> Candidates:
+            user, name = self._masters.split(name) or ("", name)
             only_devices = self._gate.is_shut(name, channel)
-            return candidates(directory, name, hash_, channel.protocol, only_devices=only_devices)
+            found = candidates(directory, name, hash_, channel.protocol, only_devices=only_devices)
+            return found.acting_for(user) if user else found
 
         end_point = self._end_point(channel)
         return Scram(hash_, find, nonce, end_point=end_point, plus=name.endswith(scram.PLUS))
 
     async def step(self, exchange: Exchange, response: bytes | None, channel: Channel) -> bytes | Claim:
         """`exchange.step`, when whoever has to wait has waited."""
-        name = exchange.proving
+        name = self._who(exchange.proving)
         if not name:
             if exchange.name == External.name and self._outside is not None:
                 for address in channel.certified:
@@ -207,6 +212,10 @@ class Mechanisms:
             self._gate.still_open(name, channel)
             self._gate.failed(name, channel, exchange.name, rejected.reason)
             raise
+
+    def _who(self, name: str) -> str:
+        """Whose proof it is."""
+        return (self._masters.split(name) or ("", name))[1]
 
     def _end_point(self, channel: Channel) -> bytes | None:
         return channel.end_point if self._channel_binding else None

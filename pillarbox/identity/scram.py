@@ -76,6 +76,11 @@ class Candidates:
     iterations: int
     verifiers: tuple[tuple[Verifier, Proven], ...] = ()
 
+    def acting_for(self, user: str) -> "Candidates":
+        """The same people, who want to be somebody else."""
+        acting = ((verifier, replace(proven, authorize_as=user)) for verifier, proven in self.verifiers)
+        return Candidates(self.salt, self.iterations, tuple(acting))
+
 
 def derive(hash_: Hash, password: str, salt: bytes, iterations: int = ITERATIONS) -> Verifier:
     """RFC 5802 3. Refused when the password cannot be prepared."""
@@ -186,7 +191,7 @@ class Scram:
         if proven is None:
             raise refusal("wrong proof")
         verifier, proves = proven
-        self._proven = replace(proves, authorize_as=self._acts, mechanism=self.name)
+        self._proven = replace(proves, authorize_as=self._acts or proves.authorize_as, mechanism=self.name)
         return b"v=" + b64encode(hmac.digest(verifier.server_key, said, self._hash.algorithm))
 
 
