@@ -199,6 +199,9 @@ class Smarthost(Struct, frozen=True, forbid_unknown_fields=True):
     password: str = ""
     domains: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Smarthost(host={self.host!r}, port={self.port})"  # never the password
+
 
 class Outbound(Struct, frozen=True, forbid_unknown_fields=True):
     """Mail to other systems. `port`: where their hosts listen."""

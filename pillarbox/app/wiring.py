@@ -312,12 +312,13 @@ class Sessions:
             users.user,
             secrets.token_bytes,
             mechanisms=mechanisms,
+            refused=gate.refused,
         )
         pop_settings = PopSettings(config.hostname, config.auth.cleartext)
         pop_services = pop3.Services(parts.store, users.login, pop_settings, report, mechanisms)
         office = post(config, parts, report)
         may_send_as = partial(routes.may_send_as, parts.directory)
-        smtp_users = smtp.Users(users.login, mechanisms, may_send_as, config.auth.cleartext)
+        smtp_users = smtp.Users(users.login, mechanisms, may_send_as, config.auth.cleartext, gate.refused)
         mail = {
             profile: smtp.Service(
                 profile,

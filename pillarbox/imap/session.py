@@ -58,7 +58,7 @@ from pillarbox.imap.wire.strings import REV1, Kind
 from pillarbox.imap.wire.thread import Thread
 from pillarbox.message.collation import DEFAULT
 from pillarbox.model.actors import Actor
-from pillarbox.model.errors import Code, NoAccount, PeerSyntax, Refused
+from pillarbox.model.errors import Code, NoAccount, NoRight, PeerSyntax, Refused
 from pillarbox.model.numbers import Runs
 from pillarbox.model.search import Sequence
 from pillarbox.net.session import Answer, Connection, Line, Octets, Wants
@@ -91,7 +91,8 @@ class Dialogue(Protocol):
 class Services:
     """What all sessions of a listener share. `login` raises `Refused`; `report` takes an error of ours and
     returns the trace id under which it was logged; `user` finds who would log in under a name, and may;
-    `random` gives so many octets that nobody can guess."""
+    `random` gives so many octets that nobody can guess; `refused` writes down who wanted what they may
+    not."""
 
     store: Store
     login: Callable[[Claim, Channel], Awaitable[Login]]
@@ -102,6 +103,7 @@ class Services:
     openings: Openings = field(default_factory=Openings)
     orders: Orders = field(default_factory=Orders)
     mechanisms: Mechanisms = field(default_factory=Mechanisms)
+    refused: Callable[[str, Channel, str, str], object] = lambda *what: None
 
 
 # The rows a session may use in each state, so that a command costs one look.
@@ -116,6 +118,7 @@ class Session:
         "_rows",
         "account",
         "actor",
+        "address",
         "batches",
         "busy",
         "comparator",
@@ -169,6 +172,7 @@ class Session:
         self.idling = False
         self.notified: Notified | None = None  # since the first NOTIFY
         self.pushing: Pushing | None = None
+        self.address = ""  # whose account it is
         self.gone = False  # the selected mailbox or the account was deleted, and BYE has been said
 
     # What the states are made of.
@@ -215,6 +219,7 @@ class Session:
         """NOT_AUTHENTICATED -> AUTHENTICATED."""
         self.connection.logged_in()
         self.account = login.account
+        self.address = login.address
         self.actor = login.actor
         self._rows = _ROWS[State.AUTHENTICATED]
         self.wants = Line(limits.LINE)
@@ -503,6 +508,8 @@ class Session:
         if isinstance(error, NoAccount) and self.logged_in:
             return self._tagged(telling.end(self, error), no(tag, error.text, error.code))
         if isinstance(error, Refused):
+            if isinstance(error, NoRight):
+                self.services.refused(self.address, self.channel, "", f"{row.name}: {error.text}")
             response = no(tag, error.text, error.code)
             self._bad = 0
         else:

@@ -59,6 +59,10 @@ class Refused(Exception):
         self.temporary = temporary
 
 
+class NoRight(Refused):
+    """Somebody wanted what they have no right to, though they may be told that it is not there."""
+
+
 class NoAccount(Refused):
     """There is no such account, or no longer: a session that has it open has nothing left to do."""
 

@@ -114,6 +114,8 @@ def mail(session: "Session", command: wire.Mail) -> Reply:
     # RFC 6409 6.1: who has logged in sends as themselves; the null sender is for reports of their program.
     author, sender = session.author, command.sender
     if author is not None and sender is not None and not author.may_send_as(str(sender)):
+        assert session.service.users is not None
+        session.service.users.refused(author.address, session.channel, "", f"to send as {sender}")
         return NOT_YOUR_ADDRESS
     session.transaction = Transaction(
         command.sender,

@@ -49,12 +49,14 @@ OUR_FAULT = reply(TROUBLE.code, TROUBLE.enhanced, TROUBLE.text)
 class Users:
     """How clients log in, and which addresses are an account's to send as.
 
-    `cleartext`: where passwords may be sent without TLS, as in IMAP and POP3."""
+    `cleartext`: where passwords may be sent without TLS, as in IMAP and POP3; `refused` writes down who
+    wanted what they may not."""
 
     login: Callable[[Claim, Channel], Awaitable[Login]]
     mechanisms: Mechanisms
     may_send_as: Callable[[int, str], bool]
     cleartext: Literal["never", "loopback", "always"] = "loopback"
+    refused: Callable[[str, Channel, str, str], object] = lambda *what: None
 
 
 @dataclass(frozen=True, slots=True)

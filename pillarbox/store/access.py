@@ -8,7 +8,7 @@ of every negative identifier that does (RFC 4314 2). Identifiers are numbers, ne
 
 from pillarbox.model import rights
 from pillarbox.model.actors import Actor
-from pillarbox.model.errors import Code, Refused
+from pillarbox.model.errors import Code, NoRight, Refused
 from pillarbox.store.tx import Tx
 
 
@@ -48,11 +48,11 @@ def require(tx: Tx, actor: Actor, mailbox: int, right: str) -> None:
         return
     # RFC 4314 6: a mailbox without the "l" right must look as if it did not exist.
     if rights.LOOKUP in held:
-        raise Refused("You do not have the right to do that here", Code.NOPERM)
-    raise Refused("There is no such mailbox", Code.NONEXISTENT)
+        raise NoRight("You do not have the right to do that here", Code.NOPERM)
+    raise NoRight("There is no such mailbox", Code.NONEXISTENT)
 
 
 def require_top(actor: Actor) -> None:
     """`Refused` unless `actor` may create mailboxes at the top of the account."""
     if not (actor.owner or actor.override):
-        raise Refused("Only the owner creates mailboxes here", Code.NOPERM)
+        raise NoRight("Only the owner creates mailboxes here", Code.NOPERM)

@@ -22,7 +22,7 @@ from pillarbox.model import flags as model
 from pillarbox.model import numbers, rights
 from pillarbox.model.actors import Actor
 from pillarbox.model.changes import ChangeKind, Columns
-from pillarbox.model.errors import Code, Refused
+from pillarbox.model.errors import Code, NoRight, Refused
 from pillarbox.model.flags import ANSWERED, DELETED, SEEN, FlagSet
 from pillarbox.model.numbers import Runs
 from pillarbox.store import access, changes, present
@@ -224,7 +224,7 @@ def store_flags(
     _encoded(given)
     # RFC 4314 4: refuse only who may change none of the flags, else do what is allowed.
     if not permitted(given or (SEEN, DELETED, ANSWERED), held):
-        raise Refused("You do not have the right to change these flags", Code.NOPERM)
+        raise NoRight("You do not have the right to change these flags", Code.NOPERM)
     failed: Runs = ()
     most = ALWAYS
     if unchanged_since is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pillarbox.model.actors import Actor
-from pillarbox.model.errors import Code, Refused
+from pillarbox.model.errors import Code, NoRight, Refused
 from pillarbox.store.tx import Tx
 
 UNIT = 1024  # RFC 9208 5.1: STORAGE is counted in units of 1024 octets
@@ -62,7 +62,7 @@ def limits(tx: Tx) -> dict[Resource, int]:
 def set_limit(tx: Tx, actor: Actor, resource: Resource, hard: int | None) -> None:
     """Limit a resource of the whole account, or with None set it free. Users do not set their own."""
     if not actor.override:
-        raise Refused("Only an administrator sets quotas", Code.NOPERM)
+        raise NoRight("Only an administrator sets quotas", Code.NOPERM)
     if hard is None:
         tx.run(
             "DELETE FROM quota_limit WHERE account = ? AND root = '' AND resource = ?",

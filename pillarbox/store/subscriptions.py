@@ -6,7 +6,7 @@ Names that were unsubscribed stay as rows that say so, for those who ask what ch
 
 from pillarbox.model import names
 from pillarbox.model.actors import Actor
-from pillarbox.model.errors import Code, Refused
+from pillarbox.model.errors import Code, NoRight, Refused
 from pillarbox.store import changes
 from pillarbox.store.changes import State
 from pillarbox.store.tx import Tx
@@ -75,4 +75,4 @@ def _known(tx: Tx, path: str) -> int | None:
 def _require_owner(actor: Actor) -> None:
     # A user's subscriptions are in the user's own account, also those of other people's mailboxes.
     if not (actor.owner or actor.override):
-        raise Refused("These subscriptions are somebody else's", Code.NOPERM)
+        raise NoRight("These subscriptions are somebody else's", Code.NOPERM)

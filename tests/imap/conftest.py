@@ -111,6 +111,7 @@ class World:
     settings: Settings
     clock: list[float]
     openings: Openings = field(default_factory=Openings)
+    refusals: list[tuple[Any, ...]] = field(default_factory=list)
     bugs: list[BaseException] = field(default_factory=list)
     expected_bugs: int = 0
 
@@ -124,7 +125,16 @@ class World:
         await self.store.write(ACCOUNT, buried.erase)
 
     def connect(self, *, tls: bool = False, peer: Peer | None = None) -> Imap:
-        services = Services(self.store, login, self.settings, self.report, user, random_octets, self.openings)
+        services = Services(
+            self.store,
+            login,
+            self.settings,
+            self.report,
+            user,
+            random_octets,
+            self.openings,
+            refused=lambda *what: self.refusals.append(what),
+        )
         session = Session(services)
         return Imap(memory.connect(session, tls=tls, peer=peer or Peer("127.0.0.1", 4, is_loopback=True)))
 

@@ -68,8 +68,18 @@ def list_accounts(context: typer.Context, json: Json = False) -> None:
     """List all accounts."""
     with existing(load(context.obj)) as directory:
         found = directory.accounts()
-    rows = [(each.address, each.state.name.lower(), moment(each.created_at)) for each in found]
-    show([_plain(each) for each in found], json, table(("address", "state", "created"), rows))
+    rows = [
+        (
+            each.address,
+            each.state.name.lower(),
+            "yes" if each.admin else "",
+            each.directory,
+            moment(each.created_at),
+        )
+        for each in found
+    ]
+    columns = ("address", "state", "admin", "directory", "created")
+    show([_plain(each) for each in found], json, table(columns, rows))
 
 
 @app.command("show")
@@ -127,10 +137,12 @@ def forward(
     json: Json = False,
 ) -> None:
     """Send an account's mail on to other addresses; without --to, to nobody any more."""
-    with existing(load(context.obj)) as directory:
+    config = load(context.obj)
+    with existing(config) as directory:
         account = directory.require(address)
         routes.set_forwards(directory, account.prefix, to or (), keep=keep)
         targets, kept = routes.forwards(directory, account.prefix)
+    acted(config, f"account forward to {', '.join(targets) or 'nobody'}", account.address)
     also = " and to its mailboxes" if kept else ""
     sentence = f"Mail for {account.address} goes to {', '.join(targets)}{also}."
     show(
@@ -150,6 +162,24 @@ def disable(context: typer.Context, address: Address, json: Json = False) -> Non
 def enable(context: typer.Context, address: Address, json: Json = False) -> None:
     """Let a disabled account log in again."""
     _set_enabled(context, address, True, json)
+
+
+@app.command()
+def admin(
+    context: typer.Context,
+    address: Address,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Make it an account like others again.")] = False,
+    json: Json = False,
+) -> None:
+    """Make an account an administrator's. Masters cannot act for those."""
+    config = load(context.obj)
+    with existing(config) as directory:
+        account = directory.require(address)
+        directory.set_admin(account.prefix, not revoke)
+        account = directory.require(address)
+    acted(config, f"account admin{' --revoke' if revoke else ''}", account.address)
+    what = "no administrator any more" if revoke else "an administrator"
+    show(_plain(account), json, f"{account.address} is {what}.")
 
 
 @app.command()

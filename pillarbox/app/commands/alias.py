@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pillarbox.app.acted import acted
 from pillarbox.app.config import load
 from pillarbox.app.output import Json, show, table
 from pillarbox.app.wiring import existing
@@ -30,8 +31,10 @@ def add(
     json: Json = False,
 ) -> None:
     """Add an alias, or more targets to one. With several it is a group: each of them gets the mail."""
-    with existing(load(context.obj)) as directory:
+    config = load(context.obj)
+    with existing(config) as directory:
         made = routes.add_alias(directory, address, targets, may_send=may_send)
+    acted(config, f"alias add, to {', '.join(made.targets)}", made.address)
     show(_plain(made), json, f"Mail for {made.address} goes to {', '.join(made.targets)}.")
 
 
@@ -52,9 +55,11 @@ def delete(
     json: Json = False,
 ) -> None:
     """Delete an alias, or some of its targets."""
-    with existing(load(context.obj)) as directory:
+    config = load(context.obj)
+    with existing(config) as directory:
         routes.delete_alias(directory, address, targets or ())
     what = f"{', '.join(targets)} of {address}" if targets else address
+    acted(config, f"alias delete {', '.join(targets or ())}".rstrip(), address)
     show({"deleted": address, "targets": targets or []}, json, f"{what} is deleted.")
 
 

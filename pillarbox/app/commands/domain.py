@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from pillarbox.app.acted import acted
 from pillarbox.app.config import load
 from pillarbox.app.output import Json, moment, show, table
 from pillarbox.app.wiring import existing, names
@@ -41,6 +42,7 @@ def add(
     sentences = [f"Mail for {made.name} is taken."]
     if any(each.state is State.WAITING for each in signing):
         sentences += _to_publish(keys, domain, signing)
+    acted(config, f"domain add {made.name}, catch-all {made.catch_all or 'nobody'}")
     show({**_plain(made), "dkim": plain}, json, *sentences)
 
 
@@ -56,8 +58,10 @@ def list_domains(context: typer.Context, json: Json = False) -> None:
 @app.command()
 def delete(context: typer.Context, name: Name, json: Json = False) -> None:
     """Take no more mail for a domain that no account and no alias is in."""
-    with existing(load(context.obj)) as directory:
+    config = load(context.obj)
+    with existing(config) as directory:
         routes.delete_domain(directory, name)
+    acted(config, f"domain delete {name}")
     show({"deleted": name}, json, f"Mail for {name} is not taken any more.")
 
 

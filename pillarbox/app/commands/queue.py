@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from pillarbox.app import folder
+from pillarbox.app.acted import acted
 from pillarbox.app.config import load
 from pillarbox.app.output import Json, moment, show, table
 from pillarbox.delivery.queue import asking, bell
@@ -43,6 +44,7 @@ def show_letter(context: typer.Context, number: Number, json: Json = False) -> N
     with _queue(context) as db:
         entry = asking.entry(db, number)
         header = entry.letter.content.read(db.folder).partition(b"\r\n\r\n")[0].decode(errors="replace")
+    acted(load(context.obj), f"queue show {number}")
     plain = _plain(entry)
     show(
         {**plain, "header": header},
@@ -70,7 +72,9 @@ def retry(
     with _queue(context) as db, db.transaction():
         numbers = asking.numbers(db) if number is None else [number]
         count = sum(asking.retry(db, each, int(time())) for each in numbers)
-    bell.ring(load(context.obj).data_folder)
+    config = load(context.obj)
+    bell.ring(config.data_folder)
+    acted(config, f"queue retry {'--all' if number is None else number}")
     show({"retried": count}, json, f"Tried again now: {_recipients(count)}.")
 
 
@@ -79,6 +83,7 @@ def hold(context: typer.Context, number: Number, json: Json = False) -> None:
     """Keep a letter in the queue until `queue retry`."""
     with _queue(context) as db, db.transaction():
         count = asking.hold(db, number)
+    acted(load(context.obj), f"queue hold {number}")
     show({"held": count}, json, f"Held: {_recipients(count)}.")
 
 
@@ -91,6 +96,7 @@ def cancel(context: typer.Context, number: Number, json: Json = False) -> None:
             count, gone = asking.cancel(db, number, int(time()))
         if gone is not None:
             forget(gone, db.folder)
+    acted(load(context.obj), f"queue cancel {number}")
     show({"cancelled": count}, json, f"Cancelled: {_recipients(count)}.")
 
 
