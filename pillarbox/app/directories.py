@@ -13,7 +13,7 @@ from pillarbox.app.config import Config, Ldap, Sql, Tokens, is_postgresql
 from pillarbox.identity import routes
 from pillarbox.identity.addresses import Address, fold_domain
 from pillarbox.identity.directory import Directory
-from pillarbox.identity.outside.outside import Outside, Place
+from pillarbox.identity.outside.outside import Outside, Place, Provider
 from pillarbox.identity.outside.source import Source
 from pillarbox.identity.routes import Expansion, Nowhere
 from pillarbox.model.actors import SERVER
@@ -102,6 +102,7 @@ def _place(config: Config, name: str) -> Place:
         wanted.unknown,
         wanted.timeout,
         wanted.threads,
+        Provider(wanted.issuers, wanted.claim, wanted.verified) if isinstance(wanted, Tokens) else None,
     )
 
 

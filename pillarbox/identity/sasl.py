@@ -184,7 +184,8 @@ class Mechanisms:
 
         def find(name: str, hash_: Hash) -> Candidates:
             user, name = self._masters.split(name) or ("", name)
-            only_devices = self._gate.is_shut(name, channel)
+            elsewhere = self._outside is not None and self._outside.covers(name)
+            only_devices = elsewhere or self._gate.is_shut(name, channel)
             found = candidates(directory, name, hash_, channel.protocol, only_devices=only_devices)
             return found.acting_for(user) if user else found
 

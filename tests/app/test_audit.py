@@ -46,7 +46,8 @@ UNNOTED = {
     *("serve", "deliver", "audit", "trace", "account list", "account show", "ban list", "domain list"),
     *("alias list", "queue list", "account app-password list", "account totp status"),
 }
-ELSEWHERE = {"queue show", "queue hold", "queue cancel"}  # tests/app/test_queue.py has mail in the queue
+# tests/app/test_queue.py has mail in the queue, tests/app/test_directories.py a directory.
+ELSEWHERE = {"queue show", "queue hold", "queue cancel", "account unlink"}
 
 
 def leaves(group: typer.Typer, name: str = "") -> Iterator[str]:

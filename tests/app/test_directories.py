@@ -179,8 +179,11 @@ def test_what_is_decided_elsewhere_is_not_changed_here(run, people, tmp_path) ->
     assert ran.code == 0, ran.err
     assert run("account", "show", KIM, "--json").value["directory"] == "staff"
     assert run("account", "disable", KIM, "--json").value["state"] == "disabled"
+    assert run("account", "unlink", KIM, "--json").value["directory"] is None
+    assert run("account", "unlink", KIM).code == 1
+    acts = run("audit", "--event", "admin", "--account", KIM, "--json").value
+    assert [each["detail"].partition(",")[0] for each in acts] == ["account disable", "account unlink"]
     people.execute("DROP TABLE people")
-    (tmp_path / "var").exists()
     ran = run("deliver", "tim@corp.test", stdin=b"Subject: x\n\nx\n")
     assert (ran.code, "does not answer" in ran.err) == (1, True)
 

@@ -17,6 +17,7 @@ from pillarbox.app.output import Json, moment, show, table
 from pillarbox.app.wiring import Core, core, existing, hashes
 from pillarbox.identity import old_hashes, routes
 from pillarbox.identity.directory import Account, State
+from pillarbox.identity.outside import record
 from pillarbox.identity.passwords import Stored, generate, store
 from pillarbox.identity.scram import MECHANISMS
 from pillarbox.model.actors import SERVER
@@ -180,6 +181,19 @@ def admin(
     acted(config, f"account admin{' --revoke' if revoke else ''}", account.address)
     what = "no administrator any more" if revoke else "an administrator"
     show(_plain(account), json, f"{account.address} is {what}.")
+
+
+@app.command()
+def unlink(context: typer.Context, address: Address, json: Json = False) -> None:
+    """Forget who an account is in its directory: whoever proves to have the address next has its mail."""
+    config = load(context.obj)
+    with existing(config) as directory:
+        account = directory.require(address)
+        if not record.unlink(directory, account.prefix):
+            raise Refused(f"{account.address} is linked to no directory")
+        account = directory.require(address)
+    acted(config, "account unlink", account.address)
+    show(_plain(account), json, f"{account.address} is linked to nobody.")
 
 
 @app.command()

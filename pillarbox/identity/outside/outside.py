@@ -34,6 +34,16 @@ class Accounts(Protocol):
     async def erase_account(self, account: int) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Of tokens: their issuers, and which claim of theirs is the address. `verified`: only where they say
+    that they have verified it."""
+
+    issuers: tuple[str, ...]
+    claim: str = "email"
+    verified: bool = True
+
+
 @dataclass(slots=True)
 class Place:
     """One directory elsewhere. `source` is None where nobody can be asked: its accounts come with tokens.
@@ -47,6 +57,7 @@ class Place:
     unknown: float = 60.0
     timeout: float = 10.0
     threads: int = 4
+    provider: Provider | None = None
     waiting: int = field(default=0, init=False)
     told: float | None = field(default=None, init=False)
     pool: ThreadPoolExecutor = field(init=False)
@@ -76,8 +87,8 @@ class Outside:
         self._directory = directory
         self._writer = writer
         self._accounts = accounts
-        self._places = list(places)
-        self._by_domain = {domain: place for place in self._places for domain in place.domains}
+        self.places = list(places)
+        self._by_domain = {domain: place for place in self.places for domain in place.domains}
         self._met = met
         self._limit = limit
         self._clock = clock
@@ -88,7 +99,7 @@ class Outside:
         self._asked: dict[str, asyncio.Task[None]] = {}
 
     def close(self) -> None:
-        for place in self._places:
+        for place in self.places:
             place.pool.shutdown(wait=False, cancel_futures=True)
             if place.source is not None:
                 place.source.close()

@@ -22,18 +22,19 @@ class Known:
     checked_at: float
     exists: bool
     quota: int | None
+    key: str
 
 
 def known(directory: Directory, folded: str) -> Known | None:
     rows = directory.run(
-        "SELECT outside.account, directory, checked_at, state, quota FROM address"
+        "SELECT outside.account, directory, checked_at, state, quota, key FROM address"
         " JOIN outside ON outside.account = address.account WHERE folded = ?",
         folded,
     )
     if not rows:
         return None
-    account, name, checked_at, state, quota = rows[0]
-    return Known(account, name, checked_at, state != State.ABSENT, quota)
+    account, name, checked_at, state, quota, key = rows[0]
+    return Known(account, name, checked_at, state != State.ABSENT, quota, key)
 
 
 def owner(directory: Directory, name: str, found: Found) -> int | None:
@@ -79,6 +80,15 @@ def gone(directory: Directory, name: str, written: Address) -> None:
             _say(directory, prefix, name, key, State.ABSENT, quota)
         else:
             directory.run("DELETE FROM address WHERE folded = ?", written.folded)
+
+
+def unlink(directory: Directory, prefix: int) -> bool:
+    """Forget who the account is elsewhere: the next who proves to have its address has it, with its mail."""
+    with directory.changing():
+        if not directory.run("DELETE FROM outside WHERE account = ? RETURNING 1", prefix):
+            return False
+        directory.touch(prefix)
+    return True
 
 
 def _say(directory: Directory, prefix: int, name: str, key: str, state: State, quota: int | None) -> None:

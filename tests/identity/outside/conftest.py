@@ -10,7 +10,7 @@ import pytest
 from pillarbox.identity import routes
 from pillarbox.identity.addresses import Address
 from pillarbox.identity.directory import Directory
-from pillarbox.identity.outside.outside import Outside, Place
+from pillarbox.identity.outside.outside import Outside, Place, Provider
 from pillarbox.identity.outside.source import Found, Unreachable
 
 
@@ -121,7 +121,7 @@ def outside(
         accounts,
         [
             Place("corp", elsewhere, frozenset({"corp.test"})),
-            Place("provider", None, frozenset({"tokens.test"})),
+            Place("provider", None, frozenset({"tokens.test"}), provider=Provider(("https://id.test",))),
         ],
         met=met,
         limit=accounts.limit,

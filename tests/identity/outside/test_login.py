@@ -7,6 +7,7 @@ from typing import Any
 
 import pyotp
 import pytest
+from scramp import ScramClient
 
 from pillarbox.identity import app_passwords, second_factor
 from pillarbox.identity.abuse import Ledger, Note
@@ -16,7 +17,7 @@ from pillarbox.identity.claims import Channel
 from pillarbox.identity.gate import Gate
 from pillarbox.identity.passwords import store
 from pillarbox.identity.pool import PasswordPool
-from pillarbox.identity.sasl import Credentials
+from pillarbox.identity.sasl import Credentials, Mechanisms
 from pillarbox.identity.scram import MIN_ITERATIONS, MODERN, Hash
 from pillarbox.model.errors import Code, Refused
 
@@ -150,3 +151,17 @@ def test_where_only_tokens_are_taken_a_password_is_told_so(authenticator, notes,
     refused = refusal(authenticator, Credentials("kim@tokens.test", "right"))
     assert refused.code is Code.CANNOT and "token" in refused.text
     assert notes == [] and written[-1][0] == "failure"
+
+
+@pytest.mark.parametrize("domain", ["corp.test", "tokens.test"])
+def test_scram_does_not_know_passwords_of_other_directories(directory, outside, domain) -> None:
+    """An account from before its domain was given to a directory, which nobody has been asked about yet."""
+    name = f"kim@{domain}"
+    stored = store("before", directory.salt(name), MODERN, MIN_ITERATIONS)
+    directory.add(name, stored.hash, verifiers=stored.verifiers)
+    made = Mechanisms(directory, hashes=MODERN, random=bytes, outside=outside)
+    client = ScramClient(["SCRAM-SHA-256"], name, "before")
+    exchange = made.start("SCRAM-SHA-256", AWAY)
+    client.set_server_first(exchange.step(client.get_client_first().encode()).decode())
+    with pytest.raises(Refused):
+        exchange.step(client.get_client_final().encode())

@@ -231,7 +231,7 @@ def test_a_directory_that_hangs_holds_up_nobody_else(outside, elsewhere, monkeyp
 
     elsewhere.find = hang
     monkeypatch.setattr(outside_module, "MAX_WAITING", 6)
-    for place in outside._places:
+    for place in outside.places:
         place.timeout = 0.05
 
     async def run() -> list[BaseException | None]:
