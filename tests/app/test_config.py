@@ -148,3 +148,30 @@ def test_what_a_running_server_takes_over() -> None:
     assert (taken.workers, taken.listen) == (2, running.listen)
     assert (taken.tls.key, taken.auth.cleartext) == ("k", "loopback")
     assert reloaded(taken, taken) == (taken, [])
+
+
+def test_what_the_documentation_shows_is_understood() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    shown = text.partition("```toml\n")[2].partition("```")[0]
+    config = parse(shown)
+    assert list(config.directory) == ["staff", "shop", "partners"]
+
+
+def test_masters_change_in_a_running_server_and_directories_do_not() -> None:
+    tokens = '[directory.x]\nkind = "tokens"\ndomains = ["a.test"]\nissuers = ["i"]\n'
+    wanted = parse(f'[auth.masters]\n"a@a.test" = ["a.test"]\n{tokens}')
+    taken, refused = reloaded(Config(), wanted)
+    assert taken.auth.masters == {"a@a.test": ("a.test",)}
+    assert (taken.directory, refused) == ({}, ["directory"])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('"a" = ["a.test"]', 'auth.masters.a: "a" is no mail address'),
+        ('"a@a.test" = ["a b"]', 'auth.masters.a@a.test: "a b" is no domain'),
+    ],
+)
+def test_masters_and_their_domains_are_looked_at(text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match="line 2: " + sentence):
+        parse(f"[auth.masters]\n{text}")
