@@ -4,15 +4,19 @@ import imaplib
 import poplib
 import smtplib
 import sqlite3
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pillarbox.app.config import Abuse, Config, Sql, Tokens
+from pillarbox.app.config import Abuse, Config, Ldap, Sql, Tokens
+from pillarbox.app.wiring import existing
+from pillarbox.identity.directory import State
 from pillarbox.testing.server import MailServer
 from tests.app.test_abuse import asking, until
+from tests.identity.outside.slapd import BASE, BIND, SECRET, Slapd, group, person
 
 KIM, PASSWORD = "kim@corp.test", "a right password"
 ACCOUNT = "SELECT address, disabled, quota, admin FROM people WHERE address = :address"
@@ -186,6 +190,55 @@ def test_what_is_decided_elsewhere_is_not_changed_here(run, people, tmp_path) ->
     people.execute("DROP TABLE people")
     ran = run("deliver", "tim@corp.test", stdin=b"Subject: x\n\nx\n")
     assert (ran.code, "does not answer" in ran.err) == (1, True)
+
+
+def test_openldap(tmp_path: Path) -> None:
+    """A real one, which dies and comes back while people work."""
+    slapd = Slapd(tmp_path / "slapd")
+    try:
+        slapd.add(person("kim"), person("tim"), group("admins", "kim"))
+        staff = Ldap(
+            domains=("corp.test",),
+            urls=(slapd.url,),
+            ca=str(slapd.certificate),
+            bind=BIND,
+            password=SECRET,
+            base=BASE,
+            known=0.001,
+            unknown=0.001,
+            admins=("admins",),
+        )
+        with MailServer(Config(directory={"staff": staff})) as server:
+            deliver(server, KIM)
+            assert imap(server, KIM, "secret") == (b"OK", 1)
+            assert b"AUTHENTICATIONFAILED" in imap(server, KIM, "wrong")[0]
+            assert rcpt(server, server.smtp_port, "EHLO", "nobody@corp.test")[0] == 550
+            slapd.stop()
+            assert b"[UNAVAILABLE]" in imap(server, KIM, "secret")[0]
+            assert rcpt(server, server.smtp_port, "EHLO", KIM)[0] == 451
+            slapd.start()
+            assert imap(server, KIM, "secret") == (b"OK", 1)
+            slapd.delete(f"uid=kim,ou=people,{BASE}")
+            assert rcpt(server, server.smtp_port, "EHLO", KIM)[0] == 550
+            assert b"AUTHENTICATIONFAILED" in imap(server, KIM, "secret")[0]
+            with existing(server.config) as directory:
+                kim = directory.require(KIM)
+            assert (kim.admin, kim.state) == (True, State.ABSENT)
+            server.check()
+    finally:
+        slapd.stop()
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"), [("ldap", "pillarbox[ldap]"), ("psycopg", "pillarbox[postgresql]")]
+)
+def test_a_library_that_is_missing_is_named(run, tmp_path, monkeypatch, module, extra) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, "pillarbox.identity.outside.ldap", raising=False)
+    sql = table("sql", database='"postgresql://h/d"', account='"SELECT 1"', password='"SELECT 1"')
+    (tmp_path / "pillarbox.toml").write_text("[listen]\n" + (ldap() if module == "ldap" else sql))
+    ran = run("account", "add", "ann@here.test")
+    assert (ran.code, extra in ran.err) == (1, True)
 
 
 def tokens(**more: str) -> str:
