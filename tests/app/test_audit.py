@@ -29,6 +29,7 @@ ACTS: list[tuple[tuple[str, ...], str]] = [
     (("account", "totp", "enable", KIM), "totp enable"),
     (("account", "totp", "disable", KIM), "totp disable"),
     (("domain", "add", "other.test", "--catch-all", KIM), f"domain add other.test, catch-all {KIM}"),
+    (("domain", "dkim", "other.test", "rotate"), "domain dkim other.test rotate"),
     (("alias", "add", "info@other.test", KIM), f"alias add, to {KIM}"),
     (("alias", "delete", "info@other.test"), "alias delete"),
     (("domain", "delete", "other.test"), "domain delete other.test"),
@@ -44,7 +45,7 @@ ACTS: list[tuple[tuple[str, ...], str]] = [
 # Neither changes anything nor shows mail; what is delivered is told by `trace`.
 UNNOTED = {
     *("serve", "deliver", "audit", "trace", "account list", "account show", "ban list", "domain list"),
-    *("alias list", "queue list", "account app-password list", "account totp status"),
+    *("alias list", "queue list", "account app-password list", "account totp status", "report tls"),
 }
 # tests/app/test_queue.py has mail in the queue, tests/app/test_directories.py a directory.
 ELSEWHERE = {"queue show", "queue hold", "queue cancel", "account unlink"}

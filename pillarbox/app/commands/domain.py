@@ -111,6 +111,8 @@ def dkim(
         case _:
             keys.begin(domain, time.time())
             sentences = _listed(keys, domain)
+    if action != "list":
+        acted(config, f"domain dkim {domain} {action} {selector or ''}".rstrip())
     show([_plain_key(keys, domain, each) for each in keys.listed(domain)], json, *sentences)
 
 
