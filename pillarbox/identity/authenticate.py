@@ -70,9 +70,10 @@ class Authenticator:
     async def login(self, claim: Claim, channel: Channel = Channel()) -> Login:  # noqa: B008
         """The login, or `Refused`: the same answer after the same time whatever was wrong."""
         self._gate.check(claim.name, channel)
+        grant = 0
         try:
             if isinstance(claim, Proven):
-                credential, device = self._proven(claim), claim.device
+                credential, device, grant = self._proven(claim), claim.device, claim.grant
             else:
                 credential, device = await self._checked(claim, channel)
         except Rejected as rejected:
@@ -80,7 +81,7 @@ class Authenticator:
             self._gate.failed(claim.name, channel, claim.mechanism, rejected.reason, known)
             raise
         if device and self._uses is not None:
-            self._uses.note(credential.account, device, channel.peer)
+            self._uses.note(credential.account, device, channel.peer, grant)
         try:
             login = self._authorized(credential, claim.authorize_as)
         except Refused as refused:

@@ -31,6 +31,11 @@ _CREDENTIAL = """SELECT account.prefix, user, account.address, state, password, 
   EXISTS (SELECT 1 FROM second_factor WHERE second_factor.account = account.prefix)
   FROM address JOIN account ON account.prefix = address.account WHERE folded = ?"""
 _ACCOUNT = "SELECT prefix, user, address, state, created_at, password IS NOT NULL, scram FROM account"
+# What goes with an account.
+_OF_ACCOUNT = (
+    *("app_password", "app_verifier", "second_factor", "recovery_code", "forward"),
+    *("oauth_grant", "oauth_code", "oauth_device", "web_session", "passkey"),
+)
 
 
 class State(IntEnum):
@@ -93,6 +98,7 @@ class Directory:
         self._salt = self._secret("salt")
         self.app_key = self._secret("app password")
         self.forwarding_key = self._secret("forwarding")
+        self.web_key = hmac.digest(self.app_key, b"web", hashlib.sha256)
 
     def close(self) -> None:
         self._db.close()
@@ -253,7 +259,11 @@ class Directory:
             self.touch(prefix, "password = NULL, state = ?", State.DELETED)
             self._set_verifiers(prefix, ())
             self.run("DELETE FROM address WHERE account = ?", prefix)
-            for secrets in ("app_password", "app_verifier", "second_factor", "recovery_code", "forward"):
+            self.run(
+                "DELETE FROM oauth_token WHERE grant_id IN (SELECT id FROM oauth_grant WHERE account = ?)",
+                prefix,
+            )
+            for secrets in _OF_ACCOUNT:
                 self.run(f"DELETE FROM {secrets} WHERE account = ?", prefix)
 
     def erased(self, prefix: int) -> None:
