@@ -42,7 +42,7 @@ class Authenticator:
     `remembered` is where it remembers, so that another with the same key can go on;
     `completion` has passwords stored in the ways that are lacking, `uses` notes when a device came;
     `take_code` tells, on a thread, whether a code of a second factor behind the password is good: without it
-    none is; `gate` says who waits, and writes down who came."""
+    none is; `devices`: whether app passwords open; `gate` says who waits, and writes down who came."""
 
     def __init__(
         self,
@@ -55,9 +55,11 @@ class Authenticator:
         completion: Completion | None = None,
         uses: Uses | None = None,
         take_code: Callable[[int, str], bool] | None = None,
+        devices: bool = True,
         gate: Gate | None = None,
     ) -> None:
         self._gate = gate or Gate()
+        self._devices = devices
         self._directory = directory
         self._pool = pool
         self._clock = clock
@@ -115,7 +117,7 @@ class Authenticator:
         return credential, ""
 
     def _device(self, credential: Credential | None, claim: Credentials, channel: Channel) -> str | None:
-        if credential is None or not credential.enabled:
+        if credential is None or not credential.enabled or not self._devices:
             return None
         return app_passwords.maybe_name(self._directory, credential.account, claim.password, channel.protocol)
 

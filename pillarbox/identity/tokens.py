@@ -15,6 +15,7 @@ from pillarbox.identity.bearer import INSUFFICIENT_SCOPE, INVALID_TOKEN, SCOPES
 from pillarbox.identity.claims import Channel, Credentials, Proven, Token
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.gate import Gate
+from pillarbox.model.errors import Refused
 
 
 class Bad(Exception):
@@ -77,7 +78,11 @@ class Tokens:
             if provider.guessable and not entered:
                 await self._gate.enter(said.authorize_as, channel)
                 entered = True
-            found = await provider.ask(said.token)
+            try:
+                found = await provider.ask(said.token)
+            except Refused as refused:
+                self._gate.refused(said.authorize_as, channel, said.mechanism, refused.text)
+                raise
             if found is not None:
                 return self._judge(found, said, channel)
         if not entered:
