@@ -21,8 +21,8 @@ from pillarbox.net.crowd import Crowd
 from pillarbox.net.inline import begin
 from pillarbox.net.session import Peer
 from pillarbox.net.tls import ServerContext, feed, upgrading
+from pillarbox.web.strict import MAX_HEAD
 
-MAX_HEAD = 16 * 1024  # octets of a request before its body
 KEEP_ALIVE = 15  # seconds that a connection may be quiet between two requests
 
 logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)

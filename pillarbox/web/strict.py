@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from pillarbox.net.session import Peer
 
+MAX_HEAD = 16 * 1024  # octets of a request before its body
 MAX_BODY = 64 * 1024  # octets; no form here is larger
 SECONDS = 30.0  # for a request, its body included; waits of who guesses are ten at most
 
@@ -87,6 +88,12 @@ def strict(inner: Inner, report: Report, clock: Callable[[], float]) -> Inner:
             await dressed({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
 
+        if (
+            sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope["query_string"])
+            > MAX_HEAD
+        ):
+            await refuse(431, "The request's head is too large")
+            return
         try:
             async with asyncio.timeout(SECONDS):
                 await inner(scope, bounded, dressed)
