@@ -109,11 +109,15 @@ class Keys:
             self._failed = now
 
 
-def _read_keys(written: list[dict[str, Any]]) -> dict[str, tuple[Any, tuple[str, ...]]]:
+def _read_keys(written: Any) -> dict[str, tuple[Any, tuple[str, ...]]]:
     """Those that can be used; an issuer may have others."""
+    if not isinstance(written, list):
+        raise ValueError("no list of keys")
     found: dict[str, tuple[Any, tuple[str, ...]]] = {}
     for each in written[:MAX_KEYS]:
-        algorithms = _ALGORITHMS.get((each.get("kty", ""), each.get("crv", "")), ())
+        if not isinstance(each, dict):
+            continue
+        algorithms = _ALGORITHMS.get((str(each.get("kty", "")), str(each.get("crv", ""))), ())
         if "alg" in each:
             algorithms = tuple(name for name in algorithms if name == each["alg"])
         if not algorithms or each.get("use", "sig") != "sig":

@@ -85,6 +85,8 @@ class Tokens:
                 raise
             if found is not None:
                 return self._judge(found, said, channel)
+            if not provider.guessable:
+                break  # a signature that is wrong is so for everybody
         if not entered:
             await self._gate.enter(said.authorize_as, channel)
         self._gate.still_open(said.authorize_as, channel)
