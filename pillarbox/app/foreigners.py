@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
 from urllib.parse import quote_plus, urlencode
 
 from pillarbox.app.config import OAuthProvider
@@ -76,6 +77,7 @@ class Foreigners:
         body = urlencode(form).encode() if form is not None else None
         request = urllib.request.Request(url, body, headers)
         loop = asyncio.get_running_loop()
+        await asyncio.sleep(0)  # sessions run outside any task until they wait, and a timeout needs one
         async with asyncio.timeout(ALL_SECONDS):  # TimeoutError is an OSError
             return await loop.run_in_executor(self._threads, _read, request)
 
@@ -92,6 +94,9 @@ def _read(request: urllib.request.Request) -> bytes:
     try:
         with opener.open(request, timeout=SECONDS) as answer:
             octets: bytes = answer.read(MAX_ANSWER + 1)
+    except HTTPError as error:
+        error.close()
+        raise
     except HTTPException as error:
         raise OSError(str(error)) from None
     if len(octets) > MAX_ANSWER:

@@ -8,7 +8,7 @@ import msgspec
 import pyotp
 import pytest
 
-from pillarbox.app.config import Auth, Config
+from pillarbox.app.config import Abuse, Auth, Config, Limits, Proxy
 from pillarbox.app.wiring import existing
 from pillarbox.identity import app_passwords, second_factor
 from pillarbox.identity.audit import FILE, Audit
@@ -252,3 +252,51 @@ def test_without_http_no_tokens_are_taken() -> None:
 
     with MailServer(Config()) as server, imaplib.IMAP4(server.host, server.imap_port) as imap:
         assert "AUTH=XOAUTH2" not in imap.capabilities
+
+
+def test_a_proxy_says_who_its_client_is() -> None:
+    config = msgspec.structs.replace(
+        CONFIG, proxy=Proxy(networks=("127.0.0.1",), protocols=("http",)), auth=Auth(cleartext="always")
+    )
+    with MailServer(config) as server:
+        server.add_account(KIM, PASSWORD)
+        with socket.create_connection((server.host, server.http_port)) as peer:
+            body = b"client_id=webmail&client_secret=wrong&token=x"
+            peer.sendall(
+                b"PROXY TCP4 192.0.2.77 192.0.2.1 1 2\r\nPOST /oauth/revoke HTTP/1.1\r\nhost: x\r\n"
+                b"connection: close\r\ncontent-type: application/x-www-form-urlencoded\r\n"
+                b"content-length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+            )
+            said = b""
+            while piece := peer.recv(4096):
+                said += piece
+        assert said.startswith(b"HTTP/1.1 401")
+        assert b"invalid_client" in said
+
+
+def test_a_proxy_in_front_of_tls() -> None:
+    config = msgspec.structs.replace(CONFIG, proxy=Proxy(networks=("127.0.0.1",), protocols=("https",)))
+    with MailServer(config) as server:
+        context = ssl.create_default_context(cafile=server.certificate)
+        peer = socket.create_connection((server.host, server.https_port))
+        peer.sendall(b"PROXY TCP4 192.0.2.77 192.0.2.1 1 2\r\n")
+        with context.wrap_socket(peer, server_hostname="localhost") as secured:
+            secured.sendall(b"GET /sign-in HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            assert secured.recv(4096).startswith(b"HTTP/1.1 200")
+        server.check()
+
+
+def test_too_many_strangers_make_room() -> None:
+    config = msgspec.structs.replace(
+        CONFIG, limits=Limits(strangers=3, strangers_each=3), abuse=Abuse(exempt=())
+    )
+    with MailServer(config) as server:
+        slow = [socket.create_connection((server.host, server.http_port)) for _ in range(6)]
+        for each in slow[:3]:
+            each.settimeout(10)
+            assert each.recv(1) == b""  # the oldest have gone
+        with Browser(server, tls=False) as browser:
+            assert browser.get("/sign-in").status_code == 200
+        for each in slow:
+            each.close()
+        server.check()
