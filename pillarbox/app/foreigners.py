@@ -43,7 +43,7 @@ class Foreigners:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _make(self, provider: OAuthProvider) -> tuple[Foreign, ...]:
-        # Here, because PyJWT and cryptography take 10 MB that most servers do not need.
+        # Here, because PyJWT and cryptography take 8 MB that most servers do not need.
         from pillarbox.identity.foreign import Introspected, Keys, Signed, Terms
 
         terms = Terms(

@@ -113,7 +113,7 @@ def _listener(
 def _gateway(sockets: Iterable[tuple[str, socket]], made: Sessions, crowd: Crowd) -> "Gateway | None":
     if not _ports(sockets):
         return None
-    from pillarbox.web.serving import Gateway  # 10 MB that not every server needs
+    from pillarbox.web.serving import Gateway  # 4 MB that not every server needs
 
     return Gateway(made.answer, crowd)
 
