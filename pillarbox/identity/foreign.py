@@ -104,6 +104,8 @@ class Keys:
         try:
             found = json.loads(await self._fetch(self._url))
             self._keys = _read_keys(found["keys"])
+            if len(self._keys) == 1:  # RFC 7515 4.1.4: who has one key need not name it
+                self._keys.setdefault("", next(iter(self._keys.values())))
             self._fetched = now
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             self._failed = now
@@ -149,7 +151,7 @@ class Signed:
         terms = self._terms
         try:
             header = jwt.get_unverified_header(token)
-            found = await self._keys.find(str(header.get("kid", "")))
+            found = await self._keys.find(str(header.get("kid") or ""))
             if found is None or header.get("crit"):
                 return None
             key, algorithms = found

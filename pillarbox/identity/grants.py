@@ -6,7 +6,9 @@ their SHA-256, which suffices for 256 random bits. So whoever reads `directory.d
 says all about one, and what is revoked is so at once in every process (docs/decisions/027-oauth.md).
 
 A refresh token that comes a second time has been copied: then the grant is gone with all its tokens (RFC
-9700 4.14.2), unless it comes so soon that it is its owner whose answer got lost, or who asked twice.
+9700 4.14.2), unless it comes so soon that it is its owner whose answer got lost, or who asked twice. All
+refresh tokens of a grant begin with the same random octets, so those that were spent long ago are known
+without being kept.
 """
 
 import hashlib
@@ -71,9 +73,12 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-def make(random: Random) -> str:
+def make(random: Random, family: str = "") -> str:
     """A token nobody has."""
-    return PREFIX + random(32).hex()
+    return PREFIX + family + random(32).hex()
+
+
+_FAMILY = len(PREFIX), len(PREFIX) + 32  # where it is in a refresh token
 
 
 # The verbs that change something are called within `directory.changing()` where they say so.
@@ -105,12 +110,16 @@ def issue(
     scope: str,
     random: Random,
     *,
+    family: str = "",
     access_seconds: int = ACCESS_SECONDS,
     refresh_seconds: int = REFRESH_SECONDS,
 ) -> Pair:
-    """The next tokens of a grant; in a change."""
+    """The next tokens of a grant, or the first, which have no `family` yet; in a change."""
     now = directory.now()
-    access, refresh = make(random), make(random)
+    if not family:
+        family = random(16).hex()
+        directory.run("UPDATE oauth_grant SET family = ? WHERE id = ?", digest(family), grant)
+    access, refresh = make(random), make(random, family)
     for token, kind, seconds in ((access, ACCESS, access_seconds), (refresh, REFRESH, refresh_seconds)):
         directory.run(
             "INSERT INTO oauth_token VALUES (?, ?, ?, ?, ?, NULL)",
@@ -158,6 +167,7 @@ def refresh(
     """The next pair for a refresh token of this program; None where it is no good. `scope`: less than was
     granted, or '' for all of it (RFC 6749 6)."""
     now, told = directory.now(), digest(token)
+    family = token[slice(*_FAMILY)]
     with directory.changing():
         rows = directory.run(
             "SELECT grant_id, oauth_token.expires_at, spent_at, client, oauth_grant.scope, state"
@@ -167,12 +177,17 @@ def refresh(
             *(told, REFRESH),
         )
         if not rows:
+            rows = directory.run(
+                "SELECT id FROM oauth_grant WHERE family = ? AND client = ?", digest(family), client
+            )
+            if rows:
+                end(directory, rows[0][0])  # it was spent, and two have it: one of them has stolen it
             return None
         grant, expires_at, spent_at, owner, granted, state = rows[0]
         if owner != client:
             return None
         if spent_at is not None and now >= spent_at + AGAIN:
-            end(directory, grant)  # two have it, and one of them has stolen it
+            end(directory, grant)
             return None
         if now >= expires_at or state != 1:
             return None
@@ -180,12 +195,14 @@ def refresh(
         if not wanted or not set(scope.split()) <= set(granted.split()):
             raise Refused("More than was granted", Code.NOPERM)
         directory.run("UPDATE oauth_token SET spent_at = coalesce(spent_at, ?) WHERE digest = ?", now, told)
+        directory.run("DELETE FROM oauth_token WHERE grant_id = ? AND spent_at <= ?", grant, now - AGAIN)
         prune(directory)
         return issue(
             directory,
             grant,
             wanted,
             random,
+            family=family,
             access_seconds=access_seconds,
             refresh_seconds=refresh_seconds,
         )

@@ -82,7 +82,10 @@ OAUTH = (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       account INTEGER NOT NULL, client TEXT NOT NULL, name TEXT NOT NULL, scope TEXT NOT NULL,
       created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
-      used_at INTEGER, used_from TEXT NOT NULL)""",
+      used_at INTEGER, used_from TEXT NOT NULL,
+      family BLOB)                           -- of what all its refresh tokens begin with
+    """,
+    "CREATE UNIQUE INDEX oauth_grant_family ON oauth_grant (family)",
     "CREATE INDEX oauth_grant_account ON oauth_grant (account)",
     "CREATE INDEX oauth_grant_end ON oauth_grant (expires_at)",
     """CREATE TABLE oauth_token (

@@ -11,9 +11,9 @@ from pillarbox.web.sign_in import to_sign_in
 from pillarbox.web.visits import (
     Problem,
     Services,
-    channel_of,
     form_of,
     keep_visit,
+    note,
     proof,
     require_own_form,
     require_privacy,
@@ -99,15 +99,7 @@ async def revoke(services: Services, request: Request) -> Response:
         raise Problem("There is no such program")
     account = services.directory.require(session.address)
     await services.change(request, lambda directory: grants.revoke(directory, account, int(number)))
-    channel = channel_of(request)
-    services.gate.write(
-        "admin",
-        account=session.address,
-        address=channel.peer,
-        protocol="http",
-        tls=channel.tls,
-        detail=f"tokens revoke {number}",
-    )
+    note(services, request, session.address, f"tokens revoke {number}")
     return RedirectResponse("/account", status_code=303)
 
 

@@ -29,6 +29,7 @@ from pillarbox.web.visits import (
     Services,
     channel_of,
     form_of,
+    note,
     require_own_form,
     require_privacy,
     session_of,
@@ -63,7 +64,6 @@ async def sign_in(services: Services, request: Request) -> Response:
     name = ""
     try:
         services.gate.check(name, channel)
-        await services.gate.enter(name, channel)
         passkey, count = await _verified(services, request, said)
         credential = _credential_of(services, passkey)
         name = credential.address
@@ -74,6 +74,11 @@ async def sign_in(services: Services, request: Request) -> Response:
     except Refused as refused:
         return _wrong(refused.text, 503 if refused.temporary else 403)
     except Problem as problem:
+        # As an app password, one that is right opens also where others guess.
+        try:
+            await services.gate.enter(name, channel)
+        except Refused as refused:
+            return _wrong(refused.text, 503)
         services.gate.failed(name, channel, "PASSKEY", problem.words)
         return _wrong("That passkey does not open anything here", 403)
     next_ = onward(str(said.get("next", "")))
@@ -120,7 +125,7 @@ async def add(services: Services, request: Request) -> Response:
     said = await _message(services, request)
     session = _fresh(services, request)
     credential = said.get("credential")
-    challenge = await _spent(services, request, credential, "register")
+    challenge = _signed_challenge(services, request, credential, "register")
     try:
         verified = verify_registration_response(
             credential=json.dumps(credential),
@@ -131,6 +136,7 @@ async def add(services: Services, request: Request) -> Response:
         )
     except (WebAuthnException, ValueError, KeyError, TypeError) as error:
         return _wrong(f"That passkey was not taken: {error}", 400)
+    await _spend(services, request, challenge)
     name = str(said.get("name", ""))
     try:
         await services.change(
@@ -146,7 +152,7 @@ async def add(services: Services, request: Request) -> Response:
         )
     except Refused as refused:
         return _wrong(refused.text, 400)
-    _note(services, request, session.address, "passkey added")
+    note(services, request, session.address, "passkey added")
     return JSONResponse({"next": "/account"})
 
 
@@ -162,7 +168,7 @@ async def remove(services: Services, request: Request) -> Response:
     except ValueError:
         raise Problem("There is no such passkey") from None
     await services.change(request, lambda directory: passkeys.remove(directory, session.account, id_))
-    _note(services, request, session.address, "passkey removed")
+    note(services, request, session.address, "passkey removed")
     return RedirectResponse("/account", status_code=303)
 
 
@@ -172,7 +178,7 @@ async def _verified(services: Services, request: Request, said: dict[str, Any]) 
     from webauthn.helpers.exceptions import WebAuthnException
 
     credential = said.get("credential")
-    challenge = await _spent(services, request, credential, "sign in")
+    challenge = _signed_challenge(services, request, credential, "sign in")
     id_ = _octets(credential.get("id") if isinstance(credential, dict) else None)
     passkey = passkeys.find(services.directory, id_)
     if passkey is None:
@@ -189,6 +195,7 @@ async def _verified(services: Services, request: Request, said: dict[str, Any]) 
         )
     except (WebAuthnException, ValueError, KeyError, TypeError) as error:
         raise Problem(f"passkey: {error}") from None
+    await _spend(services, request, challenge)
     return passkey, verified.new_sign_count
 
 
@@ -229,8 +236,8 @@ def _challenge(services: Services, request: Request, purpose: str) -> bytes:
     return begin + _mark(services, request, purpose, begin)
 
 
-async def _spent(services: Services, request: Request, credential: Any, purpose: str) -> bytes:
-    """The challenge that was signed, which is one of ours, and is so for the last time."""
+def _signed_challenge(services: Services, request: Request, credential: Any, purpose: str) -> bytes:
+    """The challenge that was signed, which is one of ours, for this, and not too old."""
     try:
         data = json.loads(_octets(credential["response"]["clientDataJSON"]))
         challenge = _octets(data["challenge"])
@@ -242,10 +249,17 @@ async def _spent(services: Services, request: Request, credential: Any, purpose:
         raise Problem("challenge is not ours")
     if services.directory.now() >= until:
         raise Problem("challenge is too old")
-    digest = hashlib.sha256(challenge).digest()
+    return challenge
+
+
+async def _spend(services: Services, request: Request, challenge: bytes) -> None:
+    """For the last time. Only what was signed well is remembered, so that strangers fill no table."""
+    digest, until = (
+        hashlib.sha256(challenge).digest(),
+        int.from_bytes(challenge[_RANDOM : _RANDOM + 8], "big"),
+    )
     if not await services.change(request, lambda directory: web_sessions.spend(directory, digest, until)):
         raise Problem("challenge was used before")
-    return challenge
 
 
 def _mark(services: Services, request: Request, purpose: str, begin: bytes) -> bytes:
@@ -273,10 +287,3 @@ def _origin(services: Services) -> str:
 
 def _wrong(words: str, status: int) -> Response:
     return JSONResponse({"error": words}, status)
-
-
-def _note(services: Services, request: Request, address: str, what: str) -> None:
-    channel = channel_of(request)
-    services.gate.write(
-        "admin", account=address, address=channel.peer, protocol="http", tls=channel.tls, detail=what
-    )

@@ -39,6 +39,7 @@ class Connection(H11Protocol):
         self._gone = gone
         self._early = b""  # what came between the handshake and our knowing that it is done
         self._opened = False
+        self.shaking: asyncio.Task[None] | None = None  # the TLS handshake
 
     def opened(self, transport: asyncio.Transport, *, tls: bool) -> None:
         self.connection_made(transport)
@@ -61,8 +62,11 @@ class Connection(H11Protocol):
         self._gone(self)
 
     def abort(self) -> None:
-        if self.transport is not None:
-            self.transport.abort()
+        if self.shaking is not None:
+            self.shaking.cancel()
+        self.transport.abort()
+        if not self._opened:  # then nobody says that it is lost
+            self._gone(self)
 
     expire = abort
 
@@ -92,7 +96,6 @@ class Gateway:
         self._state = ServerState()
         self._servers: list[asyncio.AbstractServer] = []
         self._here: set[Connection] = set()
-        self._shaking: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
 
     async def start(
@@ -119,9 +122,7 @@ class Gateway:
                 return
             # Begun inline: the next octets are for TLS, and a transport reads as soon as this call returns.
             shaking = begin(self._shake(connection, transport, upgrade), loop)
-            if isinstance(shaking, asyncio.Task):
-                self._shaking.add(shaking)
-                shaking.add_done_callback(self._shaking.discard)
+            connection.shaking = shaking if isinstance(shaking, asyncio.Task) else None
             if first:
                 loop.call_soon(feed, transport, first)
 
@@ -165,6 +166,8 @@ class Gateway:
             transport.abort()
             self._gone(connection)
             return
+        finally:
+            connection.shaking = None
         if connection in self._here:
             connection.transport = secured
             connection.opened(secured, tls=True)

@@ -79,6 +79,14 @@ def channel_of(request: Request) -> Channel:
     return Channel("http", peer_of(request).address, tls=request.url.scheme == "https")
 
 
+def note(services: Services, request: Request, address: str, what: str) -> None:
+    """What somebody has done on his account page, into the audit log."""
+    channel = channel_of(request)
+    services.gate.write(
+        "admin", account=address, address=channel.peer, protocol="http", tls=channel.tls, detail=what
+    )
+
+
 def require_privacy(services: Services, request: Request) -> None:
     """Passwords and tokens go over TLS, or stay on the machine, as in the mail protocols."""
     if request.url.scheme == "https" or services.cleartext == "always":

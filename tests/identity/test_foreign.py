@@ -172,6 +172,10 @@ def test_a_changed_token(door: Door, issuer: Issuer) -> None:
 # Keys change, and servers die
 
 
+def test_the_only_key_need_not_be_named(door: Door, issuer: Issuer) -> None:
+    assert door(jwt.encode(issuer.claims(), issuer.keys["one"], "RS256")) == KIM
+
+
 def test_a_new_key_is_fetched(door: Door, issuer: Issuer, clock: Any) -> None:
     assert door(issuer.sign()) == KIM
     issuer.keys["two"] = rsa_key()

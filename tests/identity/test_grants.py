@@ -73,6 +73,29 @@ def test_an_answer_that_got_lost_ends_nothing(directory: Directory, kim: Account
     assert grants.each_of(directory, kim.prefix) == []
 
 
+def test_a_copy_is_known_however_old_it_is(directory: Directory, kim: Account, clock: Any) -> None:
+    pair = first = begin(directory, kim)
+    for _ in range(5):
+        clock.now += 86_400
+        found = refresh(directory, pair.refresh)
+        assert found is not None
+        pair = found
+    # What is spent is not kept: a program that is used all day refreshes thousands of times.
+    assert directory.run("SELECT count(*) FROM oauth_token WHERE kind = 2 AND spent_at IS NULL") == [(1,)]
+    assert directory.run("SELECT count(*) FROM oauth_token WHERE kind = 2") == [(2,)]
+    assert refresh(directory, first.refresh, "other") is None
+    assert is_good(directory, pair)
+    assert refresh(directory, first.refresh) is None
+    assert not is_good(directory, pair)
+
+
+def test_what_only_looks_like_a_refresh_token(directory: Directory, kim: Account) -> None:
+    pair = begin(directory, kim)
+    for other in ("", grants.PREFIX, "x", pair.access, grants.PREFIX + "0" * 96):
+        assert refresh(directory, other) is None
+    assert is_good(directory, pair)
+
+
 def test_a_refresh_token_is_one_programs(directory: Directory, kim: Account) -> None:
     pair = begin(directory, kim)
     assert refresh(directory, pair.refresh, "other") is None

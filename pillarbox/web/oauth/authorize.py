@@ -23,6 +23,7 @@ from pillarbox.web.visits import (
     Services,
     form_of,
     keep_visit,
+    note,
     proof,
     query_of,
     require_own_form,
@@ -122,16 +123,7 @@ async def answer(services: Services, request: Request) -> Response:
             directory, session.account, client, uri, wanted.scope, wanted.challenge, services.random
         ),
     )
-    services.gate.write(
-        "login",
-        account=session.address,
-        address=request.scope["state"]["peer"].address,
-        protocol="http",
-        mechanism="consent",
-        device=client.name,
-        tls=request.url.scheme == "https",
-        detail=wanted.scope,
-    )
+    note(services, request, session.address, f"tokens allow {client.name}: {wanted.scope}")
     return _back(services, uri, form, {"code": code})
 
 

@@ -11,6 +11,7 @@ from pillarbox.web.visits import (
     Services,
     form_of,
     keep_visit,
+    note,
     proof,
     query_of,
     require_own_form,
@@ -50,6 +51,7 @@ async def answer(services: Services, request: Request) -> Response:
         return _code_page(services, request, "", "That was too late. Let the device begin again.")
     if decision != "allow":
         return pages.page("Not allowed", pages.text("The device gets nothing. You can close this page."))
+    note(services, request, session.address, f"tokens allow {wanted.name} on a device: {wanted.scope}")
     return pages.page("Done", pages.text("Your device goes on by itself. You can close this page."))
 
 
