@@ -7,7 +7,7 @@ enter here and nowhere below.
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -386,8 +386,10 @@ def web(
     gate: Gate,
     url: str,
     report: Report,
+    mounted: Sequence[Any] = (),
 ) -> Application:
-    """What answers by HTTP. Loaded here, because starlette takes memory that not every server needs."""
+    """What answers by HTTP; `mounted` are routes of other parts of the server. Loaded here, because starlette
+    takes memory that not every server needs."""
     from pillarbox.web.site import site
     from pillarbox.web.visits import Services
 
@@ -407,7 +409,7 @@ def web(
         time.time,
         config.auth.cleartext,
     )
-    return site(services, report)
+    return site(services, report, mounted)
 
 
 @contextmanager

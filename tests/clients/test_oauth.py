@@ -1,11 +1,12 @@
 """Tokens with independent clients: curl, IMAPClient, imaplib, poplib, smtplib, msmtp."""
 
 import imaplib
+import json
 import poplib
 import smtplib
 import ssl
 import subprocess
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,3 +119,27 @@ def test_msmtp(server: MailServer, token: str, tmp_path: Path, mechanism: str) -
     if b"unsupported authentication method" in said.stderr or b"not supported" in said.stderr:
         pytest.skip("this msmtp does not know the mechanism")
     assert said.returncode == 0, said.stderr
+
+
+def said(connection: imaplib.IMAP4, line: bytes) -> bytes:
+    connection.send(line + b"\r\n")
+    return connection.readline()
+
+
+def test_imap_after_a_refusal(server: MailServer, token: str) -> None:
+    wrong = b64encode(b"n,,\x01auth=Bearer wrong\x01\x01")
+    with imaplib.IMAP4(server.host, server.imap_port) as imap:
+        challenge = said(imap, b"a AUTHENTICATE OAUTHBEARER " + wrong)
+        about = json.loads(b64decode(challenge.removeprefix(b"+ ")))
+        assert about["status"] == "invalid_token"
+        assert about["scope"] == "imap"
+        assert about["openid-configuration"].startswith("https://localhost:")
+        # RFC 7628 3.2.3: either ends it.
+        assert said(imap, b"*").startswith(b"a BAD ")
+        said(imap, b"b AUTHENTICATE OAUTHBEARER " + wrong)
+        assert said(imap, b"AQ==").startswith(b"b NO [AUTHENTICATIONFAILED]")
+        assert said(imap, b"c AUTHENTICATE OAUTHBEARER =").startswith(b"c BAD ")
+        assert said(imap, b"d AUTHENTICATE OAUTHBEARER") == b"+ \r\n"
+        right = b64encode(f"n,a={KIM},\x01auth=Bearer {token}\x01\x01".encode())
+        assert said(imap, right).startswith(b"d OK ")
+        imap.state = "AUTH"
