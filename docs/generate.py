@@ -84,6 +84,7 @@ def protocols() -> str:
         "",
         f"SASL mechanisms: {', '.join(sasl.ALL)}. Without TLS, where passwords are not allowed in the",
         "clear, LOGINDISABLED stands in their place. SCRAM-SHA-1 only where configured; -PLUS under TLS.",
+        "OAUTHBEARER and XOAUTH2 under TLS or on loopback, where somebody gives tokens.",
         "",
         "## IMAP commands",
         "",

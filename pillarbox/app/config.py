@@ -32,7 +32,7 @@ _ADDRESS = re.compile(
 )
 
 # Keys, or tables of them, that SIGHUP changes in a running server; the others need a restart.
-RELOADABLE = ("tls", "auth", "limits", "abuse", "submission", "authentication")
+RELOADABLE = ("tls", "auth", "limits", "abuse", "submission", "authentication", "oauth")
 
 
 _CHOICES = {"auth.cleartext": Cleartext, "authentication.dmarc": Obey, "authentication.spf": Obey}
@@ -79,6 +79,8 @@ DEFAULT_LISTEN = Listen(
     submissions="127.0.0.1:1465",
     pop3="127.0.0.1:1110",
     pop3s="127.0.0.1:1995",
+    http="127.0.0.1:1080",
+    https="127.0.0.1:1443",
 )
 
 
@@ -282,6 +284,52 @@ class Tokens(_Directory, frozen=True, tag_field="kind", tag="tokens"):
 KINDS: dict[str, type[_Directory]] = {"ldap": Ldap, "sql": Sql, "tokens": Tokens}
 
 
+class Web(Struct, frozen=True, forbid_unknown_fields=True):
+    """`url`: how the server is called in a browser; without it, by its host name and the port of `https`."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+/?$")] | None = None
+
+
+class OAuthClient(Struct, frozen=True, forbid_unknown_fields=True):
+    """A program that may ask for tokens. `redirect_uris` are exact, but for the port of a loopback address;
+    without `secret` it is a public one."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=200)]
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    redirect_uris: tuple[str, ...] = ()
+    secret: str = ""
+
+
+class OAuthProvider(Struct, frozen=True, forbid_unknown_fields=True):
+    """Another server whose tokens are good here. `keys`: where its JWKS is, for tokens that are JWTs;
+    `introspection`: where it says what a token is (RFC 7662), with `client_id` and `client_secret`.
+    `audience`: one of these has to be in a token; `claim`: what in it is the mail address; `scope`: what
+    has to be in it; `domains`: addresses in these only, and without them in all; `skew`: seconds that
+    clocks may differ."""
+
+    issuer: Annotated[str, Meta(min_length=1)]
+    audience: tuple[str, ...] = ()
+    keys: str = ""
+    introspection: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    claim: str = "email"
+    scope: str = ""
+    domains: tuple[str, ...] = ()
+    skew: Annotated[int, Meta(ge=0, le=300)] = 60
+
+
+class OAuth(Struct, frozen=True, forbid_unknown_fields=True):
+    """`access`: seconds that a token opens mail; `refresh`: seconds that a program may be silent before its
+    user is asked again. `mail_programs`: whether any mail program may ask; otherwise only `clients` may."""
+
+    access: Annotated[int, Meta(ge=60)] = 3_600
+    refresh: Annotated[int, Meta(ge=60)] = 7_776_000
+    mail_programs: bool = True
+    clients: tuple[OAuthClient, ...] = ()
+    providers: tuple[OAuthProvider, ...] = ()
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     hostname: Annotated[str, Meta(pattern=r"^[^\s@/]+$")] = "localhost"
     postmaster: str | None = None  # who reads the postmaster's mail; None: the first account
@@ -299,6 +347,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     submission: Submission = Submission()
     outbound: Outbound = Outbound()
     directory: dict[str, Ldap | Sql | Tokens] = {}
+    web: Web = Web()
+    oauth: OAuth = OAuth()
 
     @property
     def data_folder(self) -> Path:
@@ -363,9 +413,23 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
                 raise _error(file, text, f"auth.masters.{master}", f'"{domain}" is no domain')
     for key, wrong in wrong_directories(config):
         raise _error(file, text, key, wrong)
+    if wrong := _wrong_provider(config.oauth):
+        raise _error(file, text, "oauth.providers", wrong)
     if (config.tls.certificate is None) != (config.tls.key is None):
         raise _error(file, text, "tls", "certificate and key belong together; one of them is missing")
     return config
+
+
+def _wrong_provider(oauth: OAuth) -> str:
+    for each in oauth.providers:
+        if not each.keys and not each.introspection:
+            return f'{each.issuer} needs "keys" or "introspection"'
+        for url in filter(None, (each.keys, each.introspection)):
+            if not re.match(r"https://|http://(127\.0\.0\.1|\[::1\]|localhost)[:/]", url):
+                return f'"{url}" has to begin with https://'
+        if each.keys and not each.audience:
+            return f"{each.issuer} needs an audience: its tokens for other services would be good here"
+    return ""
 
 
 def reloaded(running: Config, wanted: Config) -> tuple[Config, list[str]]:

@@ -7,16 +7,17 @@ enter here and nowhere below.
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from typing import Protocol as TypingProtocol
 
 from pillarbox.app import directories, documents, folder
 from pillarbox.app.config import Config
 from pillarbox.app.directories import takes_passwords
+from pillarbox.app.foreigners import Foreigners
 from pillarbox.app.guard import Guard
 from pillarbox.app.log import trace_id
 from pillarbox.delivery.deliver import Delivery
@@ -37,10 +38,12 @@ from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.gate import Gate
 from pillarbox.identity.masters import Masters
+from pillarbox.identity.oauth_clients import Client, Clients, Lifetimes
 from pillarbox.identity.outside.outside import Outside
 from pillarbox.identity.pool import PasswordPool
 from pillarbox.identity.sasl import Mechanisms
 from pillarbox.identity.scram import MODERN, Hash
+from pillarbox.identity.tokens import Tokens
 from pillarbox.identity.uses import Uses
 from pillarbox.imap import session as imap
 from pillarbox.imap.settings import Settings
@@ -57,6 +60,8 @@ from pillarbox.store.store import Store
 
 if TYPE_CHECKING:
     from pillarbox.app.resolver import Resolver
+
+Application = Callable[[Any, Any, Any], Awaitable[None]]  # ASGI
 
 
 class Report(TypingProtocol):
@@ -94,9 +99,16 @@ class Protocol:
     alpn: tuple[str, ...] = ()  # as IANA has registered it (RFC 7301 6)
 
 
+def _nothing(hostname: str) -> bytes:
+    return b""
+
+
 def _imap_refusal(hostname: str) -> bytes:
     return encode_status(bye("Too many connections", Code.UNAVAILABLE), REV1)
 
+
+# HTTP has a listener of its own (`web.serving`), which says nothing to those who are too many.
+WEB = "web"
 
 PROTOCOLS: dict[str, Protocol] = {
     "imap": Protocol("imap", "starttls", "IMAP", "STARTTLS", _imap_refusal, alpn=("imap",)),
@@ -107,7 +119,20 @@ PROTOCOLS: dict[str, Protocol] = {
     "smtp": Protocol("smtp", "starttls", "SMTP", "STARTTLS", smtp.refusal, logs_in=False),
     "submission": Protocol("submission", "starttls", "Submission", "STARTTLS", smtp.refusal),
     "submissions": Protocol("submission", "implicit", "Submissions", "SSL/TLS", smtp.refusal),
+    "http": Protocol(WEB, "none", "HTTP", "none", _nothing),
+    "https": Protocol(WEB, "implicit", "HTTPS", "SSL/TLS", _nothing, alpn=("http/1.1",)),
 }
+
+
+def _url(config: Config, ports: Mapping[str, int]) -> str:
+    """How the server is called in a browser; '' where it does not speak to any."""
+    if not ports:
+        return ""
+    if config.web.url is not None:
+        return config.web.url.rstrip("/")
+    scheme, usual = ("https", 443) if "https" in ports else ("http", 80)
+    port = ports[scheme]
+    return f"{scheme}://{config.hostname}" + (f":{port}" if port != usual else "")
 
 
 @asynccontextmanager
@@ -252,10 +277,23 @@ def masters(config: Config) -> Masters:
 
 class Sessions:
     """For each room what a listener calls for a new connection. After `configure` those that come are
-    served with another configuration."""
+    served with another configuration. `ports`: of `http` and `https`, as they are bound; `application`
+    answers there."""
 
-    def __init__(self, config: Config, parts: Core, report: Report, writer: Directory, guard: Guard) -> None:
+    application: Application
+
+    def __init__(
+        self,
+        config: Config,
+        parts: Core,
+        report: Report,
+        writer: Directory,
+        guard: Guard,
+        ports: Mapping[str, int],
+    ) -> None:
         self._guard = guard
+        self._ports = ports
+        self._foreign = Foreigners()
         self._pool = PasswordPool(processes=config.workers or 1)
         self._key = secrets.token_bytes(KEY_OCTETS)
         self._remembered: dict[bytes, float] = {}
@@ -281,7 +319,9 @@ class Sessions:
         may_act = masters(config)
         guard = self._guard
         gate = Gate(guard.ledger, clock=time.time, take=guard.take, write=guard.write, key=self._key)
-        users = Authenticator(
+        take_code = partial(second_factor.take, self._writer)
+        authenticator = partial(
+            Authenticator,
             parts.directory,
             self._pool,
             clock=time.monotonic,
@@ -289,11 +329,17 @@ class Sessions:
             remembered=self._remembered,
             completion=completion,
             uses=Uses(self._pool, self._writer, report=report),
-            take_code=partial(second_factor.take, self._writer) if config.auth.totp_in_password else None,
             gate=gate,
             outside=parts.outside,
             masters=may_act,
         )
+        users = authenticator(take_code=take_code if config.auth.totp_in_password else None)
+        url = _url(config, self._ports)
+        foreign = self._foreign.adopt(config.oauth.providers)
+        tokens = None
+        if url or foreign:
+            discovery = f"{url}/.well-known/oauth-authorization-server" if url.startswith("https:") else ""
+            tokens = Tokens(parts.directory, gate, foreign=foreign, discovery=lambda: discovery)
         mechanisms = Mechanisms(
             parts.directory,
             hashes=stored,
@@ -303,7 +349,13 @@ class Sessions:
             announced=stored if not takes_passwords(config) else Hash(0),
             outside=parts.outside,
             masters=may_act,
+            tokens=tokens,
         )
+        if url:
+            people = authenticator(take_code=take_code, devices=False)
+            self.application = web(
+                config, parts.directory, self._writer, self._pool, people, gate, url, report
+            )
         imap_services = imap.Services(
             parts.store,
             users.login,
@@ -339,19 +391,61 @@ class Sessions:
             "submission": lambda: smtp.Session(mail[SUBMISSION]),
         }
 
+    async def answer(self, scope: Any, receive: Any, send: Any) -> None:
+        """The application of the present configuration."""
+        await self.application(scope, receive, send)
+
     def __getitem__(self, room: str) -> Callable[[], Session]:
         return lambda: self._make[room]()
 
     def close(self) -> None:
         self._pool.close()
+        self._foreign.close()
+
+
+def web(
+    config: Config,
+    directory: Directory,
+    writer: Directory,
+    pool: PasswordPool,
+    people: Authenticator,
+    gate: Gate,
+    url: str,
+    report: Report,
+    mounted: Sequence[Any] = (),
+) -> Application:
+    """What answers by HTTP; `mounted` are routes of other parts of the server. Loaded here, because starlette
+    takes memory that not every server needs."""
+    from pillarbox.web.site import site
+    from pillarbox.web.visits import Services
+
+    wanted = config.oauth
+    clients = [Client(each.id, each.name, each.redirect_uris, each.secret) for each in wanted.clients]
+    services = Services(
+        directory,
+        writer,
+        pool,
+        people.login,
+        gate,
+        url,
+        config.hostname,
+        Clients(clients, mail_programs=wanted.mail_programs),
+        Lifetimes(wanted.access, wanted.refresh),
+        secrets.token_bytes,
+        time.time,
+        config.auth.cleartext,
+    )
+    return site(services, report, mounted)
 
 
 @contextmanager
-def sessions(config: Config, parts: Core, report: Report, guard: Guard) -> Iterator[Sessions]:
+def sessions(
+    config: Config, parts: Core, report: Report, guard: Guard, ports: Mapping[str, int]
+) -> Iterator[Sessions]:
     with directories.opened(
         config.data_folder
     ) as writer:  # what logins write; on threads, so not on the loop's own
-        made = Sessions(config, parts, report, writer, guard)
+        made = Sessions(config, parts, report, writer, guard, ports)
         try:
             yield made
         finally:

@@ -3,23 +3,29 @@
 A server of one process has one of these, a server of several workers one in each.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_network
 from socket import socket
+from typing import TYPE_CHECKING
 
 from pillarbox.app.config import Config
 from pillarbox.app.guard import Guard, rules
-from pillarbox.app.wiring import PROTOCOLS, Core, Report, Sessions, core, sessions
+from pillarbox.app.wiring import PROTOCOLS, WEB, Core, Report, Sessions, core, sessions
 from pillarbox.filter.dns import Resolve
 from pillarbox.identity.pool import network
 from pillarbox.net.address import spell
+from pillarbox.net.arrive import Networks
 from pillarbox.net.certificates import Certificates, Material
 from pillarbox.net.crowd import Bounds, Crowd
 from pillarbox.net.listen import Listener, Listening
 from pillarbox.net.session import Peer
 from pillarbox.net.wheel import Wheel
+
+if TYPE_CHECKING:
+    from pillarbox.web.serving import Gateway
 
 GRACE = 10.0  # seconds that sessions have to end by themselves when the server stops
 
@@ -32,6 +38,7 @@ class Working:
     listening: Listening
     guard: Guard
     crowd: Crowd
+    gateway: "Gateway | None" = None
 
     def adopt(self, config: Config, material: Material) -> None:
         """Serve new connections with another configuration and certificate; who is here does not notice."""
@@ -47,6 +54,8 @@ class Working:
     def hurry(self) -> None:
         """End the sessions that are left while `working` is being left."""
         self.listening.abort()
+        if self.gateway is not None:
+            self.gateway.abort()
 
 
 @asynccontextmanager
@@ -68,21 +77,28 @@ async def working(
     wheel = Wheel()
     crowd = Crowd(wheel, bounds(config), lambda peer: _network(peer, guard))
     listening = Listening(wheel, on_error, crowd)
+    sockets = list(sockets)
     async with core(config, resolve=resolve) as parts:
-        with sessions(config, parts, report, guard) as made:
+        with sessions(config, parts, report, guard, _ports(sockets)) as made:
+            gateway = _gateway(sockets, made, crowd)
             try:
                 for protocol, sock in sockets:
-                    await listening.start(_listener(protocol, sock, config, made, certificates), [sock])
-                yield Working(parts, made, certificates, listening, guard, crowd)
+                    if gateway is not None and PROTOCOLS[protocol].room == WEB:
+                        row = PROTOCOLS[protocol]
+                        context = certificates.finder(*row.alpn) if row.tls == "implicit" else None
+                        await gateway.start(sock, context, _proxies(config, protocol))
+                    else:
+                        await listening.start(_listener(protocol, sock, config, made, certificates), [sock])
+                yield Working(parts, made, certificates, listening, guard, crowd, gateway)
             finally:
-                await listening.stop(GRACE)
+                leaving = [listening.stop(GRACE), *([gateway.stop(GRACE)] if gateway else ())]
+                await asyncio.gather(*leaving)
 
 
 def _listener(
     protocol: str, sock: socket, config: Config, made: Sessions, certificates: Certificates
 ) -> Listener:
     row = PROTOCOLS[protocol]
-    proxies = config.proxy.networks if protocol in config.proxy.protocols else ()
     return Listener(
         spell(sock),
         made[row.room],
@@ -90,8 +106,32 @@ def _listener(
         certificates.finder(*row.alpn),
         row.refusal(config.hostname),
         logs_in=row.logs_in,
-        proxies=tuple(ip_network(each, strict=False) for each in proxies),
+        proxies=_proxies(config, protocol),
     )
+
+
+def _gateway(sockets: Iterable[tuple[str, socket]], made: Sessions, crowd: Crowd) -> "Gateway | None":
+    if not _ports(sockets):
+        return None
+    from pillarbox.web.serving import Gateway  # 4 MB that not every server needs
+
+    return Gateway(made.answer, crowd)
+
+
+def _proxies(config: Config, protocol: str) -> Networks:
+    networks = config.proxy.networks if protocol in config.proxy.protocols else ()
+    return tuple(ip_network(each, strict=False) for each in networks)
+
+
+def _ports(sockets: Iterable[tuple[str, socket]]) -> dict[str, int]:
+    """Of HTTP; a Unix socket, which has none, is behind somebody with the usual one."""
+    found: dict[str, int] = {}
+    for protocol, sock in sockets:
+        if PROTOCOLS[protocol].room == WEB:
+            name = sock.getsockname()
+            usual = 443 if protocol == "https" else 80
+            found.setdefault(protocol, name[1] if isinstance(name, tuple) else usual)
+    return found
 
 
 def bounds(config: Config) -> Bounds:

@@ -56,8 +56,9 @@ class Authenticator:
     """`login` and what it remembers. `clock` is monotonic; `key` is 32 random octets of this process;
     `remembered` is where it remembers, so that another with the same key can go on; `completion` has
     passwords stored in the ways that are lacking, `uses` notes when a device came; `take_code` tells, on a
-    thread, whether a code of a second factor behind the password is good: without it none is; `gate` says who
-    waits, and writes down who came; `outside` knows the accounts that are kept elsewhere."""
+    thread, whether a code of a second factor behind the password is good: without it none is; `devices`:
+    whether app passwords open; `gate` says who waits, and writes down who came; `outside` knows the accounts
+    that are kept elsewhere."""
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class Authenticator:
         completion: Completion | None = None,
         uses: Uses | None = None,
         take_code: Callable[[int, str], bool] | None = None,
+        devices: bool = True,
         gate: Gate | None = None,
         outside: Outside | None = None,
         masters: Masters = masters.NONE,
@@ -77,6 +79,7 @@ class Authenticator:
         self._masters = masters
         self._gate = gate or Gate()
         self._outside = outside
+        self._devices = devices
         self._directory = directory
         self._pool = pool
         self._clock = clock
@@ -91,10 +94,11 @@ class Authenticator:
         if isinstance(claim, Credentials) and (both := self._masters.split(claim.name)):
             claim = replace(claim, authorize_as=claim.authorize_as or both[0], name=both[1])
         self._gate.check(claim.name, channel)
+        grant = 0
         try:
             if isinstance(claim, Proven):
                 await self._know(claim.name)
-                credential, device = self._proven(claim), claim.device
+                credential, device, grant = self._proven(claim), claim.device, claim.grant
             else:
                 credential, device = await self._checked(claim, channel)
         except Rejected as rejected:
@@ -105,7 +109,7 @@ class Authenticator:
             self._gate.unchecked(claim.name, channel, claim.mechanism, refused.text)
             raise
         if device and self._uses is not None:
-            self._uses.note(credential.account, device, channel.peer)
+            self._uses.note(credential.account, device, channel.peer, grant)
         try:
             login = await self._authorized(credential, claim, device)
         except Unchecked as refused:
@@ -148,7 +152,7 @@ class Authenticator:
         return credential, ""
 
     def _device(self, credential: Credential | None, claim: Credentials, channel: Channel) -> str | None:
-        if credential is None or not credential.enabled:
+        if credential is None or not credential.enabled or not self._devices:
             return None
         return app_passwords.maybe_name(self._directory, credential.account, claim.password, channel.protocol)
 

@@ -34,7 +34,7 @@ class Credentials:
 @dataclass(frozen=True, slots=True)
 class Proven:
     """What a mechanism has found proved: whose name, by which state of the account's credentials, and with
-    the app password of which device, if it was one."""
+    the app password of which device, if it was one; by a token: which program has it, of which grant."""
 
     name: str
     account: int
@@ -42,6 +42,20 @@ class Proven:
     authorize_as: str = ""
     device: str = ""
     mechanism: str = field(default="", compare=False)
+    grant: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token (RFC 6750), and whom its bearer wants to be, if he says so. What it is worth is still
+    to be found out."""
+
+    token: str
+    authorize_as: str = ""
+    mechanism: str = field(default="OAUTHBEARER", compare=False)
+
+    def __repr__(self) -> str:
+        return f"Token(authorize_as={self.authorize_as!r})"  # never the token
 
 
 Claim = Credentials | Proven

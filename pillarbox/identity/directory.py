@@ -25,7 +25,10 @@ from pillarbox.model.errors import Code, Refused
 from pillarbox.model.ids import MAX_PREFIX
 
 # What goes with an account: its secrets, and what is known of it.
-_OF_ACCOUNTS = ("app_password", "app_verifier", "second_factor", "recovery_code", "forward", "outside")
+_OF_ACCOUNTS = (
+    *("app_password", "app_verifier", "second_factor", "recovery_code", "forward", "outside"),
+    *("oauth_grant", "oauth_code", "oauth_device", "web_session", "passkey"),
+)
 BUSY_MILLISECONDS = 5_000  # how long a change waits for another process' change
 SECRET_OCTETS = 32
 
@@ -106,6 +109,7 @@ class Directory:
         self._salt = self._secret("salt")
         self.app_key = self._secret("app password")
         self.forwarding_key = self._secret("forwarding")
+        self.web_key = hmac.digest(self.app_key, b"web", hashlib.sha256)
 
     def close(self) -> None:
         self._db.close()
@@ -277,6 +281,10 @@ class Directory:
             self.touch(prefix, "password = NULL, state = ?", State.DELETED)
             self._set_verifiers(prefix, ())
             self.run("DELETE FROM address WHERE account = ?", prefix)
+            self.run(
+                "DELETE FROM oauth_token WHERE grant_id IN (SELECT id FROM oauth_grant WHERE account = ?)",
+                prefix,
+            )
             for table in _OF_ACCOUNTS:
                 self.run(f"DELETE FROM {table} WHERE account = ?", prefix)
 

@@ -11,17 +11,20 @@ A broken message is PeerSyntax, a failed proof Refused, and the exchange is over
 
 from base64 import b64encode
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Protocol
 
-from pillarbox.identity import masters, scram
+from pillarbox.identity import bearer, masters, scram
+from pillarbox.identity.bearer import Bearer
 from pillarbox.identity.candidates import candidates
-from pillarbox.identity.claims import Channel, Claim, Proven, Rejected, refusal
+from pillarbox.identity.claims import Channel, Claim, Proven, Rejected, Token, refusal
 from pillarbox.identity.claims import Credentials as Credentials
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.gate import Gate
 from pillarbox.identity.masters import Masters
 from pillarbox.identity.outside.outside import Outside
 from pillarbox.identity.scram import Candidates, Hash, Scram
+from pillarbox.identity.tokens import Bad, Tokens
 from pillarbox.model.errors import PeerSyntax
 
 Outcome = bytes | Credentials
@@ -37,7 +40,7 @@ class Exchange(Protocol):
     @property
     def proving(self) -> str: ...
 
-    def step(self, response: bytes | None) -> bytes | Claim: ...
+    def step(self, response: bytes | None) -> bytes | Claim | Token: ...
 
 
 class Mechanism(Protocol):
@@ -124,7 +127,7 @@ SCRAM_NAMES = tuple(f"{name}{plus}" for plus in (scram.PLUS, "") for name in scr
 
 # In the order in which they are announced: the best first.
 MECHANISMS: tuple[str, ...] = tuple(_PASSWORDS)
-ALL = (External.name, *SCRAM_NAMES, *MECHANISMS)
+ALL = (External.name, *SCRAM_NAMES, *MECHANISMS, *bearer.NAMES)
 
 
 def start(name: str) -> Mechanism | None:
@@ -137,7 +140,8 @@ class Mechanisms:
     """What can be used. `hashes`: those that SCRAM may be used with, by what the directory stores; `random`
     gives so many octets; `channel_binding`: whether the -PLUS mechanisms are offered under TLS; `gate` is
     where proofs wait as passwords do. `announced`: with which of them SCRAM is offered, where it is not all;
-    `outside` knows the accounts that are kept elsewhere; `masters` are known by names of two."""
+    `outside` knows the accounts that are kept elsewhere; `masters` are known by names of two; `tokens` says
+    what bearer tokens are worth, where there are any."""
 
     def __init__(
         self,
@@ -150,11 +154,13 @@ class Mechanisms:
         announced: Hash | None = None,
         outside: Outside | None = None,
         masters: Masters = masters.NONE,
+        tokens: Tokens | None = None,
     ) -> None:
         self._masters = masters
         self._gate = gate or Gate()
         self._outside = outside
         self._announced = hashes if announced is None else announced
+        self._tokens = tokens
         self._directory = directory
         self._hashes = hashes if directory is not None else Hash(0)
         self._random = random
@@ -168,7 +174,8 @@ class Mechanisms:
         usable = usable & self._directory.stored_hashes() if usable and self._directory else usable
         external = (External.name,) if channel.certified else ()
         others = (name for name in ALL if name in _PASSWORDS or self._scram(name, usable, channel))
-        return (*external, *others)
+        bearers = bearer.NAMES if self._takes_tokens(channel) else ()
+        return (*external, *others, *bearers)
 
     def start(self, name: str, channel: Channel) -> Exchange | None:
         """A fresh exchange with the mechanism of that name, in any case; None when there is none."""
@@ -177,6 +184,9 @@ class Mechanisms:
             return _PASSWORDS[name]()
         if name == External.name and channel.certified and self._directory is not None:
             return External(self._directory, channel.certified)
+        if name in bearer.NAMES and self._tokens is not None and self._takes_tokens(channel):
+            scope = bearer.SCOPES.get(channel.protocol, channel.protocol)
+            return Bearer(name, scope, self._tokens.discovery())
         hash_ = self._scram(name, self._hashes, channel)
         if hash_ is None or self._directory is None:
             return None
@@ -200,15 +210,25 @@ class Mechanisms:
                 for address in channel.certified:
                     await self._outside.know(address)
             try:
-                return exchange.step(response)
+                outcome = exchange.step(response)
             except Rejected as rejected:
                 self._gate.failed("", channel, exchange.name, rejected.reason)
                 raise
+            if not isinstance(outcome, Token):
+                return outcome
+            assert isinstance(exchange, Bearer)
+            assert self._tokens is not None
+            try:
+                return await self._tokens.prove(outcome, channel)
+            except Bad as bad:
+                return exchange.refuse(bad.status)
         shut = self._gate.is_shut(name, channel)  # an app password is let through
         if not shut:
             await self._gate.enter(name, channel)
         try:
-            return exchange.step(response)
+            proven = exchange.step(response)
+            assert not isinstance(proven, Token)
+            return proven
         except Rejected as rejected:
             self._gate.still_open(name, channel)
             self._gate.failed(name, channel, exchange.name, rejected.reason)
@@ -217,6 +237,10 @@ class Mechanisms:
     def _who(self, name: str) -> str:
         """Whose proof it is."""
         return (self._masters.split(name) or ("", name))[1]
+
+    def _takes_tokens(self, channel: Channel) -> bool:
+        # RFC 7628 3: TLS MUST be used; what stays on the machine is as private.
+        return self._tokens is not None and (channel.tls or _stays_here(channel.peer))
 
     def _end_point(self, channel: Channel) -> bytes | None:
         return channel.end_point if self._channel_binding else None
@@ -227,6 +251,13 @@ class Mechanisms:
             return None
         hash_ = scram.MECHANISMS.get(base)
         return hash_ if hash_ is not None and hash_ in among else None
+
+
+def _stays_here(peer: str) -> bool:
+    try:
+        return ip_address(peer).is_loopback
+    except ValueError:
+        return True  # a Unix socket
 
 
 def _utf8(octets: bytes) -> str:

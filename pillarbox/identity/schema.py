@@ -87,5 +87,48 @@ OUTSIDE = (
     "CREATE UNIQUE INDEX outside_key ON outside (directory, key)",
 )
 
-UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, SCRAM, APP_PASSWORDS, SECOND_FACTOR, ROUTES, OUTSIDE)
+# Digests are SHA-256 of random octets, which only their bearer has.
+OAUTH = (
+    """CREATE TABLE oauth_grant (             -- what somebody has allowed a program
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      account INTEGER NOT NULL, client TEXT NOT NULL, name TEXT NOT NULL, scope TEXT NOT NULL,
+      created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+      used_at INTEGER, used_from TEXT NOT NULL,
+      family BLOB)                           -- of what all its refresh tokens begin with
+    """,
+    "CREATE UNIQUE INDEX oauth_grant_family ON oauth_grant (family)",
+    "CREATE INDEX oauth_grant_account ON oauth_grant (account)",
+    "CREATE INDEX oauth_grant_end ON oauth_grant (expires_at)",
+    """CREATE TABLE oauth_token (
+      digest BLOB NOT NULL PRIMARY KEY, grant_id INTEGER NOT NULL,
+      kind INTEGER NOT NULL,                 -- 1 opens mail, 2 is exchanged for the next two
+      scope TEXT NOT NULL,
+      expires_at INTEGER NOT NULL, spent_at INTEGER) WITHOUT ROWID""",
+    "CREATE INDEX oauth_token_grant ON oauth_token (grant_id)",
+    "CREATE INDEX oauth_token_end ON oauth_token (expires_at)",
+    """CREATE TABLE oauth_code (
+      digest BLOB NOT NULL PRIMARY KEY, account INTEGER NOT NULL, client TEXT NOT NULL,
+      name TEXT NOT NULL, redirect_uri TEXT NOT NULL, scope TEXT NOT NULL, challenge TEXT NOT NULL,
+      expires_at INTEGER NOT NULL,
+      grant_id INTEGER) WITHOUT ROWID        -- what it was exchanged for""",
+    """CREATE TABLE oauth_device (            -- a device that waits for somebody to allow it something
+      digest BLOB NOT NULL PRIMARY KEY, user_code TEXT NOT NULL UNIQUE,
+      client TEXT NOT NULL, name TEXT NOT NULL, scope TEXT NOT NULL, expires_at INTEGER NOT NULL,
+      pause INTEGER NOT NULL, asked_at INTEGER NOT NULL,
+      account INTEGER,                       -- whose it may be; 0: it may not
+      grant_id INTEGER) WITHOUT ROWID""",
+    """CREATE TABLE web_session (
+      digest BLOB NOT NULL PRIMARY KEY, account INTEGER NOT NULL, version INTEGER NOT NULL,
+      created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+      wrong INTEGER NOT NULL) WITHOUT ROWID  -- codes of devices, typed in vain""",
+    """CREATE TABLE spent (                   -- what was good for once
+      digest BLOB NOT NULL PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID""",
+    """CREATE TABLE passkey (
+      id BLOB NOT NULL PRIMARY KEY, account INTEGER NOT NULL, name TEXT NOT NULL,
+      public_key BLOB NOT NULL, sign_count INTEGER NOT NULL,
+      created_at INTEGER NOT NULL, used_at INTEGER) WITHOUT ROWID""",
+    "CREATE INDEX passkey_account ON passkey (account)",
+)
+
+UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, SCRAM, APP_PASSWORDS, SECOND_FACTOR, ROUTES, OUTSIDE, OAUTH)
 VERSION = len(UPGRADES)

@@ -46,21 +46,28 @@ class Status:
 def enable(directory: Directory, account: Account, issuer: str, pick: Callable[[int], int]) -> Enabled:
     """From now on the password alone opens nothing; `pick(n)` gives a random number below n."""
     secret = "".join(_BASE32[pick(len(_BASE32))] for _ in range(_SECRET_LENGTH))
-    codes = tuple(f"{_word(pick)}-{_word(pick)}" for _ in range(RECOVERY_CODES))
+    codes = _codes(pick)
     with directory.changing():
         if status(directory, account.prefix) is not None:
             raise Refused(f"{account.address} has a second factor already", Code.ALREADYEXISTS)
         directory.run(
             "INSERT INTO second_factor VALUES (?, ?, 0, ?)", account.prefix, secret, directory.now()
         )
-        for code in codes:
-            directory.run(
-                "INSERT INTO recovery_code VALUES (?, ?)",
-                *(account.prefix, _digest(directory, account.prefix, code)),
-            )
+        _keep(directory, account.prefix, codes)
         directory.touch(account.prefix)
     uri = pyotp.TOTP(secret, interval=STEP).provisioning_uri(name=account.address, issuer_name=issuer)
     return Enabled(secret, uri, codes)
+
+
+def renew_codes(directory: Directory, account: Account, pick: Callable[[int], int]) -> tuple[str, ...]:
+    """New recovery codes in the place of all that are left; they are shown once."""
+    codes = _codes(pick)
+    with directory.changing():
+        if status(directory, account.prefix) is None:
+            raise Refused(f"{account.address} has no second factor", Code.NONEXISTENT)
+        directory.run("DELETE FROM recovery_code WHERE account = ?", account.prefix)
+        _keep(directory, account.prefix, codes)
+    return codes
 
 
 def disable(directory: Directory, account: Account) -> None:
@@ -103,6 +110,15 @@ def take(directory: Directory, prefix: int, code: str) -> bool:
                 *(step, prefix, step),
             )
         )
+
+
+def _codes(pick: Callable[[int], int]) -> tuple[str, ...]:
+    return tuple(f"{_word(pick)}-{_word(pick)}" for _ in range(RECOVERY_CODES))
+
+
+def _keep(directory: Directory, prefix: int, codes: tuple[str, ...]) -> None:
+    for code in codes:
+        directory.run("INSERT INTO recovery_code VALUES (?, ?)", prefix, _digest(directory, prefix, code))
 
 
 def _step(secret: str, code: str, now: int) -> int | None:

@@ -1,9 +1,9 @@
-"""When and from where each app password was used last, written off the loop and seldom."""
+"""When and from where each app password and each grant was used last, written off the loop and seldom."""
 
 import asyncio
 from collections.abc import Callable
 
-from pillarbox.identity import app_passwords
+from pillarbox.identity import app_passwords, grants
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.pool import PasswordPool
 
@@ -20,17 +20,18 @@ class Uses:
         self._pool = pool
         self._writer = writer
         self._report = report
-        self._noted: dict[tuple[int, str, str], int] = {}
+        self._noted: dict[tuple[int, str, str, int], int] = {}
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def note(self, account: int, device: str, peer: str) -> None:
-        use, now = (account, device, peer), self._writer.now()
+    def note(self, account: int, device: str, peer: str, grant: int = 0) -> None:
+        """`grant`: the one that was used, in the place of an app password."""
+        use, now = (account, device, peer, grant), self._writer.now()
         if now < self._noted.get(use, 0) + app_passwords.USE_NOTED:
             return
         if len(self._noted) >= MAX_KNOWN:
             self._noted.clear()
         self._noted[use] = now
-        task = asyncio.create_task(self._write(account, device, peer))
+        task = asyncio.create_task(self._write(account, device, peer, grant))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
@@ -39,8 +40,14 @@ class Uses:
         while self._under_way:
             await asyncio.wait(self._under_way)
 
-    async def _write(self, account: int, device: str, peer: str) -> None:
+    async def _write(self, account: int, device: str, peer: str, grant: int) -> None:
+        def note() -> None:
+            if grant:
+                grants.note_use(self._writer, grant, peer)
+            else:
+                app_passwords.note_use(self._writer, account, device, peer)
+
         try:
-            await self._pool.run(lambda: app_passwords.note_use(self._writer, account, device, peer), LINE)
+            await self._pool.run(note, LINE)
         except Exception as error:
             self._report(error)

@@ -24,7 +24,7 @@ import uvloop
 
 from pillarbox.app import accounts
 from pillarbox.app.checking import check_all
-from pillarbox.app.config import DEFAULT_LISTEN, Authentication, Config, Listen
+from pillarbox.app.config import DEFAULT_LISTEN, Addresses, Authentication, Config, Listen
 from pillarbox.app.deliver import deliver
 from pillarbox.app.serve import Foundation, serving
 from pillarbox.app.wiring import Core, core, existing, hashes, post
@@ -108,6 +108,14 @@ class MailServer:
     @property
     def pop3s_port(self) -> int:
         return self._port("pop3s")
+
+    @property
+    def http_port(self) -> int:
+        return self._port("http")
+
+    @property
+    def https_port(self) -> int:
+        return self._port("https")
 
     @property
     def certificate(self) -> Path:
@@ -235,6 +243,11 @@ class MailServer:
     def _output(self) -> Path:
         return Path(self._folder.name) / "log"
 
+    def _wanted_at(self, protocol: str) -> Addresses:
+        """HTTP is served where it is asked for, because it costs a test some of its time."""
+        listen = self._wanted.listen
+        return getattr(listen, protocol) if listen is not DEFAULT_LISTEN else ()
+
     @property
     def _authentication(self) -> Authentication:
         """As it is wanted; without a word on it nobody is judged, because a test has no DNS."""
@@ -257,5 +270,7 @@ class MailServer:
                 submissions=_FREE,
                 pop3=_FREE,
                 pop3s=_FREE,
+                http=self._wanted_at("http"),
+                https=self._wanted_at("https"),
             ),
         )

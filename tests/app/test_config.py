@@ -142,7 +142,10 @@ def test_what_a_running_server_takes_over() -> None:
     taken, refused = reloaded(running, wanted)
     listen = [
         f"listen.{each}"
-        for each in ("imap", "imaps", "lmtp", "smtp", "submission", "submissions", "pop3", "pop3s")
+        for each in (
+            *("imap", "imaps", "lmtp", "smtp", "submission", "submissions", "pop3", "pop3s"),
+            *("http", "https"),
+        )
     ]
     assert refused == ["workers", *listen]
     assert (taken.workers, taken.listen) == (2, running.listen)

@@ -10,12 +10,12 @@ import typer
 
 from pillarbox.app import accounts
 from pillarbox.app.acted import acted
-from pillarbox.app.commands import app_password, totp
+from pillarbox.app.commands import app_password, passkey, tokens, totp
 from pillarbox.app.config import Config, load
 from pillarbox.app.directories import require_ours
 from pillarbox.app.output import Json, moment, show, table
 from pillarbox.app.wiring import Core, core, existing, hashes
-from pillarbox.identity import old_hashes, routes
+from pillarbox.identity import grants, old_hashes, routes
 from pillarbox.identity.directory import Account, State
 from pillarbox.identity.outside import record
 from pillarbox.identity.passwords import Stored, generate, store
@@ -27,6 +27,9 @@ from pillarbox.store import mailboxes
 app = typer.Typer(help="Add, list, show, change and delete accounts.", no_args_is_help=True)
 app.add_typer(app_password.app, name="app-password")
 app.add_typer(totp.app, name="totp")
+app.add_typer(tokens.app, name="tokens")
+app.add_typer(passkey.app, name="passkeys")
+app.command("recovery-codes")(totp.recovery_codes)
 
 Address = Annotated[str, typer.Argument(help="The account's address, like kim@example.org.")]
 PasswordStdin = Annotated[
@@ -111,6 +114,10 @@ def password(
     address: Address,
     password_stdin: PasswordStdin = False,
     hash_stdin: HashStdin = False,
+    revoke_tokens: Annotated[
+        bool,
+        typer.Option("--revoke-tokens", help="Let out all programs too that came in by a sign-in page."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Set an account's password. Without --password-stdin or --hash-stdin one is made and printed, once."""
@@ -121,7 +128,10 @@ def password(
         secret = _secret(password_stdin, hash_stdin)
         stored = secret.stored(directory.salt(account.address), config)
         directory.set_password(account.prefix, stored.hash, stored.verifiers)
-    acted(config, "account password", account.address)
+        if revoke_tokens:
+            with directory.changing():
+                grants.end_all(directory, account.prefix)
+    acted(config, f"account password{' --revoke-tokens' if revoke_tokens else ''}", account.address)
     _show_password(account, secret, json, f"The password of {account.address} is changed.")
 
 

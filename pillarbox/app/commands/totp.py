@@ -58,3 +58,18 @@ def show_status(context: typer.Context, address: Address, json: Json = False) ->
         "recovery_codes": found.recovery_codes if found else 0,
     }
     show(about, json, *(f"{key}: {value}" for key, value in about.items()))
+
+
+def recovery_codes(context: typer.Context, address: Address, json: Json = False) -> None:
+    """Make new recovery codes for an account with a second factor, and print them once; the old ones end."""
+    config = load(context.obj)
+    with existing(config) as directory:
+        account = directory.require(address)
+        codes = second_factor.renew_codes(directory, account, secrets.randbelow)
+    acted(config, "recovery-codes", account.address)
+    show(
+        {"address": account.address, "recovery_codes": list(codes)},
+        json,
+        f"Each of these opens {account.address} once in the place of a code; earlier ones no longer do:",
+        *codes,
+    )

@@ -1,0 +1,118 @@
+"""What a bearer token is worth: whose account it opens, if any, on this connection.
+
+Our own are random and long, so one that is right opens also where others guess. All else is treated as a
+wrong password is: it waits, it is counted, it is written down; and a program that says the same wrong token
+all day is counted once. A token that was good and has run out is no guess: programs find out so that it is
+time for another, and are not counted for it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pillarbox.identity import grants
+from pillarbox.identity.bearer import INSUFFICIENT_SCOPE, INVALID_TOKEN, SCOPES
+from pillarbox.identity.claims import Channel, Credentials, Proven, Token
+from pillarbox.identity.directory import Directory
+from pillarbox.identity.gate import Gate
+from pillarbox.model.errors import Refused
+
+
+class Bad(Exception):
+    """A token that opens nothing here; `status` is what its bearer is told (RFC 6750 3.1)."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What somebody says a token is: whose, and for what. `expired`: no longer. `scope` None: he does not
+    say, and it is for mail as a whole."""
+
+    address: str
+    program: str
+    scope: str | None = None
+    expired: bool = False
+
+
+class Foreign(Protocol):
+    """Another server's word on its tokens. `knows` says whether this looks like one of them, without asking
+    anybody; `ask` is None for one that is not, and raises Refused, temporary, while nobody can say.
+    `guessable`: whether each question costs somebody else something."""
+
+    @property
+    def guessable(self) -> bool: ...
+
+    def knows(self, token: str) -> bool: ...
+
+    async def ask(self, token: str) -> Spoken | None: ...
+
+
+class Tokens:
+    def __init__(
+        self,
+        directory: Directory,
+        gate: Gate,
+        *,
+        foreign: Sequence[Foreign] = (),
+        discovery: Callable[[], str] = lambda: "",
+    ) -> None:
+        self._directory = directory
+        self._gate = gate
+        self._foreign = foreign
+        self.discovery = discovery
+
+    async def prove(self, said: Token, channel: Channel) -> Proven:
+        """Whose it is; `Bad`, or Refused where nobody looks at it now."""
+        self._gate.check(said.authorize_as, channel)
+        own = grants.find(self._directory, said.token)
+        if own is not None:
+            spoken = Spoken(own.address, own.grant.name, own.scope, own.expired)
+            return self._judge(spoken, said, channel, own.grant.id)
+        entered = False
+        for provider in self._foreign:
+            if not provider.knows(said.token):
+                continue
+            if provider.guessable and not entered:
+                await self._gate.enter(said.authorize_as, channel)
+                entered = True
+            try:
+                found = await provider.ask(said.token)
+            except Refused as refused:
+                self._gate.refused(said.authorize_as, channel, said.mechanism, refused.text)
+                raise
+            if found is not None:
+                return self._judge(found, said, channel)
+            if not provider.guessable:
+                break  # a signature that is wrong is so for everybody
+        if not entered:
+            await self._gate.enter(said.authorize_as, channel)
+        self._gate.still_open(said.authorize_as, channel)
+        claim = Credentials(said.authorize_as, said.token)
+        self._gate.failed(said.authorize_as, channel, said.mechanism, "unknown token", claim)
+        raise Bad(INVALID_TOKEN)
+
+    def _judge(self, spoken: Spoken, said: Token, channel: Channel, grant: int = 0) -> Proven:
+        def refuse(reason: str, status: str) -> Bad:
+            self._gate.refused(spoken.address, channel, said.mechanism, reason)
+            return Bad(status)
+
+        if spoken.expired:
+            raise refuse("token has run out", INVALID_TOKEN)
+        credential = self._directory.credential(spoken.address)
+        if credential is None or not credential.enabled:
+            raise refuse("no account, or a disabled one, for the token", INVALID_TOKEN)
+        needed = SCOPES.get(channel.protocol, channel.protocol)
+        if spoken.scope is not None and needed not in spoken.scope.split():
+            raise refuse(f"token is not for {needed}", INSUFFICIENT_SCOPE)
+        return Proven(
+            credential.address,
+            credential.account,
+            credential.version,
+            said.authorize_as,
+            spoken.program,
+            said.mechanism,
+            grant,
+        )
