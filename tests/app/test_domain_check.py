@@ -114,6 +114,7 @@ TXT = Kind.TXT
 WRONG: list[tuple[Topic, str, Zone, str]] = [
     (Topic.MX, "", {("example.org", Kind.MX): ["mx.else.test"]}, "mail goes to mx.else.test, not to"),
     (Topic.MX, "", {("example.org", Kind.MX): [ADDRESS]}, "8.8.4.7 is an address"),
+    (Topic.MX, "", {("example.org", Kind.MX): ["."]}, "says that the domain takes no mail"),
     (Topic.MX, "", {(HOST, Kind.CNAME): ["host.else.test"]}, "is a CNAME of host.else.test; an MX names"),
     (Topic.ADDRESS, "", {(HOST, Kind.A): ["10.0.0.7"]}, "10.0.0.7 cannot be reached from the internet"),
     (Topic.PTR, "", {(POINTER, Kind.PTR): ["dsl-7.isp.test"]}, "dsl-7.isp.test, which does not lead back"),

@@ -17,6 +17,8 @@ def exchanges(setup: Setup, record: Record) -> Asking[list[Finding]]:
     named = [host.lower() for host in answer.values]
     if not named:
         return [absent(record, answer, "without it mail goes to the address of the domain itself, if any")]
+    if named == ["."]:  # RFC 7505
+        return [wrong(record, 'it is ".", which says that the domain takes no mail')]
     for host in named:
         if _is_address(host):
             return [wrong(record, f"{host} is an address; an MX names a host")]
