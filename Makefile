@@ -6,7 +6,7 @@ PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install serve test check format bench bench-disk bench-growth \
-	bench-mixed bench-scale bench-search bench-weight performance crash fuzz soak stress siege docs clean
+	bench-mixed bench-scale bench-search bench-weight performance crash kills fuzz soak stress siege docs clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -55,6 +55,9 @@ bench: .venv/installed-dev  ## measure beside Dovecot
 
 crash: .venv/installed-dev  ## kill the server and cut its power, many times
 	$(BIN)/python -m bench.crash
+
+kills: .venv/installed-dev  ## kill whoever works while mail comes in and goes out, and count; ROUNDS=10 MESSAGES=5000
+	$(BIN)/python -m tests.crash.campaign --rounds $(or $(ROUNDS),10) --messages $(or $(MESSAGES),5000)
 
 fuzz: .venv/installed-dev  ## feed the parsers garbage for a while
 	$(BIN)/python -m tests.fuzz

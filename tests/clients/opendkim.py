@@ -1,6 +1,6 @@
 """OpenDKIM, run privately: what Postfix signs with, and what it thinks of the signatures of others.
 
-It knows the DNS from a file, signs what comes from 127.0.0.1 as `DOMAIN`, and verifies what comes from elsewhere.
+It knows the DNS from a file, signs what comes from 127.0.0.1, and verifies what comes from elsewhere.
 """
 
 from __future__ import annotations

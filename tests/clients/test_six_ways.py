@@ -1,7 +1,7 @@
 """Three neighbours that believe each other: two servers of ours and Postfix with OpenDKIM.
 
-one.test, two.test and pf.test have a zone with MX, SPF, DKIM and DMARC, a DNS server says it, and mail goes each of the
-six ways, by STARTTLS, from the address that the sender's SPF names. Who receives judges.
+one.test, two.test and pf.test have MX, SPF, DKIM and DMARC, which a DNS server says, and mail goes each of
+the six ways, by STARTTLS, from the address that the sender's SPF names. Who receives judges.
 """
 
 from __future__ import annotations
@@ -227,7 +227,7 @@ def test_what_is_refused_comes_back(neighbours: Neighbours, to: str) -> None:
 
 
 def test_what_postfix_cannot_deliver_comes_back_from_it(neighbours: Neighbours) -> None:
-    # Postfix takes it, and one.test refuses: the report goes the third way, and is judged by the name in HELO.
+    # Postfix takes it, one.test refuses, and the report is judged by the name in HELO.
     with Mailbox(neighbours.two, "bob@two.test") as bob:
         before = bob.count()
         to = f"gone@{DOMAIN}"
