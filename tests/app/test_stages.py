@@ -5,6 +5,7 @@ Only where it took the message and its reply was lost may there be a second copy
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 
 from pillarbox.app.config import Config, Outbound
 from pillarbox.delivery.outbound import runner
-from pillarbox.delivery.queue import asking, bell
+from pillarbox.delivery.queue import asking, bell, waiting
 from pillarbox.delivery.queue.database import opened
+from pillarbox.delivery.queue.entries import Letter, Waiting, small
+from pillarbox.delivery.queue.waiting import New
 from pillarbox.testing.server import MailServer
 from tests.app.test_sending import LETTER, submit, wait_until_empty
 from tests.oracle import PASSWORD
@@ -103,3 +106,23 @@ def test_many_to_one_that_drops_whenever_it_likes(server: Any) -> None:
         assert copies, mark
         # Another copy is sent only where the reply to the one before was not heard.
         assert not any(each.heard for each in copies[:-1])
+
+
+def test_one_that_cannot_be_reached_is_called_once_for_all_that_waits(server: Any) -> None:
+    one, sink = server
+    sink.taken.clear()
+    sink.script = lambda at, number: Do.DROP if at is Stage.CONNECT else Do.GO_ON
+    with opened(one.data) as db:
+        letter = Letter("T", "", small(LETTER), int(time.time()))
+        news = [New(letter, (Waiting(to := f"b{n}@sink.test", to),)) for n in range(runner.MOST_OF_ONE)]
+        with db.transaction():
+            waiting.put(db, news)
+        began = sink.connections
+        bell.ring(one.data)
+        while not all(each.attempts for entry in asking.entries(db) for each in entry.recipients):
+            sink.wait(lambda: False, 0.05)
+        assert sink.connections - began <= 2
+        sink.script = lambda at, number: Do.GO_ON
+    until_delivered(one, sink)
+    assert len(sink.taken) == runner.MOST_OF_ONE
+    assert sink.connections - began <= 2 + runner.EACH

@@ -1,0 +1,140 @@
+"""`python -m bench.queue`: a server that starts with 100,000 messages in its queue.
+
+A third waits for later, a third is due and its hosts do not answer, a third goes to one that takes it.
+Measured: until the server answers, `pillarbox queue list`, what one who submits waits, and memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import smtplib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.servers import PillarboxServer, family, memory
+from pillarbox.delivery.queue import waiting
+from pillarbox.delivery.queue.database import opened
+from pillarbox.delivery.queue.entries import Letter, Waiting, small
+from pillarbox.delivery.queue.waiting import New
+from tests.oracle import PASSWORD
+from tests.sink import Sink
+
+USER = "ann@bench.test"
+LATER = 10_000  # seconds
+BATCH = 5_000
+
+
+def fill(folder: Path, count: int) -> None:
+    """Straight into the database, as the server would have written it."""
+    folder.mkdir(exist_ok=True)
+    now = int(time.time())
+    with opened(folder) as db:
+        for start in range(0, count, BATCH):
+            with db.transaction(durable=False):
+                waiting.put(db, [_new(number, now) for number in range(start, min(start + BATCH, count))])
+
+
+def _new(number: int, now: int) -> New:
+    content = f"From: <{USER}>\r\nSubject: {number}\r\n\r\n{'All work and no play. ' * 60}\r\n".encode()
+    letter = Letter(f"bench-{number}", USER, small(content), now, f"{number}@bench.test", 1)
+    kind = number % 3
+    domain = ("later.test", "dead.test", "sink.test")[kind]
+    to = f"user{number}@{domain}"
+    return New(letter, (Waiting(to, to, due_at=now + LATER if kind == 0 else 0),))
+
+
+def listed(server: PillarboxServer, *arguments: str) -> tuple[float, int, int]:
+    """Seconds, octets of memory at most, and lines."""
+    began = time.monotonic()
+    command = [sys.executable, "-m", "pillarbox", "--config", str(server.config), "queue", "list", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        lines = sum(1 for _ in process.stdout)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return time.monotonic() - began, usage.ru_maxrss * 1024, lines
+
+
+def submissions(port: int, count: int) -> list[float]:
+    """What each takes, from MAIL to the reply after the dot."""
+    taken = []
+    with smtplib.SMTP("127.0.0.1", port, timeout=60) as smtp:
+        smtp.login(USER, PASSWORD)
+        for number in range(count):
+            began = time.monotonic()
+            smtp.sendmail(USER, [f"new{number}@later.test"], f"Subject: new {number}\r\n\r\nhello\r\n")
+            taken.append(time.monotonic() - began)
+    return taken
+
+
+def measure(count: int) -> dict[str, Any]:
+    found: dict[str, Any] = {"messages": count}
+    with Sink() as sink:
+        server = PillarboxServer(2)
+        text = server.config.read_text()
+        port = _free()
+        more = "".join(
+            f'[[outbound.smarthosts]]\nhost = "127.0.0.1"\nport = {at}\ntls = "opportunistic"\n'
+            f'domains = ["{domain}"]\n'
+            for domain, at in (("sink.test", sink.port), ("dead.test", 1), ("later.test", 1))
+        )
+        limits = "[submission]\nmessages_per_hour = 0\nrecipients_per_hour = 0\n"
+        server.config.write_text(f'{text}submission = "127.0.0.1:{port}"\n{limits}{more}')
+        try:
+            server.ensure([USER])
+            began = time.monotonic()
+            fill(server.mail, count)
+            found["filled"] = time.monotonic() - began
+            found["queue.db MB"] = (server.mail / "queue.db").stat().st_size / 1e6
+            began = time.monotonic()
+            server.start()
+            found["start"] = time.monotonic() - began
+            early = submissions(port, 100)
+            found["submission ms, at once, median"] = statistics.median(early) * 1000
+            found["submission ms, at once, longest"] = max(early) * 1000
+            found["queue list s, MB, lines"] = listed(server)
+            found["queue list --json s, MB, lines"] = listed(server, "--json")
+            most, deadline = 0, time.monotonic() + 150
+            late: list[float] = []
+            while len(sink.taken) < count // 3 and time.monotonic() < deadline:
+                late += submissions(port, 20)
+                most = max(most, *(memory(pid) for pid in family(server.pid)[1:]))
+                sink.wait(lambda: False, 0.5)
+            found["sent"], found["after s"] = len(sink.taken), time.monotonic() - began
+            found["submission ms, meanwhile, median"] = statistics.median(late) * 1000
+            found["submission ms, meanwhile, longest"] = max(late) * 1000
+            found["largest process MB"] = most / 1e6
+            found["all processes MB"] = memory(server.pid) / 1e6
+        finally:
+            server.__exit__()
+    return found
+
+
+def _free() -> int:
+    from bench.servers import free_ports
+
+    return free_ports(1)[0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.queue")
+    parser.add_argument("--messages", type=int, default=100_000)
+    wanted = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+    for key, value in measure(wanted.messages).items():
+        shown = [f"{each:.2f}" for each in value] if isinstance(value, tuple) else f"{value:.1f}"
+        print(f"{key:<40} {json.dumps(shown) if isinstance(shown, list) else shown}")
+
+
+if __name__ == "__main__":
+    tempfile.gettempdir()
+    main()
