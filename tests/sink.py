@@ -52,11 +52,11 @@ class Taken:
 class Sink:
     """A context manager; `port` is where it listens."""
 
-    def __init__(self, script: Script = lambda stage, number: Do.GO_ON) -> None:
+    def __init__(self, script: Script = lambda stage, number: Do.GO_ON, port: int = 0) -> None:
         self.script = script
         self.taken: list[Taken] = []
         self.connections = 0
-        self.port = 0
+        self.port = port
         self._changed = threading.Condition()
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -80,7 +80,7 @@ class Sink:
             return self._changed.wait_for(reached, seconds)
 
     async def _start(self) -> asyncio.Server:
-        return await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=2**20)
+        return await asyncio.start_server(self._accept, "127.0.0.1", self.port, limit=2**20)
 
     async def _end(self) -> None:
         self._server.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import dumps
 from time import time
 from typing import Annotated, Any
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 
 LISTED = 500  # letters, unless more are wanted: a longer table is not read
 DOMAINS = 10
+PAGE = 1000
 
 Number = Annotated[int, typer.Argument(help="The number that `queue list` shows.")]
 
@@ -38,11 +40,10 @@ def list_queue(
 ) -> None:
     """List what waits to be delivered; of a long queue the oldest, and how much there is for whom."""
     with _queue(context) as db:
-        # Programs get all there is.
-        found = asking.entries(db, -1 if json or not most else most, content=False)
+        if json:
+            return _stream(db)
+        found = asking.entries(db, most or -1, content=False)
         letters, domains = asking.counted(db)
-    if json:
-        return show([_plain(each) for each in found], json)
     rows = [
         (entry.letter.id, *_cells(f"<{entry.letter.sender}>", each.address, _state(each), each.reply))
         for entry in found
@@ -137,6 +138,17 @@ def trace(
         raise Refused(f"Nothing is recorded of {wanted}", Code.NONEXISTENT)
     rows = [_cells(moment(each.at), each.trace, each.event, each.address, each.text) for each in found]
     show([_event(each) for each in found], json, table(("when", "trace", "what", "whom", "how"), rows))
+
+
+def _stream(db: Database) -> None:
+    """All there is, for a program, and never much of it in memory."""
+    before, after = "[", 0
+    while page := asking.entries(db, PAGE, after=after, content=False):
+        for each in page:
+            print(before + dumps(_plain(each), ensure_ascii=False), end="")
+            before = ", "
+        after = page[-1].letter.id
+    print("]" if after else "[]")
 
 
 @contextmanager

@@ -17,10 +17,12 @@ class Entry:
     recipients: tuple[Waiting, ...]
 
 
-def entries(db: Database, most: int = -1, *, content: bool = True) -> list[Entry]:
-    """All letters, or so many of them, oldest first. Without their content they cannot be read, and take far
-    less memory."""
-    rows = db.run(f"SELECT {LETTER if content else _NAMES} FROM letter ORDER BY id LIMIT ?", most)
+def entries(db: Database, most: int = -1, *, after: int = 0, content: bool = True) -> list[Entry]:
+    """All letters, or so many of those behind a number, oldest first. Without their content they cannot be
+    read, and take far less memory."""
+    rows = db.run(
+        f"SELECT {LETTER if content else _NAMES} FROM letter WHERE id > ? ORDER BY id LIMIT ?", after, most
+    )
     if not rows:
         return []
     recipients: dict[int, list[Waiting]] = {}
