@@ -104,7 +104,7 @@ def measure(count: int) -> Iterator[tuple[str, Any]]:
             yield "queue list --json s, MB, lines", listed(server, "--json")
             most, drained = 0, time.monotonic()
             late: list[float] = []
-            while len(sink.taken) < count // 3 and time.monotonic() - drained < DRAIN:
+            while not late or (len(sink.taken) < count // 3 and time.monotonic() - drained < DRAIN):
                 late += submissions(port, 20)
                 most = max(most, *(memory(pid) for pid in family(server.pid)[1:]))
                 sink.wait(lambda: False, 0.5)

@@ -1,5 +1,7 @@
 """The queue: who is taken when more is due than goes out at once, and what an older file becomes."""
 
+import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -62,3 +64,27 @@ def test_a_queue_of_an_earlier_version_goes_on(tmp_path: Path, monkeypatch: pyte
         assert asking.counted(db) == (1, [("", 1), ("far.test", 1)])
         assert [each.target for each in asking.entries(db)[0].recipients] == ["Bob@Far.test", "ann@one.test"]
         assert waiting.next_due(db, ["far.test", ""]) is None
+
+
+def test_who_submits_waits_for_another_ones_change_and_no_longer(tmp_path: Path) -> None:
+    began, done = threading.Event(), threading.Event()
+
+    def submit() -> None:
+        with opened(tmp_path) as own:
+            began.set()
+            with own.transaction():
+                put(own, "near.test", 1, 1)
+        done.set()
+
+    with opened(tmp_path) as db:
+        with db.transaction():
+            put(db, "far.test", 1, 1)
+            thread = threading.Thread(target=submit)
+            thread.start()
+            assert began.wait(10)
+            assert not done.wait(0.3)  # by now SQLite itself would look ten times a second
+        released = time.monotonic()
+        assert done.wait(10)
+        assert time.monotonic() - released < 5
+        thread.join()
+        assert asking.counted(db) == (2, [("far.test", 1), ("near.test", 1)])

@@ -15,9 +15,10 @@ from pillarbox.app.publishing.finding import Finding
 from pillarbox.app.publishing.judge import judgements
 from pillarbox.app.publishing.keys import keys_of
 from pillarbox.app.publishing.records import records
+from pillarbox.app.publishing.services import Fetched
 from pillarbox.app.publishing.setup import Setup, setup
 from pillarbox.app.wiring import existing, names
-from pillarbox.filter.dns import resolved
+from pillarbox.filter.dns import Kind, Question, resolved
 from pillarbox.identity import routes
 from pillarbox.model.errors import Code, Refused
 
@@ -67,7 +68,9 @@ def check(context: typer.Context, name: Name, address: Addresses = None, json: J
 
 async def _check(config: Config, made: Setup) -> list[Finding]:
     resolve = names(config)
-    served = await fetched(made.domain)
+    # Without the record nobody asks for the policy, and a web server that does not answer is waited for.
+    told = await resolve(Question(f"_mta-sts.{made.domain}", Kind.TXT))
+    served = await fetched(made.domain) if told.values else Fetched()
     found = await asyncio.gather(*(resolved(each, resolve) for each in judgements(made, served)))
     return [finding for findings in found for finding in findings]
 
