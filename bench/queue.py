@@ -52,8 +52,8 @@ def _new(number: int, now: int) -> New:
     return New(letter, (Waiting(to, to, due_at=now + LATER if kind == 0 else 0),))
 
 
-def listed(server: PillarboxServer, *arguments: str) -> tuple[float, int, int]:
-    """Seconds, octets of memory at most, and lines."""
+def listed(server: PillarboxServer, *arguments: str) -> tuple[float, float, int]:
+    """Seconds, megabytes of memory at most, and lines."""
     began = time.monotonic()
     command = [sys.executable, "-m", "pillarbox", "--config", str(server.config), "queue", "list", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
@@ -62,7 +62,7 @@ def listed(server: PillarboxServer, *arguments: str) -> tuple[float, int, int]:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
-    return time.monotonic() - began, usage.ru_maxrss * 1024, lines
+    return time.monotonic() - began, usage.ru_maxrss / 1000, lines
 
 
 def submissions(port: int, count: int) -> list[float]:
