@@ -81,7 +81,7 @@ def talk(
         server = await asyncio.start_server(stranger.accept, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         wanted = way or Way()
-        asked = Way(port, wanted.tls, wanted.user, wanted.password, wanted.source)
+        asked = Way(port, wanted.tls, wanted.user, wanted.password, source=wanted.source)
         try:
             conversation = await open_conversation(Host("mx.two.test", "127.0.0.1"), asked, helo="us.test")
             await play(conversation)

@@ -48,8 +48,8 @@ def authorities() -> ssl.SSLContext:
 @dataclass(frozen=True, slots=True)
 class Way:
     """How to speak to a host. `verified` and `implicit` TLS check its certificate against `authorities`. With
-    `check` its certificates, its own first, have to pass that and nothing else. `source`: from which addresses
-    of ours, the first of the host's family; without one the machine chooses."""
+    `check` its certificates, its own first, have to pass that and nothing else. `source`: our addresses to
+    speak from, the first of the host's family; without one the machine chooses."""
 
     port: int = 25
     tls: Tls = "opportunistic"
