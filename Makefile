@@ -6,7 +6,7 @@ PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install serve test check format bench bench-disk bench-growth \
-	bench-mixed bench-scale bench-search bench-weight performance crash fuzz soak stress siege docs clean
+	bench-mixed bench-queue bench-scale bench-search bench-weight performance crash kills fuzz soak stress siege docs clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -47,6 +47,9 @@ bench-weight: .venv/installed-dev  ## measure memory, beside Dovecot
 bench-growth: .venv/installed-dev  ## plot how costs grow, with the newest figures of bench-scale
 	$(BIN)/python -m bench.growth $(lastword $(sort $(wildcard bench/results/*-scale.json)))
 
+bench-queue: .venv/installed-dev  ## measure a server that starts with 100,000 messages in its queue; MESSAGES=100000
+	$(BIN)/python -m bench.queue --messages $(or $(MESSAGES),100000)
+
 performance: .venv/installed-dev  ## write docs/performance.md from the newest figures of all of these
 	$(BIN)/python -m bench.page
 
@@ -55,6 +58,9 @@ bench: .venv/installed-dev  ## measure beside Dovecot
 
 crash: .venv/installed-dev  ## kill the server and cut its power, many times
 	$(BIN)/python -m bench.crash
+
+kills: .venv/installed-dev  ## kill whoever works while mail comes in and goes out, and count; ROUNDS=10 MESSAGES=5000
+	$(BIN)/python -m tests.crash.campaign --rounds $(or $(ROUNDS),10) --messages $(or $(MESSAGES),5000)
 
 fuzz: .venv/installed-dev  ## feed the parsers garbage for a while
 	$(BIN)/python -m tests.fuzz

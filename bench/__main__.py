@@ -8,16 +8,20 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
-from bench import courier, cyrus, messages, report, results
+from bench import courier, cyrus, messages, postfix, report, results
 from bench.client import Refusal
 from bench.courier import CourierServer
 from bench.cyrus import CyrusServer
+from bench.postfix import PostfixServer
 from bench.servers import XAPIAN, DovecotServer, PillarboxServer, Server
 from bench.workloads import USERS, Bench, NotOffered, Row, load
 from bench.workloads.arriving import multiappend
 from tests import oracle
 
-NAMES = (*report.FORMATS, report.INDEXED, report.CYRUS, report.COURIER, report.OURS)
+NAMES = (
+    *report.FORMATS,
+    *(report.INDEXED, report.CYRUS, report.COURIER, report.POSTFIX, report.OURS),
+)
 
 
 def main() -> int:
@@ -40,7 +44,7 @@ def main() -> int:
         benches = [Bench(server, corpus) for server in servers]
         for bench in benches:
             bench.server.ensure(USERS)
-            if rows[0].name != "multiappend" or bench.server.rows:
+            if (rows[0].name != "multiappend" or bench.server.rows) and any(map(_reads, rows)):
                 _prepare(bench)
         try:
             for number in range(arguments.rounds):
@@ -94,6 +98,11 @@ def _servers(arguments: argparse.Namespace) -> list[Server]:
                 Console(stderr=True).print(f"without Courier: {reason}")
             else:
                 out.append(CourierServer())
+        elif name == report.POSTFIX:
+            if reason := postfix.missing() or ("" if oracle.BINARY else "Dovecot is not installed"):
+                Console(stderr=True).print(f"without Postfix: {reason}")
+            else:
+                out.append(PostfixServer())
         elif oracle.BINARY is None or (name == report.INDEXED and not XAPIAN.exists()):
             continue
         elif name == report.INDEXED:
@@ -117,6 +126,11 @@ def _round(number: int, rows: list[Row], benches: list[Bench], figures: report.F
             bench = benches[(number + step) % len(benches)]
             bench.round = number + 1
             _measure(row, bench, figures)
+
+
+def _reads(row: Row) -> bool:
+    """Whether it needs the mailbox that the first row fills."""
+    return not row.name.startswith(("smtp", "lmtp"))
 
 
 def _prepare(bench: Bench) -> None:

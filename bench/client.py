@@ -108,11 +108,13 @@ class Client:
 class Lmtp:
     """One LMTP connection that delivers message after message, pipelined as far as the RFC allows."""
 
+    hello = b"LHLO"
+
     def __init__(self, host: str, port: int) -> None:
         self.socket = _connected(host, port)
         self.rest = b""
         self.replies(1)
-        self.socket.sendall(b"LHLO bench.test\r\n")
+        self.socket.sendall(b"%b bench.test\r\n" % self.hello)
         self.replies(1)
 
     def replies(self, count: int) -> None:
@@ -129,15 +131,26 @@ class Lmtp:
             if line[3:4] != b"-":
                 count -= 1
 
-    def deliver(self, recipient: bytes, stuffed: bytes) -> None:
+    def deliver(self, recipient: bytes, stuffed: bytes, sender: bytes = b"bench@bench.test") -> None:
         """`stuffed` ends with CRLF and has its dots doubled."""
-        self.socket.sendall(b"MAIL FROM:<bench@bench.test>\r\nRCPT TO:<%b>\r\nDATA\r\n" % recipient)
+        self.socket.sendall(b"MAIL FROM:<%b>\r\nRCPT TO:<%b>\r\nDATA\r\n" % (sender, recipient))
         self.replies(3)
         self.socket.sendall(stuffed + b".\r\n")
         self.replies(1)
 
     def close(self) -> None:
         self.socket.close()
+
+
+class Smtp(Lmtp):
+    """The same as another server, or a mail client that logs in, does it."""
+
+    hello = b"EHLO"
+
+    def login(self, credentials: bytes) -> None:
+        """`credentials` of PLAIN, in base64."""
+        self.socket.sendall(b"AUTH PLAIN %b\r\n" % credentials)
+        self.replies(1)
 
 
 class Pop3:

@@ -59,6 +59,7 @@ class CourierServer:
         self.mail = self.folder / "Maildir"
         (self.imap_port,) = free_ports(1)
         self.imaps_port = self.lmtp_port = self.pop3_port = 0
+        self.smtp_port = self.submission_port = self.sink_port = 0
         self.process: subprocess.Popen[bytes] | None = None
         for name in ("cur", "new", "tmp"):
             (self.mail / name).mkdir(parents=True)

@@ -82,6 +82,7 @@ class CyrusServer:
     """As `bench.servers.Server` has it."""
 
     name = "cyrus"
+    smtp_port = submission_port = sink_port = 0
     about = (
         "Cyrus from Debian's packages, its defaults; a message is synced before the reply; passwords plain"
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.growth import PLOTS, TITLES, draw, sentence
-from bench.report import COURIER, CYRUS, FORMATS, INDEXED, OURS, goal, spelled
+from bench.report import COURIER, CYRUS, FORMATS, INDEXED, OURS, POSTFIX, goal, spelled
 from bench.results import FOLDER
 
 PAGE = PLOTS.with_suffix(".md")
@@ -88,7 +88,8 @@ def _rows(figures: Result) -> Iterator[str]:
         "is missed is the goal, or the first round, which may be no slower than Dovecot's."
     )
     yield ""
-    shown = [name for name in (*FORMATS, INDEXED, CYRUS, COURIER, OURS) if name in figures["servers"]]
+    names = (*FORMATS, INDEXED, CYRUS, COURIER, POSTFIX, OURS)
+    shown = [name for name in names if name in figures["servers"]]
     yield from _head(
         [
             "workload",

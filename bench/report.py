@@ -1,7 +1,7 @@
 """What the rows have measured, as a table for people and as plain data for programs.
 
-A ratio is ours to the better of Dovecot's two storage formats; Dovecot with a full text index, Cyrus and
-Courier stand beside them with ratios of their own.
+A ratio is ours to the better of Dovecot's two storage formats, or, for SMTP, to Postfix with Dovecot; Dovecot
+with a full text index, Cyrus and Courier stand beside them with ratios of their own.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ FORMATS = ("dovecot-sdbox", "dovecot-maildir")
 INDEXED = "dovecot-xapian"
 CYRUS = "cyrus"
 COURIER = "courier"
+POSTFIX = "postfix-dovecot"
 
 
 @dataclass(slots=True)
@@ -41,7 +42,9 @@ class Figures:
         figures = self.taken.get(row, {}).get(server, [])
         return figures if isinstance(figures, list) else []
 
-    def ratio(self, row: Row, others: tuple[str, ...] = FORMATS, how: str = "best") -> float | None:
+    def ratio(
+        self, row: Row, others: tuple[str, ...] = (*FORMATS, POSTFIX), how: str = "best"
+    ) -> float | None:
         """Ours to the better of the others: by the rounds that count, the medians, or the first rounds."""
         mine = self.of(row.name, OURS)
         theirs = [self.of(row.name, other) for other in others if self.of(row.name, other)]

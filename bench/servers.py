@@ -63,6 +63,9 @@ class Server(Protocol):
     lmtp_port: int
     big: bytes  # the mailbox that most rows read
     pop3_port: int  # 0 where there is none
+    smtp_port: int  # the same; with it there are the next two
+    submission_port: int
+    sink_port: int  # where mail for sink.test goes
     mail: Path  # the folder with all that is stored
 
     def __enter__(self) -> Server: ...
@@ -81,6 +84,7 @@ class DovecotServer:
     """Dovecot from the system's package; `variant` is one of `VARIANTS`."""
 
     big = BIG
+    smtp_port = submission_port = sink_port = 0
 
     def __init__(
         self, kind: Literal["sdbox", "maildir"], credential: str | None = None, *, variant: str = ""
@@ -142,13 +146,19 @@ class PillarboxServer:
     def __init__(self, workers: int | None = None) -> None:
         self.about = "every message synced before the reply, flags are not; passwords argon2id"
         self.folder = Path(tempfile.mkdtemp(prefix="pillarbox-bench."))
-        self.imap_port, self.imaps_port, self.lmtp_port, self.pop3_port = free_ports(4)
+        self.imap_port, self.imaps_port, self.lmtp_port, self.pop3_port, *others = free_ports(7)
+        self.smtp_port, self.submission_port, self.sink_port = others
         self.config = self.folder / "pillarbox.toml"
         self.config.write_text(
             f'hostname = "localhost"\ndata = {json.dumps(str(self.folder / "var"))}\n'
             + (f"workers = {workers}\n" if workers else "")
             + f'[listen]\nimap = "{HOST}:{self.imap_port}"\nimaps = "{HOST}:{self.imaps_port}"\n'
             f'lmtp = "{HOST}:{self.lmtp_port}"\npop3 = "{HOST}:{self.pop3_port}"\n'
+            f'smtp = "{HOST}:{self.smtp_port}"\nsubmission = "{HOST}:{self.submission_port}"\n'
+            "[authentication]\nsmtp = false\n"
+            "[submission]\nmessages_per_hour = 0\nrecipients_per_hour = 0\n"
+            f'[[outbound.smarthosts]]\nhost = "{HOST}"\nport = {self.sink_port}\n'
+            'tls = "opportunistic"\ndomains = ["sink.test"]\n'
         )
         self.mail = self.folder / "var"
         self.process: subprocess.Popen[bytes] | None = None

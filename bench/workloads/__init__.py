@@ -99,7 +99,7 @@ def row(
 def load() -> list[Row]:
     """All rows, in the order of the design's table."""
     # Importing a family registers its rows.
-    from bench.workloads import arriving, select, fetch, store, search, sort, copy, session  # noqa: F401, I001
+    from bench.workloads import arriving, smtp, select, fetch, store, search, sort, copy, session  # noqa: F401, I001
     from bench.workloads import pop3, idle, push, fairness, cold  # noqa: F401
 
     return ROWS

@@ -21,6 +21,7 @@ from pillarbox.app.commands.check import check
 from pillarbox.app.commands.deliver import deliver
 from pillarbox.app.commands.domain import app as domain
 from pillarbox.app.commands.imports import import_mail
+from pillarbox.app.commands.init import init
 from pillarbox.app.commands.queue import app as queue
 from pillarbox.app.commands.queue import trace
 from pillarbox.app.commands.reindex import reindex
@@ -59,6 +60,7 @@ def pillarbox(
 
 
 app.command("serve")(serve)
+app.command("init")(init)
 app.add_typer(account, name="account")
 app.command("audit")(audit)
 app.add_typer(ban, name="ban")

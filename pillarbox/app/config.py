@@ -206,10 +206,12 @@ class Smarthost(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Outbound(Struct, frozen=True, forbid_unknown_fields=True):
-    """Mail to other systems. `port`: where their hosts listen."""
+    """Mail to other systems. `port`: where their hosts listen; `source`: the addresses of this machine that
+    mail leaves from, at most one for IPv4 and one for IPv6."""
 
     smarthosts: tuple[Smarthost, ...] = ()
     port: Annotated[int, Meta(ge=1, le=65535)] = 25
+    source: tuple[str, ...] = ()
 
 
 class _Directory(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -401,6 +403,10 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
             if not is_network(network):
                 wrong = f'"{network}" is not a network; write "192.0.2.0/24", "2001:db8::/32" or an address'
                 raise _error(file, text, key, wrong)
+    for address in config.outbound.source:
+        if not is_ip_address(address):
+            wrong = f'"{address}" is not an address; write "192.0.2.1" or "2001:db8::1"'
+            raise _error(file, text, "outbound.source", wrong)
     for protocol in config.proxy.protocols:
         if protocol not in Listen.__struct_fields__:
             wrong = f'there is no protocol "{protocol}"; they are {", ".join(Listen.__struct_fields__)}'
@@ -461,6 +467,14 @@ def dns_server(text: str) -> tuple[str, int]:
 def is_dns_server(text: str) -> bool:
     try:
         dns_server(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
     except ValueError:
         return False
     return True

@@ -18,10 +18,12 @@ import dns.name
 import dns.nameserver
 import dns.rdatatype
 import dns.resolver
+from dns.rdtypes.ANY.CNAME import CNAME
 from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.ANY.PTR import PTR
 from dns.rdtypes.ANY.TLSA import TLSA
 from dns.rdtypes.ANY.TXT import TXT
+from dns.rdtypes.IN.SRV import SRV
 
 from pillarbox.app.config import dns_server
 from pillarbox.filter.dns import NO_DATA, NO_NAME, TROUBLE, Answer, Found, Kind, Question
@@ -119,10 +121,12 @@ def _value(record: object) -> tuple[int, str]:
     match record:
         case MX():
             return record.preference, _host(record.exchange)
-        case PTR():
+        case PTR() | CNAME():
             return 0, _host(record.target)
         case TLSA():
             return 0, f"{record.usage} {record.selector} {record.mtype} {record.cert.hex()}"
+        case SRV():
+            return 0, f"{record.priority} {record.weight} {record.port} {_host(record.target)}"
         case TXT():
             return 0, b"".join(record.strings).decode("latin-1")
         case _:

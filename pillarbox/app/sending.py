@@ -89,7 +89,7 @@ def settings(config: Config) -> Settings:
     def route(domain: str) -> Smarthost | None:
         return by_domain.get(domain) or by_domain.get("")
 
-    return Settings(config.hostname, Way(config.outbound.port), route)
+    return Settings(config.hostname, Way(config.outbound.port, source=config.outbound.source), route)
 
 
 def find(directory: Directory, text: str, detail: str | None) -> Recipient | None:

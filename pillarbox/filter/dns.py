@@ -19,8 +19,10 @@ T = TypeVar("T")
 class Kind(StrEnum):
     A = "A"
     AAAA = "AAAA"
+    CNAME = "CNAME"
     MX = "MX"
     PTR = "PTR"
+    SRV = "SRV"
     TLSA = "TLSA"
     TXT = "TXT"
 
@@ -40,9 +42,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`values`: addresses as text; hosts in the order of preference (MX) or names (PTR), without the last
-    dot, where the root is "."; for TXT its strings joined, each octet as the character of that number; for
-    TLSA three numbers and hexadecimal digits (RFC 6698 2.2).
+    """`values`: addresses as text; hosts in the order of preference (MX) or names (PTR, CNAME), without the
+    last dot, where the root is "."; for SRV "priority weight port target"; for TXT its strings joined, each
+    octet as the character of that number; for TLSA three numbers and hexadecimal digits (RFC 6698 2.2).
 
     `preferences` are those of MX. `secure`: a resolver that is believed has checked it by DNSSEC. `name`:
     where CNAMEs led to, "" where it is the name that was asked for."""

@@ -1,8 +1,9 @@
 """A DNS server on a free port of this machine, that says what a test wants."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import dns.flags
 import dns.message
@@ -67,3 +68,19 @@ async def dns_server(answer: Answering) -> AsyncIterator[str]:
         yield f"{host}:{port}"
     finally:
         transport.close()
+
+
+@contextmanager
+def dns_thread(zone: dict[tuple[str, str], list[str]]) -> Iterator[str]:
+    """The same on a thread of its own, for those who wait without a loop. The zone may change meanwhile."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    context = dns_server(of(zone, {}))
+    try:
+        yield asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(10)
+    finally:
+        asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

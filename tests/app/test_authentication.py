@@ -1,16 +1,12 @@
 """A server that judges the mail it is brought: from its configuration to what a mail client sees."""
 
-import asyncio
 import imaplib
 import smtplib
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.app.dns_server import dns_server, of
+from tests.app.dns_server import dns_thread
 from tests.app.process import CONFIG, running
 from tests.filter.auth.test_dkim import ED, MESSAGE, record, signed
 
@@ -21,25 +17,9 @@ ZONE = {
 }
 
 
-@contextmanager
-def names() -> Iterator[str]:
-    """A DNS server on a thread of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    context = dns_server(of(ZONE, {}))
-    try:
-        yield asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(10)
-    finally:
-        asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
 @pytest.mark.parametrize("on", [False, True])
 def test_findings_are_in_the_message_where_it_is_switched_on(tmp_path: Path, on: bool) -> None:
-    with names() as address:
+    with dns_thread(ZONE) as address:
         text = CONFIG.replace("unix:run/lmtp", "127.0.0.1:0")
         if on:
             text = f'dns = ["{address}"]\n{text}[authentication]\nlmtp = true\n'

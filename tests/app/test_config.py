@@ -104,6 +104,10 @@ def test_listen_names_all_that_listens() -> None:
             '[tls]\nkey = "k"',
             "x.toml, line 1: tls: certificate and key belong together; one of them is missing",
         ),
+        (
+            '[outbound]\nsource = ["mail.example.org"]',
+            'x.toml, line 2: outbound.source: "mail.example.org" is not an address; write "192.0.2.1"',
+        ),
         ("a = = b", "x.toml: Invalid value (at line 1, column 5)"),
         ('hostname = ""', "x.toml, line 1: hostname: expected str matching regex"),
     ],

@@ -36,6 +36,7 @@ class Mailbox:
     def __init__(self, server: MailServer, address: str, name: str = "INBOX") -> None:
         self._imap = imaplib.IMAP4(server.host, server.imap_port, timeout=30)
         self._imap.login(address, PASSWORD)
+        self._name = name
         self._imap.select(name)
 
     def __enter__(self) -> Mailbox:
@@ -60,7 +61,7 @@ class Mailbox:
         return self.all()
 
     def count(self) -> int:
-        return int(self._imap.select("INBOX")[1][0] or 0)
+        return int(self._imap.select(self._name)[1][0] or 0)
 
     def all(self) -> list[Message]:
         found: Any = self._imap.fetch("1:*", "(BODY.PEEK[])")[1]

@@ -13,9 +13,13 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
+from pillarbox.net.tls import write_self_signed
 
 BINARY = shutil.which("postfix", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 ADDRESS = "127.0.0.21"
@@ -35,13 +39,17 @@ smtpd_relay_restrictions = permit_mynetworks, reject
 virtual_mailbox_domains = {domain}
 virtual_mailbox_base = {folder}/mail
 virtual_mailbox_maps = inline:{{ {{ kim@{domain} = kim/ }} }}
+virtual_alias_domains =
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
 virtual_minimum_uid = 1
 virtual_transport = virtual
-transport_maps = inline:{{ {{ one.test = smtp:[127.0.0.11]:{port} }} }}
+transport_maps = inline:{{ {routes} }}
+smtp_bind_address = {address}
 smtp_tls_security_level = may
-smtpd_tls_security_level = none
+smtpd_tls_security_level = may
+smtpd_tls_chain_files = {folder}/key.pem, {folder}/cert.pem
+smtpd_tls_received_header = yes
 maillog_file_prefixes = {folder}
 maillog_file = {folder}/log
 alias_maps =
@@ -69,14 +77,17 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
-    """A context manager; `port` is where it listens and where it finds the others."""
+    """A context manager; `port` is where it listens and where it finds the others, by `routes` from their
+    domains to their addresses. `more`: further lines of its configuration."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, routes: Mapping[str, str] | None = None, more: str = "") -> None:
         if BINARY is None:
             pytest.skip("Postfix is not installed")
         if os.geteuid() != 0:
             pytest.skip("Postfix is begun by root only")
         self.port = port
+        self._routes = routes or {"one.test": "127.0.0.11"}
+        self._more = more
         self._temporary = tempfile.TemporaryDirectory(prefix="postfix-", ignore_cleanup_errors=True)
         self.folder = Path(self._temporary.name)
 
@@ -89,8 +100,11 @@ class Postfix:
             (folder / name).mkdir()
         for name in ("data", "mail"):
             os.chown(folder / name, *user)
+        write_self_signed(folder / "cert.pem", folder / "key.pem", f"mx.{DOMAIN}", datetime.now(UTC))
         values = {"folder": folder, "address": ADDRESS, "domain": DOMAIN, "port": self.port}
-        (folder / "etc/main.cf").write_text(MAIN.format(**values, uid=user[0], gid=user[1]))
+        routes = [f"{{ {domain} = smtp:[{to}]:{self.port} }}" for domain, to in self._routes.items()]
+        main = MAIN.format(**values, routes=", ".join(routes), uid=user[0], gid=user[1])
+        (folder / "etc/main.cf").write_text(main + self._more)
         (folder / "etc/master.cf").write_text(SERVICES.format(**values))
         self._postfix("start")
         deadline = time.monotonic() + 20

@@ -33,9 +33,11 @@ class Stranger:
         self.offers = offers
         self.greeting = greeting
         self.said: list[str] = []
+        self.callers: list[str] = []
         self.tasks: list[asyncio.Task[None]] = []
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.callers.append(writer.get_extra_info("peername")[0])
         self.tasks.append(asyncio.create_task(self.serve(reader, writer)))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -79,7 +81,7 @@ def talk(
         server = await asyncio.start_server(stranger.accept, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         wanted = way or Way()
-        asked = Way(port, wanted.tls, wanted.user, wanted.password)
+        asked = Way(port, wanted.tls, wanted.user, wanted.password, source=wanted.source)
         try:
             conversation = await open_conversation(Host("mx.two.test", "127.0.0.1"), asked, helo="us.test")
             await play(conversation)
@@ -100,6 +102,15 @@ def sent(message: Message, **how: Any) -> tuple[list[Outcome], list[str]]:
 
     stranger = talk(play, **how)
     return outcomes, stranger.said
+
+
+@pytest.mark.parametrize(
+    "source, caller",
+    [(("2001:db8::7", "127.0.0.7", "127.0.0.8"), "127.0.0.7"), (("2001:db8::7",), "127.0.0.1")],
+)
+def test_mail_leaves_from_the_address_that_is_wanted(source: tuple[str, ...], caller: str) -> None:
+    stranger = talk(lambda conversation: conversation.send(ASCII), way=Way(source=source))
+    assert stranger.callers == [caller]
 
 
 def test_a_message_is_sent() -> None:

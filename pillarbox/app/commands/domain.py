@@ -1,4 +1,4 @@
-"""`pillarbox domain`: whose mail is taken, and the keys that sign what it sends."""
+"""`pillarbox domain`: whose mail is taken, the keys that sign what it sends, and what its DNS says."""
 
 import asyncio
 import time
@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from pillarbox.app.acted import acted
+from pillarbox.app.commands.publishing import check, show_records
 from pillarbox.app.config import load
 from pillarbox.app.output import Json, moment, show, table
 from pillarbox.app.wiring import existing, names
@@ -18,7 +19,9 @@ from pillarbox.identity.addresses import fold_domain
 from pillarbox.identity.routes import Domain
 from pillarbox.model.errors import Code, Refused
 
-app = typer.Typer(help="Add, list and delete domains.", no_args_is_help=True)
+app = typer.Typer(help="Add, list, check and delete domains.", no_args_is_help=True)
+app.command("records")(show_records)
+app.command()(check)
 
 Name = Annotated[str, typer.Argument(help="The domain, like example.org.")]
 

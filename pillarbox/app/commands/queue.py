@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import dumps
 from time import time
 from typing import Annotated, Any
 
@@ -22,20 +23,45 @@ app = typer.Typer(
     help="List, show, retry, hold and cancel mail that waits to be delivered.", no_args_is_help=True
 )
 
+LISTED = 500  # letters, unless more are wanted: a longer table is not read
+DOMAINS = 10
+PAGE = 1000
+
 Number = Annotated[int, typer.Argument(help="The number that `queue list` shows.")]
 
 
 @app.command("list")
-def list_queue(context: typer.Context, json: Json = False) -> None:
-    """List what waits to be delivered."""
+def list_queue(
+    context: typer.Context,
+    most: Annotated[
+        int, typer.Option("--most", help="How many letters to list, oldest first; 0 is all of them.", min=0)
+    ] = LISTED,
+    json: Json = False,
+) -> None:
+    """List what waits to be delivered; of a long queue the oldest, and how much there is for whom."""
     with _queue(context) as db:
-        found = asking.entries(db)
+        if json:
+            return _stream(db)
+        found = asking.entries(db, most or -1, content=False)
+        letters, domains = asking.counted(db)
     rows = [
         (entry.letter.id, *_cells(f"<{entry.letter.sender}>", each.address, _state(each), each.reply))
         for entry in found
         for each in entry.recipients
     ]
-    show([_plain(each) for each in found], json, table(("number", "from", "to", "when", "last answer"), rows))
+    listed = table(("number", "from", "to", "when", "last answer"), rows)
+    if len(found) == letters:
+        return show(None, json, listed)
+    names = [(domain or "here", count) for domain, count in domains[:DOMAINS]]
+    others = sum(count for _, count in domains[DOMAINS:])
+    return show(
+        None,
+        json,
+        listed,
+        "",
+        f"{letters - len(found)} more, in all {letters}; `--most 0` lists them. Most wait for:",
+        table(None, [*names, *([("others", others)] if others else [])]),
+    )
 
 
 @app.command("show")
@@ -70,8 +96,8 @@ def retry(
     if (number is None) != everything:
         raise Refused("Say a number, or --all")
     with _queue(context) as db, db.transaction():
-        numbers = asking.numbers(db) if number is None else [number]
-        count = sum(asking.retry(db, each, int(time())) for each in numbers)
+        now = int(time())
+        count = asking.retry_all(db, now) if number is None else asking.retry(db, number, now)
     config = load(context.obj)
     bell.ring(config.data_folder)
     acted(config, f"queue retry {'--all' if number is None else number}")
@@ -112,6 +138,17 @@ def trace(
         raise Refused(f"Nothing is recorded of {wanted}", Code.NONEXISTENT)
     rows = [_cells(moment(each.at), each.trace, each.event, each.address, each.text) for each in found]
     show([_event(each) for each in found], json, table(("when", "trace", "what", "whom", "how"), rows))
+
+
+def _stream(db: Database) -> None:
+    """All there is, for a program, and never much of it in memory."""
+    before, after = "[", 0
+    while page := asking.entries(db, PAGE, after=after, content=False):
+        for each in page:
+            print(before + dumps(_plain(each), ensure_ascii=False), end="")
+            before = ", "
+        after = page[-1].letter.id
+    print("]" if after else "[]")
 
 
 @contextmanager

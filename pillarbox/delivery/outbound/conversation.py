@@ -8,6 +8,7 @@ no TLS at all, and where the handshake fails, mail goes in the clear as it would
 7435); `Way.tls` and `Way.check` ask for more. Why there is no TLS is said in the words of RFC 8460 4.3.
 """
 
+import ipaddress
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -47,7 +48,8 @@ def authorities() -> ssl.SSLContext:
 @dataclass(frozen=True, slots=True)
 class Way:
     """How to speak to a host. `verified` and `implicit` TLS check its certificate against `authorities`. With
-    `check` its certificates, its own first, have to pass that and nothing else."""
+    `check` its certificates, its own first, have to pass that and nothing else. `source`: our addresses to
+    speak from, the first of the host's family; without one the machine chooses."""
 
     port: int = 25
     tls: Tls = "opportunistic"
@@ -55,6 +57,15 @@ class Way:
     password: str = field(default="", repr=False)
     check: Callable[[Sequence[bytes]], tuple[str, str] | None] | None = field(default=None, repr=False)
     authorities: Callable[[], ssl.SSLContext] = field(default=authorities, repr=False)
+    source: tuple[str, ...] = ()
+
+    def source_for(self, address: str) -> tuple[str, int] | None:
+        try:
+            version = ipaddress.ip_address(address).version
+        except ValueError:  # a smarthost's name, which may have addresses of both
+            return None
+        mine = (each for each in self.source if ipaddress.ip_address(each).version == version)
+        return next(((each, 0) for each in mine), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +124,7 @@ async def _open(host: Host, way: Way, helo: str, *, tls: bool) -> "Conversation"
         use_tls=way.tls == "implicit",
         start_tls=False,
         tls_context=way.authorities() if way.tls in ("verified", "implicit") else _taking_any(),
+        source_address=way.source_for(host.address),
     )
     wrong = None
     try:

@@ -10,7 +10,7 @@ while there are any, so a connection is used for all that goes the same way. Loc
 import asyncio
 import fcntl
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -42,9 +42,11 @@ from pillarbox.model.errors import Refused
 LOCK = "queue.lock"
 LOOK = 30.0  # seconds between two looks that nobody has asked for
 LINGER = 1.0  # seconds a conversation waits for another message to the same destination
-AT_ONCE = 40  # conversations
+AT_ONCE = 100  # conversations
 EACH = 4  # of one destination
 MOST_TAKEN = 500  # recipients taken and not yet settled
+MOST_OF_ONE = 100  # of one domain: a slow one takes no other's place
+ROOM = 50  # of these, below which nobody looks for more
 MOST_RECIPIENTS = 100  # of one transaction: what every server takes (RFC 5321 4.5.3.1.8)
 RECORD_AGAIN = 5.0  # seconds after the queue could not be written
 GRACE = 5.0  # seconds that messages being sent have when the server stops
@@ -81,6 +83,7 @@ class _Line:
 
     jobs: deque[Job] = field(default_factory=deque)
     serving: int = 0
+    reached: bool = False  # somebody answers there
     more: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -130,6 +133,7 @@ class Runner:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._large = asyncio.Lock()
         self._taken = 0
+        self._busy: Counter[str] = Counter()  # of these, by domain
         self._rung = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -159,7 +163,7 @@ class Runner:
     async def _end(self) -> None:
         """Messages being sent may arrive, and no other is begun."""
         for line in self._lines.values():
-            line.jobs.clear()
+            line.jobs = deque()
             line.more.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=GRACE)
@@ -172,14 +176,32 @@ class Runner:
     async def _look(self) -> float:
         """Take what is due and give it its turn; how long until something will be."""
         room = MOST_TAKEN - self._taken
-        if room <= 0:
-            return LOOK  # the next that is settled rings
-        jobs = await self._queue.do(waiting.take, self._now(), room, durable=False)
+        if room < ROOM:
+            return LOOK  # what is settled rings
+        jobs = await self._queue.do(
+            waiting.take, self._now(), room, MOST_OF_ONE, dict(self._busy), durable=False
+        )
         for job in jobs:
             self._taken += len(job.recipients)
+            self._busy.update(each.domain for each in job.recipients)
             self._line_up(job)
-        due = await self._queue.do(waiting.next_due, durable=False)
+        full = [domain for domain, count in self._busy.items() if count >= MOST_OF_ONE]
+        due = await self._queue.do(waiting.next_due, full, durable=False)
         return LOOK if due is None else max(0.05, min(LOOK, due - self._delivery.clock()))
+
+    def _free(self, recipients: Sequence[Waiting]) -> None:
+        """They are settled; more is looked for when it is worth it."""
+        before = self._taken
+        self._taken -= len(recipients)
+        wanted = self._taken <= MOST_TAKEN - ROOM < before
+        for domain, count in Counter(each.domain for each in recipients).items():
+            had = self._busy[domain]
+            self._busy[domain] -= count
+            wanted = wanted or self._busy[domain] <= MOST_OF_ONE // 2 < had
+            if not self._busy[domain]:
+                del self._busy[domain]
+        if wanted:
+            self._rung.set()
 
     def _line_up(self, job: Job) -> None:
         by_destination: dict[str, list[Waiting]] = {}
@@ -188,15 +210,19 @@ class Runner:
             way = f"{self._destination(each)} {_wish(job.letter)}".strip()
             by_destination.setdefault(way, []).append(each)
         for destination, recipients in by_destination.items():
-            line = self._lines.setdefault(destination, _Line())
+            line = self._lines.setdefault(destination, _Line(reached=destination == HERE))
             for start in range(0, len(recipients), MOST_RECIPIENTS):
                 line.jobs.append(Job(job.letter, tuple(recipients[start : start + MOST_RECIPIENTS])))
             line.more.set()
-            while line.serving < min(EACH, len(line.jobs)):
-                line.serving += 1
-                task = asyncio.create_task(self._serve(destination, line))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            self._staff(destination, line)
+
+    def _staff(self, destination: str, line: _Line) -> None:
+        """One conversation finds out whether there is anybody; others begin when there is."""
+        while line.serving < min(EACH if line.reached else 1, len(line.jobs)):
+            line.serving += 1
+            task = asyncio.create_task(self._serve(destination, line))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def _destination(self, recipient: Waiting) -> str:
         if recipient.local:
@@ -211,7 +237,12 @@ class Runner:
             while line.jobs:
                 async with self._turns:
                     while line.jobs:
-                        conversation = await self._attend(line.jobs.popleft(), conversation)
+                        conversation, failed = await self._attend(line.jobs.popleft(), conversation)
+                        if failed is not None:
+                            await self._give_up(line, failed)
+                        elif conversation is not None and not line.reached:
+                            line.reached = True
+                            self._staff(destination, line)
                     if conversation is not None and conversation.usable:
                         line.more.clear()
                         with suppress(TimeoutError):
@@ -224,25 +255,36 @@ class Runner:
             if conversation is not None:
                 await conversation.quit()
 
-    async def _attend(self, job: Job, conversation: Conversation | None) -> Conversation | None:
-        """One job from beginning to end. However it fails, the queue keeps what is not settled."""
+    async def _give_up(self, line: _Line, failed: Outcome) -> None:
+        """Nobody can be reached there: what waits for the same now does not find that out one by one, which
+        may take half a minute each. What comes later tries again."""
+        line.reached = False
+        jobs, line.jobs = line.jobs, deque()
+        for job in jobs:
+            await self._attend(job, None, failed)
+
+    async def _attend(
+        self, job: Job, conversation: Conversation | None, failed: Outcome | None = None
+    ) -> tuple[Conversation | None, Outcome | None]:
+        """One job from beginning to end. However it fails, the queue keeps what is not settled. Why nobody
+        could be reached comes back with the conversation; where it is known before, nobody is called."""
         try:
             async with self._memory(job.letter):
                 content = await asyncio.to_thread(job.letter.content.read, self._queue.folder)
-                if job.recipients[0].local:
+                if failed is not None:
+                    results = [Result(failed)] * len(job.recipients)
+                elif job.recipients[0].local:
                     results = await self._deliver(job, content)
                 else:
-                    results, conversation = await self._send(job, content, conversation)
+                    results, conversation, failed = await self._send(job, content, conversation)
                 await self._settle(job, results, content)
         except Exception as error:
             # Our bug, or a file that cannot be read: it waits, and is tried again.
             self._report(error)
             await self._settle(job, [Result(TROUBLE)] * len(job.recipients), b"")
         finally:
-            self._taken -= len(job.recipients)
-            if self._taken + len(job.recipients) >= MOST_TAKEN:
-                self._rung.set()
-        return conversation
+            self._free(job.recipients)
+        return conversation, failed
 
     @asynccontextmanager
     async def _memory(self, letter: Letter) -> AsyncIterator[None]:
@@ -272,11 +314,11 @@ class Runner:
 
     async def _send(
         self, job: Job, content: bytes, conversation: Conversation | None
-    ) -> tuple[list[Result], Conversation | None]:
+    ) -> tuple[list[Result], Conversation | None, Outcome | None]:
         letter, recipients = job.letter, job.recipients
         if letter.body == "BINARYMIME" and not _is_lines(content):
             failed = Outcome(554, "5.6.3", "Content that is not lines cannot be sent on")
-            return [Result(failed)] * len(recipients), conversation
+            return [Result(failed)] * len(recipients), conversation, None
         to = [To(each.target, each.notify, each.orcpt) for each in recipients]
         required = letter.tls == REQUIRED
         message = Message(letter.sender, to, content, letter.utf8, letter.ret, letter.envid, required)
@@ -285,7 +327,7 @@ class Runner:
                 domain = recipients[0].target.rpartition("@")[2]
                 opened = await self._opener.open(domain, _wish(letter))
                 if isinstance(opened, Outcome):
-                    return [Result(opened)] * len(recipients), None
+                    return [Result(opened)] * len(recipients), None, opened
                 conversation, fresh = opened, True
             outcomes = await conversation.send(message)
             if fresh or conversation.usable or any(each.delivered for each in outcomes):
@@ -293,7 +335,7 @@ class Runner:
             conversation = None  # it had been closed since it was last used
         assert conversation is not None
         tells = conversation.offers("dsn")
-        return [Result(each, conversation.host.name, tells) for each in outcomes], conversation
+        return [Result(each, conversation.host.name, tells) for each in outcomes], conversation, None
 
     # Settling
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from pillarbox.delivery.queue.database import Database
 from pillarbox.delivery.queue.entries import Content, Event, Letter, Waiting
-from pillarbox.delivery.queue.waiting import LETTER, WAITING, drop_empty, note, require, waiting_of
+from pillarbox.delivery.queue.waiting import LETTER, WAITING, drop_empty, letter_of, note, require, waiting_of
 from pillarbox.model.errors import Code, Refused
 
-MOST_LISTED = 10_000
+# A letter as `LETTER` has it, without what it holds.
+_NAMES = LETTER.replace(" frames,", " NULL,").replace(" data,", " NULL,")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +17,28 @@ class Entry:
     recipients: tuple[Waiting, ...]
 
 
-def entries(db: Database) -> list[Entry]:
-    """All letters, oldest first."""
-    numbers = [row[0] for row in db.run(f"SELECT {LETTER} FROM letter ORDER BY id LIMIT ?", MOST_LISTED)]
-    return [entry(db, number) for number in numbers]
+def entries(db: Database, most: int = -1, *, after: int = 0, content: bool = True) -> list[Entry]:
+    """All letters, or so many of those behind a number, oldest first. Without their content they cannot be
+    read, and take far less memory."""
+    rows = db.run(
+        f"SELECT {LETTER if content else _NAMES} FROM letter WHERE id > ? ORDER BY id LIMIT ?", after, most
+    )
+    if not rows:
+        return []
+    recipients: dict[int, list[Waiting]] = {}
+    for row in db.run(
+        f"SELECT {WAITING} FROM recipient WHERE letter BETWEEN ? AND ? ORDER BY letter, n",
+        *(rows[0][0], rows[-1][0]),
+    ):
+        recipients.setdefault(row[0], []).append(waiting_of(row))
+    return [Entry(letter_of(row), tuple(recipients.get(row[0], ()))) for row in rows]
+
+
+def counted(db: Database) -> tuple[int, list[tuple[str, int]]]:
+    """How many letters there are, and how many recipients of each domain, most first; "" is here."""
+    ((letters,),) = db.run("SELECT count(*) FROM letter")
+    domains = db.run("SELECT domain, count(*) FROM recipient GROUP BY domain ORDER BY 2 DESC, 1")
+    return int(letters), [(str(domain), int(count)) for domain, count in domains]
 
 
 def entry(db: Database, number: int) -> Entry:
@@ -41,6 +60,13 @@ def retry(db: Database, number: int, now: int) -> int:
             number,
         )
     )
+
+
+def retry_all(db: Database, now: int) -> int:
+    """`retry` for all there are."""
+    db.run("UPDATE recipient SET due_at = ?, held = 0 WHERE taken = 0", now)
+    ((count,),) = db.run("SELECT changes()")
+    return int(count)
 
 
 def hold(db: Database, number: int) -> int:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from typing import Any, TypeVar
 
 import apsw
@@ -20,7 +21,9 @@ from pillarbox.model.errors import Code, Refused
 T = TypeVar("T")
 
 FILE, FOLDER = "queue.db", "queue"
-BUSY_MILLISECONDS = 10_000  # how long a change waits for another process' change
+# How long a change waits for another process' change. SQLite's own waiting looks again after up to 100
+# milliseconds, in which the sender has changed the queue ten times over: who submits would hardly get a turn.
+BUSY_SECONDS, BUSY_PAUSE = 10.0, 0.001
 
 
 class Database:
@@ -29,7 +32,7 @@ class Database:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._db = apsw.Connection(str(folder / FILE))
-        self._db.set_busy_timeout(BUSY_MILLISECONDS)
+        self._db.set_busy_handler(_wait)
         self.run("PRAGMA journal_mode = WAL")
         self.run("PRAGMA synchronous = FULL")
         if self._version() != schema.VERSION:
@@ -161,6 +164,12 @@ class Queue:
         if self._database is not None:
             self._database.close()
             self._database = None
+
+
+def _wait(looked: int) -> bool:
+    """Whether to look again, after a moment."""
+    sleep(BUSY_PAUSE)
+    return looked * BUSY_PAUSE < BUSY_SECONDS
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pillarbox.delivery.queue.database import FOLDER
+from pillarbox.identity.addresses import fold_domain
 from pillarbox.store import compress
 from pillarbox.store.spool import refusing
 from pillarbox.store.staged import Staged
@@ -29,6 +30,11 @@ class Waiting:
     reply: str = ""
     held: bool = False
     taken: bool = False
+
+    @property
+    def domain(self) -> str:
+        """Of where it goes, folded; "" is here."""
+        return "" if self.local else fold_domain(self.target.rpartition("@")[2])
 
     def tells(self, event: str) -> bool:
         """Whether the sender wants to hear of this (RFC 3461 4.1); FAILURE and DELAY unless it said."""

@@ -40,5 +40,14 @@ FIRST = (
 
 REQUIRE_TLS = ("ALTER TABLE letter ADD COLUMN tls TEXT NOT NULL DEFAULT ''",)
 
-UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, REQUIRE_TLS)
+# By destination, so that none takes all places there are; '' is here. For what waits already the domain as it
+# was written is good enough.
+DESTINATIONS = (
+    "ALTER TABLE recipient ADD COLUMN domain TEXT NOT NULL DEFAULT ''",
+    "UPDATE recipient SET domain = lower(substr(target, instr(target, '@') + 1)) WHERE NOT local",
+    "DROP INDEX recipient_due",
+    "CREATE INDEX recipient_due ON recipient (due_at, domain) WHERE taken = 0 AND held = 0",
+)
+
+UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, REQUIRE_TLS, DESTINATIONS)
 VERSION = len(UPGRADES)

@@ -1,7 +1,9 @@
 """Verbs of the queue's own doings. Each runs in a transaction and returns plain values."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pillarbox.delivery.queue.database import Database
 from pillarbox.delivery.queue.entries import Content, Event, Letter, Waiting
@@ -78,9 +80,9 @@ def put(
 def _add(db: Database, letter: int, recipients: Iterable[Waiting]) -> None:
     for n, each in enumerate(recipients):
         db.run(
-            f"INSERT INTO recipient ({WAITING}) VALUES ({', '.join('?' * 14)})",
+            f"INSERT INTO recipient ({WAITING}, domain) VALUES ({', '.join('?' * 15)})",
             *(letter, n, each.address, each.target, each.local, each.detail, each.notify, each.orcpt),
-            *(each.held, each.taken, each.due_at, each.attempts, each.told_delay, each.reply),
+            *(each.held, each.taken, each.due_at, each.attempts, each.told_delay, each.reply, each.domain),
         )
 
 
@@ -110,29 +112,47 @@ def note(db: Database, events: Iterable[Event]) -> None:
         )
 
 
-def take(db: Database, now: int, most: int) -> list[Job]:
-    """What is due, at most so many recipients: theirs is to be settled by who calls this."""
-    due = db.run(
-        "SELECT letter, n FROM recipient WHERE taken = 0 AND held = 0 AND due_at <= ?"
-        " ORDER BY due_at LIMIT ?",
-        *(now, most),
-    )
+def take(
+    db: Database, now: int, most: int, each: int | None = None, busy: Mapping[str, int] | None = None
+) -> list[Job]:
+    """What is due, at most so many recipients: theirs is to be settled by who calls this. `each`: of one
+    domain, those that `busy` counts included; others pass by a domain that has as many."""
+    counts = dict(busy or {})
     by_letter: dict[int, list[int]] = {}
-    for letter, n in due:
-        by_letter.setdefault(letter, []).append(n)
-        db.run("UPDATE recipient SET taken = 1 WHERE letter = ? AND n = ?", letter, n)
+    left, passing = most, True
+    while left and passing:
+        full = [domain for domain, count in counts.items() if each is not None and count >= each]
+        rows = db.run(
+            "SELECT letter, n, domain FROM recipient WHERE taken = 0 AND held = 0 AND due_at <= ?"
+            " AND domain NOT IN (SELECT value FROM json_each(?)) ORDER BY due_at LIMIT ?",
+            *(now, json.dumps(full), left),
+        )
+        passing = False
+        for letter, n, domain in rows:
+            counts[domain] = counts.get(domain, 0) + 1
+            if each is not None and counts[domain] > each:
+                passing = True  # its place is somebody else's
+                continue
+            by_letter.setdefault(letter, []).append(n)
+            db.run("UPDATE recipient SET taken = 1 WHERE letter = ? AND n = ?", letter, n)
+            left -= 1
     jobs = []
     for number, numbers in by_letter.items():
         wanted = set(numbers)
-        rows = db.run(f"SELECT {WAITING} FROM recipient WHERE letter = ? ORDER BY n", number)
-        recipients = tuple(waiting_of(row) for row in rows if row[1] in wanted)
+        found = db.run(f"SELECT {WAITING} FROM recipient WHERE letter = ? ORDER BY n", number)
+        recipients = tuple(waiting_of(row) for row in found if row[1] in wanted)
         jobs.append(Job(require(db, number), recipients))
     return jobs
 
 
-def next_due(db: Database) -> int | None:
-    ((due,),) = db.run("SELECT min(due_at) FROM recipient WHERE taken = 0 AND held = 0")
-    return None if due is None else int(due)
+def next_due(db: Database, full: Iterable[str] = ()) -> int | None:
+    """Of domains that are not `full`."""
+    rows = db.run(
+        "SELECT due_at FROM recipient WHERE taken = 0 AND held = 0"
+        " AND domain NOT IN (SELECT value FROM json_each(?)) ORDER BY due_at LIMIT 1",
+        json.dumps(list(full)),
+    )
+    return int(rows[0][0]) if rows else None
 
 
 def release(db: Database) -> int:
@@ -178,27 +198,13 @@ def tidy(db: Database, now: int) -> list[str]:
 
 def find(db: Database, number: int) -> Letter | None:
     rows = db.run(f"SELECT {LETTER} FROM letter WHERE id = ?", number)
-    if not rows:
-        return None
-    (
-        id,
-        trace,
-        sender,
-        account,
-        message_id,
-        size,
-        utf8,
-        body,
-        ret,
-        envid,
-        at,
-        dictionary,
-        frames,
-        data,
-        file,
-        tls,
-    ) = rows[0]
-    content = Content(size, dictionary, frames, data, file)
+    return letter_of(rows[0]) if rows else None
+
+
+def letter_of(row: tuple[Any, ...]) -> Letter:
+    """A row of `LETTER`."""
+    id, trace, sender, account, message_id, size, utf8, body, ret, envid, at, *stored, tls = row
+    content = Content(size, *stored)
     return Letter(trace, sender, content, at, message_id, account, bool(utf8), body, ret, envid, id, tls)
 
 
