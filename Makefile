@@ -56,8 +56,9 @@ bench: .venv/installed-dev  ## measure beside Dovecot
 crash: .venv/installed-dev  ## kill the server and cut its power, many times
 	$(BIN)/python -m bench.crash
 
-fuzz: .venv/installed-dev  ## feed the parsers garbage for a while
+fuzz: .venv/installed-dev  ## feed a server and each of its parsers garbage for a while; SECONDS=10 each
 	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m tests.fuzz.guided $(if $(SECONDS),--seconds $(SECONDS))
 
 soak: .venv/installed-dev  ## keep many devices in step for PILLARBOX_SOAK_MINUTES (30)
 	$(BIN)/python -m tests.sync
