@@ -201,12 +201,21 @@ class Outbound(Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=1, le=65535)] = 25
 
 
+class Process(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom the server becomes when root has started it and the ports are bound; `group`: theirs, if absent.
+    Commands that root runs become the same."""
+
+    user: str | None = None
+    group: str | None = None
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     hostname: Annotated[str, Meta(pattern=r"^[^\s@/]+$")] = "localhost"
     postmaster: str | None = None  # who reads the postmaster's mail; None: the first account
     data: str = "var"
     dns: tuple[str, ...] = ()  # servers to ask instead of the machine's
     workers: Annotated[int, Meta(ge=1)] | None = None  # None: one per core
+    process: Process = Process()
     listen: Listen = DEFAULT_LISTEN
     tls: Tls = Tls()
     auth: Auth = Auth()

@@ -20,6 +20,7 @@ from pillarbox import __version__
 from pillarbox.app import log
 from pillarbox.app.config import Config, load
 from pillarbox.app.heap import keep_buffers_apart
+from pillarbox.app.notify import READY, STOPPING, notify, reloading, watched
 from pillarbox.app.output import Json, table
 from pillarbox.app.reload import reload
 from pillarbox.app.serve import FirstAccount, Foundation, cores, serving
@@ -33,6 +34,7 @@ class Running(Protocol):
     """A server, of one process or of several."""
 
     config: Config
+    material: Material
     foundation: Foundation
     first_account: FirstAccount | None
 
@@ -69,17 +71,21 @@ async def _serve(config: Config, read: Callable[[], Config], as_json: bool) -> N
         loop.add_signal_handler(number, stopping)
     loop.add_signal_handler(signal.SIGHUP, hang_up.set)
 
-    async def reloading(server: Running) -> None:
+    async def reload_when_told(server: Running) -> None:
         while await hang_up.wait():
             hang_up.clear()
+            reloading()
             await reload(server, read, events.info, events.error)
+            notify(READY)
 
-    async with _running(config, "json" if as_json else "text") as server:
+    async with _running(config, "json" if as_json else "text") as server, watched():
         hurry = server.hurry
         _announce(server, as_json)
         events.info("ready", version=__version__, data=config.data)
-        on_hang_up = asyncio.create_task(reloading(server))
+        on_hang_up = asyncio.create_task(reload_when_told(server))
+        notify(READY)
         await stop.wait()
+        notify(STOPPING)
         on_hang_up.cancel()
         events.info("stopping")
     events.info("stopped")
