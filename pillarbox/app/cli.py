@@ -18,6 +18,7 @@ from pillarbox.app.commands.account import app as account
 from pillarbox.app.commands.alias import app as alias
 from pillarbox.app.commands.audit import audit
 from pillarbox.app.commands.ban import app as ban
+from pillarbox.app.commands.certificate import app as certificate
 from pillarbox.app.commands.check import check
 from pillarbox.app.commands.deliver import deliver
 from pillarbox.app.commands.domain import app as domain
@@ -67,6 +68,7 @@ def pillarbox(
 
 app.command("serve")(serve)
 app.command("systemd")(systemd)
+app.add_typer(certificate, name="certificate")
 app.add_typer(account, name="account")
 app.command("audit")(audit)
 app.add_typer(ban, name="ban")

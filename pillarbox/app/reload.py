@@ -41,3 +41,15 @@ async def reload(server: Adopting, read: Callable[[], Config], tell: Tell, warn:
     if refused:
         warn("a change of these keys needs a restart", keys=", ".join(refused))
     tell("reloaded", certificate=str(certificate.certificate))
+
+
+async def take_certificates(server: Adopting, tell: Tell, warn: Tell) -> None:
+    """The certificates as they are on the disk now, and nothing else."""
+    try:
+        certificate = certificate_of(server.config)
+        material = certificate.read()
+    except (ConfigError, Refused, OSError) as error:
+        warn("the certificates in use stay", reason=str(error))
+        return
+    await server.adopt(server.config, material)
+    tell("certificates taken", certificate=str(certificate.certificate))

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pillarbox.app import accounts, folder, indexing, privileges
+from pillarbox.app.acme import files
 from pillarbox.app.config import Config, ConfigError
 from pillarbox.app.guard import Truth, guarding, pruning
 from pillarbox.app.wiring import PROTOCOLS, Core, Report, hashes
@@ -175,7 +176,7 @@ def foundation(config: Config, tell: Tell) -> Iterator[Foundation]:
             certificate = certificate_of(config)
         ready = Foundation(certificate, _read_once(certificate, owner, tell), [], lock)
         stack.callback(ready.release)
-        for protocol, address in config.listen.each():
+        for protocol, address in (*config.listen.each(), *(("acme", each) for each in config.acme.addresses)):
             if protocol not in PROTOCOLS:
                 tell("this version does not speak", protocol=protocol, address=address)
             elif (path := unix_path(address)) is not None:
@@ -230,11 +231,15 @@ async def first_account(config: Config, parts: Core) -> FirstAccount | None:
 
 
 def certificate_of(config: Config) -> Certificate:
-    """The configured one, else the one in the data folder, made now if it is missing."""
+    """The configured one, or that which has been ordered, else the one in the data folder, made now if it is
+    missing."""
     others = tuple((Path(each.certificate), Path(each.key)) for each in config.tls.certificates)
     client_ca = None if config.tls.client_ca is None else Path(config.tls.client_ca)
     if config.tls.certificate is not None and config.tls.key is not None:
         return Certificate(Path(config.tls.certificate), Path(config.tls.key), False, others, client_ca)
+    ordered = files.bundle(config.data_folder)
+    if config.acme.names and ordered.is_file():
+        return Certificate(ordered, ordered, False, others, client_ca)
     own = config.data_folder / "tls"
     made = Certificate(own / "certificate.pem", own / "key.pem", True, others, client_ca)
     if not (made.certificate.is_file() and made.key.is_file()):

@@ -111,7 +111,8 @@ def capabilities(config: Config) -> Iterator[str]:
 
 
 def _addresses(config: Config) -> list[str]:
-    return [each for _, each in config.listen.each() if unix_path(each) is None]
+    addresses = [*(each for _, each in config.listen.each()), *config.acme.addresses]
+    return [each for each in addresses if unix_path(each) is None]
 
 
 def _certificates(config: Config) -> list[str]:

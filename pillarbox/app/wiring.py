@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from typing import Protocol as TypingProtocol
 
 from pillarbox.app import documents, folder
+from pillarbox.app.acme import files, responder
 from pillarbox.app.config import Config
 from pillarbox.app.guard import Guard
 from pillarbox.app.log import trace_id
@@ -103,6 +104,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "smtp": Protocol("smtp", "starttls", "SMTP", "STARTTLS", smtp.refusal, logs_in=False),
     "submission": Protocol("submission", "starttls", "Submission", "STARTTLS", smtp.refusal),
     "submissions": Protocol("submission", "implicit", "Submissions", "SSL/TLS", smtp.refusal),
+    "acme": Protocol("acme", "none", "ACME", "", responder.refusal),
 }
 
 
@@ -305,12 +307,14 @@ class Sessions:
             )
             for profile in (LMTP, MX, SUBMISSION)
         }
+        answer = partial(files.answer, config.data_folder)
         self._make = {
             "imap": lambda: imap.Session(imap_services),
             "pop3": lambda: pop3.Session(pop_services),
             "lmtp": lambda: smtp.Session(mail[LMTP]),
             "smtp": lambda: smtp.Session(mail[MX]),
             "submission": lambda: smtp.Session(mail[SUBMISSION]),
+            "acme": lambda: responder.Session(answer),
         }
 
     def __getitem__(self, room: str) -> Callable[[], Session]:

@@ -28,9 +28,7 @@ Run = Callable[..., Ran]
 
 
 @pytest.fixture
-def run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Run]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """`run("account", "list", stdin=b"")` in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     before = os.umask(0o022)

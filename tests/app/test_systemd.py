@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pillarbox.app.config import Config, Listen, Process
+from pillarbox.app.config import Acme, Config, Listen, Process
 from pillarbox.app.unit import unit
 from tests.app import process
 from tests.app.conftest import Run
@@ -67,6 +67,8 @@ def test_it_is_given_what_the_configuration_needs() -> None:
         "ProtectHome=yes",
     ):
         assert line in lines
+    visited = Config(acme=Acme(names=("mail.example.test",)))
+    assert "AmbientCapabilities=CAP_NET_BIND_SERVICE" in unit(visited, None, Path("/p")).splitlines()
     config = Config(
         data="/srv/my mail",
         listen=Listen(imaps="*:1993", lmtp="unix:/srv/lmtp/socket"),
