@@ -6,7 +6,7 @@ PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install serve test check format bench bench-disk bench-growth \
-	bench-mixed bench-scale bench-search bench-weight performance crash fuzz soak stress siege docs clean
+	bench-mixed bench-scale bench-search bench-weight performance crash fuzz soak stress siege tls-report docs clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -68,6 +68,9 @@ stress: .venv/installed-dev  ## twenty devices hammer one mailbox for PILLARBOX_
 
 siege: .venv/installed-dev  ## guess passwords from a hundred addresses beside people at work; PILLARBOX_GUESSES=10000
 	$(BIN)/python -m bench.siege
+
+tls-report: .venv/installed-dev  ## have testssl.sh and sslscan look at every port
+	$(BIN)/python -m bench.tls_report
 
 docs: .venv/installed-dev  ## write the generated pages again
 	$(BIN)/python docs/generate.py
