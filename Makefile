@@ -74,6 +74,7 @@ tls-report: .venv/installed-dev  ## have testssl.sh and sslscan look at every po
 
 docs: .venv/installed-dev  ## write the generated pages again
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -m tests.clients.logins
 
 clean:  ## remove what make made (never mail)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
