@@ -86,8 +86,8 @@ def drop(owner: Owner | None) -> None:
     """There is no way back. Without an owner, only capabilities go, such as the one for low ports."""
     if owner is not None:
         os.setgroups(owner.groups)
-        os.setresgid(owner.gid, owner.gid, owner.gid)
-        os.setresuid(owner.uid, owner.uid, owner.uid)
+        os.setgid(owner.gid)
+        os.setuid(owner.uid)  # root's own: the real and the saved ones too
         # A core file would hold the key and mail.
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _linux(_PR_SET_NO_NEW_PRIVS, 1)

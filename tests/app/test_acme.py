@@ -1,5 +1,6 @@
 """Certificates that the server orders by itself, from an authority that really looks."""
 
+import datetime
 import json
 import signal
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from pillarbox.app.acme import files
+from pillarbox.net import tls
 from tests.app.authority import KEY, KEY_ID, Authority, chain_of, pebble
 from tests.app.process import CONFIG, Running, running
 
@@ -212,3 +214,18 @@ def test_what_cannot_be_meant_is_said(tmp_path: Path, written: str, said: str) -
     refused = command(tmp_path, "serve")
     assert refused.returncode == 2
     assert said in refused.stderr
+
+
+def test_certificates_in_files_have_a_status_too(tmp_path: Path) -> None:
+    configure(tmp_path, '[tls]\ncertificate = "c.pem"\nkey = "k.pem"\n')
+    now = datetime.datetime.now(datetime.UTC)
+    for days, code, words in ((0, 0, "days left, by itself"), (2000, 1, "EXPIRED")):
+        then = now - datetime.timedelta(days=days)
+        tls.write_self_signed(tmp_path / "c.pem", tmp_path / "k.pem", "mail.example.test", then)
+        shown = command(tmp_path, "certificate", "status")
+        assert shown.returncode == code
+        assert "localhost mail.example.test: until" in shown.stdout and words in shown.stdout
+    assert not (tmp_path / "var").exists()
+    refused = command(tmp_path, "certificate", "renew")
+    assert refused.returncode == 1
+    assert "nothing to order" in refused.stderr

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from pillarbox.app import folder
 from pillarbox.app.acme import files
 from pillarbox.app.config import Config, load
 from pillarbox.app.output import Json, show
@@ -42,6 +43,8 @@ def renew(context: typer.Context) -> None:
 
 
 def _served(config: Config) -> list[bytes]:
+    if config.tls.certificate is None:
+        folder.require(config.data_folder)  # nothing is made by looking
     served = certificate_of(config)
     paths = [served.certificate, *(certificate for certificate, _ in served.others)]
     return [path.read_bytes() for path in paths]
