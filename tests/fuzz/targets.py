@@ -20,6 +20,7 @@ from functools import cache, partial
 from pathlib import Path
 from random import Random
 
+from pillarbox.app.acme import responder
 from pillarbox.identity import sasl, scram
 from pillarbox.identity.authenticate import Login
 from pillarbox.identity.claims import Channel, Claim, refusal
@@ -257,6 +258,10 @@ def smtp_session(which: profile.Profile, data: bytes) -> None:
         raise desk.errors.pop()
 
 
+def acme_session(data: bytes) -> None:
+    world().play(responder.Session(lambda token: b"answer" if token == "token" else None), data)
+
+
 def _cut(*dialogues: bytes) -> tuple[bytes, ...]:
     return tuple(b"\2" + each for each in dialogues)
 
@@ -374,6 +379,13 @@ TARGETS: dict[str, Target] = {
         ),
     ),
     "lmtp": Target(partial(smtp_session, profile.LMTP), _cut(*LMTP)),
+    "acme": Target(
+        acme_session,
+        _cut(
+            b"GET /.well-known/acme-challenge/token HTTP/1.1\r\nHost: a.test\r\n\r\n",
+            b"HEAD /.well-known/acme-challenge/other HTTP/1.0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+        ),
+    ),
 }
 
 

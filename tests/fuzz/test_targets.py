@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz.targets import TARGETS, mangled
 
-SLOW = {"imap", "pop3", "submission", "smtp", "lmtp"}
+SLOW = {"imap", "pop3", "submission", "smtp", "lmtp", "acme"}
 
 
 @pytest.mark.parametrize("name", TARGETS)
