@@ -6,7 +6,7 @@ PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install serve test check format bench bench-disk bench-growth \
-	bench-mixed bench-queue bench-scale bench-search bench-weight performance crash kills fuzz soak stress siege docs clean
+	bench-mixed bench-queue bench-scale bench-search bench-weight performance crash kills fuzz soak stress siege tls-report docs clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -62,8 +62,9 @@ crash: .venv/installed-dev  ## kill the server and cut its power, many times
 kills: .venv/installed-dev  ## kill whoever works while mail comes in and goes out, and count; ROUNDS=10 MESSAGES=5000
 	$(BIN)/python -m tests.crash.campaign --rounds $(or $(ROUNDS),10) --messages $(or $(MESSAGES),5000)
 
-fuzz: .venv/installed-dev  ## feed the parsers garbage for a while
+fuzz: .venv/installed-dev  ## feed a server and each of its parsers garbage for a while; SECONDS=10 each
 	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m tests.fuzz.guided $(if $(SECONDS),--seconds $(SECONDS))
 
 soak: .venv/installed-dev  ## keep many devices in step for PILLARBOX_SOAK_MINUTES (30)
 	$(BIN)/python -m tests.sync
@@ -74,8 +75,12 @@ stress: .venv/installed-dev  ## twenty devices hammer one mailbox for PILLARBOX_
 siege: .venv/installed-dev  ## guess passwords from a hundred addresses beside people at work; PILLARBOX_GUESSES=10000
 	$(BIN)/python -m bench.siege
 
+tls-report: .venv/installed-dev  ## have testssl.sh and sslscan look at every port
+	$(BIN)/python -m bench.tls_report
+
 docs: .venv/installed-dev  ## write the generated pages again
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -m tests.clients.logins
 
 clean:  ## remove what make made (never mail)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -39,6 +39,28 @@ def test_generated_pages_are_current() -> None:
         assert path.read_text(encoding="utf-8") == text, f"run `make docs`: {path.name} is not current"
 
 
+def test_every_key_of_the_configuration_is_explained() -> None:
+    """In the example of the operations page, under its table."""
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    written = page.split("```toml\n", 1)[1].split("\n```", 1)[0]
+    silent, table, known = [], "", set()
+    for line in written.splitlines():
+        if header := re.match(r"\[+([a-z_.]+)\]", line):
+            table = header[1] + "."
+        for key in re.findall(r"(?:^|[{,] ?)\s*([a-z_0-9]+) = ", line):
+            known.add(table + key)
+        known |= {f"{table}{word}" for word in re.findall(r"and ([a-z_]+):", line)}
+    for key in re.findall(r"^\| `([a-z_0-9.\[\]]+)`", generate().configuration(), re.MULTILINE):
+        plain = key.replace("[]", "")
+        if plain not in known and plain.replace("tls.certificates.", "tls.") not in known:
+            silent.append(key)
+    assert silent == RESERVED
+
+
+# Protocols that this version does not speak: the text says so.
+RESERVED = ["listen.managesieve", "listen.http", "listen.https"]
+
+
 def test_marks_of_deviations_are_found_whole() -> None:
     found = generate().marks(
         [

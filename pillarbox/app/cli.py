@@ -13,10 +13,12 @@ from typing import Annotated
 import typer
 
 from pillarbox import __version__
+from pillarbox.app import privileges
 from pillarbox.app.commands.account import app as account
 from pillarbox.app.commands.alias import app as alias
 from pillarbox.app.commands.audit import audit
 from pillarbox.app.commands.ban import app as ban
+from pillarbox.app.commands.certificate import app as certificate
 from pillarbox.app.commands.check import check
 from pillarbox.app.commands.deliver import deliver
 from pillarbox.app.commands.domain import app as domain
@@ -28,8 +30,11 @@ from pillarbox.app.commands.reindex import reindex
 from pillarbox.app.commands.report import app as report
 from pillarbox.app.commands.search import search
 from pillarbox.app.commands.serve import serve
+from pillarbox.app.commands.systemd import systemd
 from pillarbox.app.config import ConfigError
 from pillarbox.model.errors import Refused
+
+AS_THEY_ARE = ("serve", "systemd")  # the one sees to it by itself, the other touches no data
 
 app = typer.Typer(
     name="pillarbox",
@@ -57,10 +62,15 @@ def pillarbox(
 ) -> None:
     """A complete mail server with IMAP at its heart."""
     context.obj = config
+    privileges.protect()
+    if context.invoked_subcommand not in AS_THEY_ARE and "--help" not in sys.argv:
+        privileges.become(config)
 
 
 app.command("serve")(serve)
 app.command("init")(init)
+app.command("systemd")(systemd)
+app.add_typer(certificate, name="certificate")
 app.add_typer(account, name="account")
 app.command("audit")(audit)
 app.add_typer(ban, name="ban")

@@ -35,7 +35,13 @@ _ADDRESS = re.compile(
 RELOADABLE = ("tls", "auth", "limits", "abuse", "submission", "authentication", "oauth")
 
 
-_CHOICES = {"auth.cleartext": Cleartext, "authentication.dmarc": Obey, "authentication.spf": Obey}
+Challenge = Literal["http-01", "dns-01"]
+_CHOICES = {
+    "auth.cleartext": Cleartext,
+    "authentication.dmarc": Obey,
+    "authentication.spf": Obey,
+    "acme.challenge": Challenge,
+}
 
 
 Count = Annotated[int, Meta(ge=1)]
@@ -97,6 +103,33 @@ class Tls(Struct, frozen=True, forbid_unknown_fields=True):
     key: str | None = None
     certificates: tuple[CertificateFiles, ...] = ()
     client_ca: str | None = None
+
+
+class Acme(Struct, frozen=True, forbid_unknown_fields=True):
+    """A certificate for `names` is ordered at `directory` and renewed, instead of one in files.
+    `agree_to_terms`: those of the authority; `contact`: where it may write to. `challenge`: how it finds out
+    that the names are ours: it visits `http`, port 80 for the world, or looks for a DNS record that `hook`
+    sets and clears (the program is called with "set" or "clear", the record's name and its value, and waits
+    until it is so). `eab_key_id`, `eab_key`: of the account that some authorities want; `ca`: who vouches for
+    `directory`, PEM, where the machine does not know."""
+
+    names: tuple[Annotated[str, Meta(pattern=r"^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+$")], ...] = ()
+    agree_to_terms: bool = False
+    contact: str | None = None
+    directory: str = "https://acme-v02.api.letsencrypt.org/directory"
+    challenge: Challenge = "http-01"
+    http: Addresses = ("0.0.0.0:80", "[::]:80")
+    hook: tuple[str, ...] = ()
+    eab_key_id: str | None = None
+    eab_key: str | None = None
+    ca: str | None = None
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where the authority's visit is waited for."""
+        if not self.names or self.challenge != "http-01":
+            return ()
+        return (self.http,) if isinstance(self.http, str) else self.http
 
 
 class Auth(Struct, frozen=True, forbid_unknown_fields=True):
@@ -332,14 +365,24 @@ class OAuth(Struct, frozen=True, forbid_unknown_fields=True):
     providers: tuple[OAuthProvider, ...] = ()
 
 
+class Process(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom the server becomes when root has started it and the ports are bound; `group`: theirs, if absent.
+    Commands that root runs become the same."""
+
+    user: str | None = None
+    group: str | None = None
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     hostname: Annotated[str, Meta(pattern=r"^[^\s@/]+$")] = "localhost"
     postmaster: str | None = None  # who reads the postmaster's mail; None: the first account
     data: str = "var"
     dns: tuple[str, ...] = ()  # servers to ask instead of the machine's
     workers: Annotated[int, Meta(ge=1)] | None = None  # None: one per core
+    process: Process = Process()
     listen: Listen = DEFAULT_LISTEN
     tls: Tls = Tls()
+    acme: Acme = Acme()
     auth: Auth = Auth()
     limits: Limits = Limits()
     authentication: Authentication = Authentication()
@@ -423,6 +466,8 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
         raise _error(file, text, "oauth.providers", wrong)
     if (config.tls.certificate is None) != (config.tls.key is None):
         raise _error(file, text, "tls", "certificate and key belong together; one of them is missing")
+    if config.acme.names:
+        _check_acme(config, text, file)
     return config
 
 
@@ -436,6 +481,25 @@ def _wrong_provider(oauth: OAuth) -> str:
         if each.keys and not each.audience:
             return f"{each.issuer} needs an audience: its tokens for other services would be good here"
     return ""
+
+
+def _check_acme(config: Config, text: str, file: str) -> None:
+    acme = config.acme
+    if config.tls.certificate is not None:
+        wrong = "there is a certificate in acme.names already; more of them belong into tls.certificates"
+        raise _error(file, text, "tls.certificate", wrong)
+    if not acme.agree_to_terms:
+        wrong = "read the authority's terms, and set it to true when you agree"
+        raise _error(file, text, "acme.agree_to_terms", wrong)
+    if acme.challenge == "dns-01" and not acme.hook:
+        raise _error(file, text, "acme.hook", "dns-01 needs a program that sets the record")
+    if acme.challenge == "http-01" and any(name.startswith("*") for name in acme.names):
+        raise _error(file, text, "acme.names", "names with a star are proved by dns-01 only")
+    if (acme.eab_key_id is None) != (acme.eab_key is None):
+        raise _error(file, text, "acme.eab_key_id", "eab_key_id and eab_key belong together")
+    for address in acme.addresses:
+        if not is_address(address):
+            raise _error(file, text, "acme.http", f'"{address}" is not an address; write "host:port"')
 
 
 def reloaded(running: Config, wanted: Config) -> tuple[Config, list[str]]:
@@ -640,8 +704,14 @@ def _resolved(config: Config, folder: Path) -> Config:
         config.tls.client_ca and absolute(config.tls.client_ca),
     )
     directory = {name: _resolved_directory(each, absolute) for name, each in config.directory.items()}
+    acme = msgspec.structs.replace(config.acme, ca=config.acme.ca and absolute(config.acme.ca))
     return msgspec.structs.replace(
-        config, data=absolute(config.data), listen=Listen(**listen), tls=tls, directory=directory
+        config,
+        data=absolute(config.data),
+        listen=Listen(**listen),
+        tls=tls,
+        directory=directory,
+        acme=acme,
     )
 
 

@@ -6,8 +6,10 @@ Everything is looked at before anything changes; what is no good leaves all as i
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
+
 from pillarbox.app.config import Config, ConfigError, reloaded
-from pillarbox.app.serve import Tell, certificate_of
+from pillarbox.app.serve import Tell, Unreadable, certificate_of
 from pillarbox.model.errors import Refused
 from pillarbox.net.certificates import Material
 
@@ -16,6 +18,7 @@ class Adopting(Protocol):
     """A server, of one process or of several."""
 
     config: Config
+    material: Material
 
     async def adopt(self, config: Config, material: Material) -> None: ...
 
@@ -25,7 +28,12 @@ async def reload(server: Adopting, read: Callable[[], Config], tell: Tell, warn:
     try:
         config, refused = reloaded(server.config, read())
         certificate = certificate_of(config)
-        material = certificate.read()
+        try:
+            material = certificate.read()
+        except Unreadable as unreadable:
+            # Root has read the ones in use, when the server began; the other keys can change nevertheless.
+            warn("these certificates can be read by root only; the ones in use stay", file=unreadable.file)
+            config, material = msgspec.structs.replace(config, tls=server.config.tls), server.material
     except (ConfigError, Refused, OSError) as error:
         warn("not reloaded, everything stays as it was", reason=str(error))
         return
@@ -33,3 +41,15 @@ async def reload(server: Adopting, read: Callable[[], Config], tell: Tell, warn:
     if refused:
         warn("a change of these keys needs a restart", keys=", ".join(refused))
     tell("reloaded", certificate=str(certificate.certificate))
+
+
+async def take_certificates(server: Adopting, tell: Tell, warn: Tell) -> None:
+    """The certificates as they are on the disk now, and nothing else."""
+    try:
+        certificate = certificate_of(server.config)
+        material = certificate.read()
+    except (ConfigError, Refused, OSError) as error:
+        warn("the certificates in use stay", reason=str(error))
+        return
+    await server.adopt(server.config, material)
+    tell("certificates taken", certificate=str(certificate.certificate))

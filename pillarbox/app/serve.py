@@ -10,12 +10,13 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pillarbox.app import accounts, directories, folder, indexing
+from pillarbox.app import accounts, directories, folder, indexing, privileges
+from pillarbox.app.acme import files
 from pillarbox.app.config import Config, ConfigError
 from pillarbox.app.guard import Truth, guarding, pruning
 from pillarbox.app.wiring import PROTOCOLS, Core, Report, hashes
@@ -24,13 +25,21 @@ from pillarbox.filter.dns import Resolve
 from pillarbox.identity.passwords import generate, store
 from pillarbox.model.errors import Refused
 from pillarbox.net import tls
-from pillarbox.net.address import bind, release, spell
+from pillarbox.net.address import FOLDER_MODE, bind, release, spell, unix_path
 from pillarbox.net.certificates import Material, check
 from pillarbox.store import upkeep
 
 FIRST_NAME = "me"  # the first account's, at the configured host name
 
 Tell = Callable[..., object]  # tell("event", field=value, ...): a line of the log
+
+
+class Unreadable(ConfigError):
+    """A file of the certificates is there, and is not for us to read."""
+
+    def __init__(self, said: str, file: str) -> None:
+        super().__init__(said)
+        self.file = file
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +62,7 @@ class Certificate:
             material = Material(tuple(pairs), self.client_ca.read_bytes())
             check(material)
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise ConfigError(f"tls: {self.client_ca} cannot be used: {reason}") from None
+            raise _unusable(str(self.client_ca), error) from None
         return material
 
 
@@ -62,8 +70,12 @@ def _read_pair(certificate: Path, key: Path, *, named: bool) -> tls.Pair:
     try:
         return tls.read_pair(certificate, key, named=named)
     except OSError as error:  # ssl.SSLError is one
-        reason = error.strerror or str(error)
-        raise ConfigError(f"tls: {certificate} and {key} cannot be used: {reason}") from None
+        raise _unusable(f"{certificate} and {key}", error) from None
+
+
+def _unusable(files: str, error: OSError) -> ConfigError:
+    said = f"tls: {files} cannot be used: {error.strerror or error}"
+    return Unreadable(said, str(error.filename)) if isinstance(error, PermissionError) else ConfigError(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +111,13 @@ class Foundation:
 
 
 class Server:
-    """A server that runs in this process. `config` is the one in force."""
+    """A server that runs in this process. `config` and `material` are those in force."""
 
     def __init__(
         self, config: Config, foundation: Foundation, me: Working, truth: Truth, first: FirstAccount | None
     ) -> None:
         self.config = config
+        self.material = foundation.material
         self.foundation = foundation
         self.first_account = first
         self.parts = me.parts
@@ -115,7 +128,7 @@ class Server:
         """Serve new connections with this, which has been found good."""
         self._me.adopt(config, material)
         self._truth.adopt(config)
-        self.config = config
+        self.config, self.material = config, material
 
     def hurry(self) -> None:
         """Give up waiting for sessions, while the server stops."""
@@ -149,20 +162,43 @@ async def serving(
 @contextmanager
 def foundation(config: Config, tell: Tell) -> Iterator[Foundation]:
     """The data folder, locked, the certificate, and every address bound: a server listens everywhere it
-    was told to, or not at all."""
-    folder.make(config.data_folder)
-    with folder.only_server(config.data_folder) as lock:
-        certificate = certificate_of(config)
-        ready = Foundation(certificate, certificate.read(), [], lock)
-        try:
-            for protocol, address in config.listen.each():
-                if protocol in PROTOCOLS:
+    was told to, or not at all. From then on it is the user that it is meant to be."""
+    owner = privileges.owner_of(config.process)
+    if owner is None and os.geteuid() == 0:
+        tell("runs as root; process.user would be safer", data=config.data)
+    privileges.give(config.data_folder, owner)
+    with ExitStack() as stack:
+        with privileges.lowered(owner):
+            privileges.require_program()
+            folder.make(config.data_folder)
+            privileges.require(config.data_folder)
+            lock = stack.enter_context(folder.only_server(config.data_folder))
+            certificate = certificate_of(config)
+        ready = Foundation(certificate, _read_once(certificate, owner, tell), [], lock)
+        stack.callback(ready.release)
+        for protocol, address in (*config.listen.each(), *(("acme", each) for each in config.acme.addresses)):
+            if protocol not in PROTOCOLS:
+                tell("this version does not speak", protocol=protocol, address=address)
+            elif (path := unix_path(address)) is not None:
+                privileges.give(path.parent, owner, FOLDER_MODE)
+                with privileges.lowered(owner):
                     ready.bound.extend(_bind(protocol, address))
-                else:
-                    tell("this version does not speak", protocol=protocol, address=address)
-            yield ready
-        finally:
-            ready.release()
+            else:
+                ready.bound.extend(_bind(protocol, address))
+        privileges.drop(owner)
+        yield ready
+
+
+def _read_once(certificate: Certificate, owner: privileges.Owner | None, tell: Tell) -> Material:
+    """What only root can read is read now, and not again."""
+    try:
+        with privileges.lowered(owner):
+            return certificate.read()
+    except Unreadable as unreadable:
+        if owner is None:
+            raise
+        tell("readable by root only, so a new one takes a restart", file=unreadable.file, user=owner.name)
+        return certificate.read()
 
 
 @asynccontextmanager
@@ -195,11 +231,15 @@ async def first_account(config: Config, parts: Core) -> FirstAccount | None:
 
 
 def certificate_of(config: Config) -> Certificate:
-    """The configured one, else the one in the data folder, made now if it is missing."""
+    """The configured one, or that which has been ordered, else the one in the data folder, made now if it is
+    missing."""
     others = tuple((Path(each.certificate), Path(each.key)) for each in config.tls.certificates)
     client_ca = None if config.tls.client_ca is None else Path(config.tls.client_ca)
     if config.tls.certificate is not None and config.tls.key is not None:
         return Certificate(Path(config.tls.certificate), Path(config.tls.key), False, others, client_ca)
+    ordered = files.bundle(config.data_folder)
+    if config.acme.names and ordered.is_file():
+        return Certificate(ordered, ordered, False, others, client_ca)
     own = config.data_folder / "tls"
     made = Certificate(own / "certificate.pem", own / "key.pem", True, others, client_ca)
     if not (made.certificate.is_file() and made.key.is_file()):

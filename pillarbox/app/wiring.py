@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from typing import Protocol as TypingProtocol
 
 from pillarbox.app import directories, documents, folder
+from pillarbox.app.acme import files, responder
 from pillarbox.app.config import Config
 from pillarbox.app.directories import takes_passwords
 from pillarbox.app.foreigners import Foreigners
@@ -121,6 +122,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "submissions": Protocol("submission", "implicit", "Submissions", "SSL/TLS", smtp.refusal),
     "http": Protocol(WEB, "none", "HTTP", "none", _nothing),
     "https": Protocol(WEB, "implicit", "HTTPS", "SSL/TLS", _nothing, alpn=("http/1.1",)),
+    "acme": Protocol("acme", "none", "ACME", "", responder.refusal),
 }
 
 
@@ -383,12 +385,14 @@ class Sessions:
             )
             for profile in (LMTP, MX, SUBMISSION)
         }
+        answer = partial(files.answer, config.data_folder)
         self._make = {
             "imap": lambda: imap.Session(imap_services),
             "pop3": lambda: pop3.Session(pop_services),
             "lmtp": lambda: smtp.Session(mail[LMTP]),
             "smtp": lambda: smtp.Session(mail[MX]),
             "submission": lambda: smtp.Session(mail[SUBMISSION]),
+            "acme": lambda: responder.Session(answer),
         }
 
     async def answer(self, scope: Any, receive: Any, send: Any) -> None:

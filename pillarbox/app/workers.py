@@ -56,7 +56,7 @@ _TAKEN = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 class Several:
-    """The parent's picture of its processes. `config` is the one in force."""
+    """The parent's picture of its processes. `config` and `material` are those in force."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Several:
         truth.changed = self._tell_changed
         self.foundation = foundation
         self.first_account: FirstAccount | None = None
-        self._material = foundation.material
+        self.material = foundation.material
         self._tell = tell
         self._form = form
         self._output = output
@@ -88,7 +88,7 @@ class Several:
 
     async def adopt(self, config: Config, material: Material) -> None:
         """Serve new connections with this, which has been found good; returns when every worker does."""
-        self.config, self._material = config, material
+        self.config, self.material = config, material
         self.truth.adopt(config)
         order = Adopt(config, material)
         await asyncio.gather(*[member.adopt(order) for member in self._members])
@@ -147,7 +147,7 @@ class Several:
     def begin(self, number: int) -> Begin:
         bound = () if number == KEEPER else self.foundation.bound
         sockets = tuple((each.protocol, each.socket.fileno()) for each in bound)
-        return Begin(self.config, self._material, sockets)
+        return Begin(self.config, self.material, sockets)
 
     def teach(self, channel: Channel) -> None:
         """What is known of who guesses, to a new process."""

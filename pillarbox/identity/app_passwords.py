@@ -132,9 +132,9 @@ def note_use(directory: Directory, prefix: int, name: str, peer: str) -> None:
 
 
 def _is_good(one: AppPassword, protocol: str, now: int) -> bool:
-    return (not one.protocols or protocol in one.protocols) and (
-        one.expires_at is None or now < one.expires_at
-    )
+    # RFC 5034 4: the service is "pop", which people call by its version
+    named = "pop3" if protocol == "pop" else protocol
+    return (not one.protocols or named in one.protocols) and (one.expires_at is None or now < one.expires_at)
 
 
 def _digest(directory: Directory, prefix: int, password: str) -> bytes:

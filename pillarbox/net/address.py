@@ -11,14 +11,15 @@ from pathlib import Path
 BACKLOG = 1024
 # Whoever may reach the folder of a Unix socket may connect: the mail server in front is another user.
 MODE = 0o666
+FOLDER_MODE = 0o755
 _UNIX = "unix:"
 
 
 def bind(address: str) -> list[socket.socket]:
     """Listening sockets for `address`, one for each of the host's IP addresses; "*" means all of the
     machine's. Port 0 takes a free one, the same for all. OSError when it cannot be had."""
-    if address.startswith(_UNIX):
-        return [_bind_unix(Path(address.removeprefix(_UNIX)))]
+    if (path := unix_path(address)) is not None:
+        return [_bind_unix(path)]
     host, _, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     found = socket.getaddrinfo(
@@ -38,6 +39,11 @@ def bind(address: str) -> list[socket.socket]:
     if not sockets:
         raise OSError(errno.EADDRNOTAVAIL, f"no address of {host} can be bound")
     return sockets
+
+
+def unix_path(address: str) -> Path | None:
+    """Of the socket, where it is a Unix one."""
+    return Path(address.removeprefix(_UNIX)) if address.startswith(_UNIX) else None
 
 
 def spell(sock: socket.socket) -> str:
@@ -84,7 +90,10 @@ def _bind_tcp(family: int, name: tuple[object, ...], *, alone: bool) -> socket.s
 
 
 def _bind_unix(path: Path) -> socket.socket:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    for folder in reversed(path.parents):
+        if not folder.exists():
+            folder.mkdir(exist_ok=True)
+            folder.chmod(FOLDER_MODE)  # whatever else this process makes is private
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and not _answers(path):

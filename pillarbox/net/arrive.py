@@ -1,7 +1,7 @@
 """Before a session: who has come, for whom a proxy speaks, and whether there is room.
 
 A connection from a network that proxies are in begins with a PROXY header and is nothing without; from
-elsewhere such a header is what the protocol makes of it, a command it does not know.
+elsewhere such a header is what the protocol makes of it, a command it does not know, and the last.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import cast
 
 from pillarbox.net import proxy
+from pillarbox.net.driver import Driver
 from pillarbox.net.peer import peer_of
 from pillarbox.net.proxy import ProxySyntax
 from pillarbox.net.session import Peer
@@ -17,6 +18,8 @@ from pillarbox.net.session import Peer
 PATIENCE = 10.0  # seconds that a proxy has for its header
 
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+
+
 Admit = Callable[[asyncio.Transport, Peer, bytes], None]
 
 
@@ -59,6 +62,36 @@ class Arrival(asyncio.Protocol):
     def connection_lost(self, reason: Exception | None) -> None:
         if self._patience is not None:
             self._patience.cancel()
+
+
+class Listened(asyncio.Protocol):
+    """Between a transport and what is spoken on it, until the first word: a PROXY header, from where no proxy
+    is, is heard as what it is in the protocol, and nothing after it. Somebody is set up wrong, or lies."""
+
+    __slots__ = ("_spoken", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, spoken: Driver) -> None:
+        self._transport = transport
+        self._spoken = spoken
+
+    def data_received(self, data: bytes) -> None:
+        if self._transport.get_protocol() is self:
+            self._transport.set_protocol(self._spoken)
+        self._spoken.data_received(data)
+        if data.startswith((b"PROXY ", proxy.SIGNATURE)):
+            self._spoken.close()
+
+    def eof_received(self) -> bool | None:
+        return self._spoken.eof_received()
+
+    def pause_writing(self) -> None:
+        self._spoken.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._spoken.resume_writing()
+
+    def connection_lost(self, reason: Exception | None) -> None:
+        self._spoken.connection_lost(reason)
 
 
 class Refusal(asyncio.Protocol):

@@ -3,6 +3,7 @@
 A stranger is a connection that has said nobody's password yet, half a TLS handshake included. When there are
 too many, the one that has been here longest goes, of the network that has most of them: whoever logs in at
 once is never kept out by those who only hold the door. And no stranger stays for long, whatever he says.
+Other mail servers never log in. They may be half of all, so that they leave room for people.
 """
 
 from collections.abc import Callable
@@ -49,13 +50,16 @@ class Crowd:
         self._from: dict[Guest, str] = {}  # as it was when he came: what counts as one may change
         self._strangers: dict[str, dict[Guest, float]] = {}  # by network, those who came first first
         self._count = 0
+        self._servers: set[Guest] = set()  # those who need not log in
 
     @property
     def strangers(self) -> int:
         return self._count
 
-    def is_full(self, peer: Peer) -> bool:
-        """Whether nobody from there may come in now."""
+    def is_full(self, peer: Peer, *, stranger: bool = True) -> bool:
+        """Whether nobody from there may come in now. `stranger`: he would have to log in."""
+        if not stranger and len(self._servers) >= max(1, self.bounds.all // 2):
+            return True
         network = self._network(peer)
         return len(self._from) >= self.bounds.all or bool(
             network and self._each.get(network, 0) >= self.bounds.each
@@ -65,6 +69,7 @@ class Crowd:
         network = self._from[guest] = self._network(guest.peer)
         self._each[network] = self._each.get(network, 0) + 1
         if not stranger:
+            self._servers.add(guest)
             return
         self._make_room(network)
         self._strangers.setdefault(network, {})[guest] = now = self._wheel.now()
@@ -83,6 +88,7 @@ class Crowd:
 
     def gone(self, guest: Guest) -> None:
         self.known(guest)
+        self._servers.discard(guest)
         network = self._from.pop(guest)
         self._each[network] -= 1
         if not self._each[network]:

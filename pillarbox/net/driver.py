@@ -89,20 +89,17 @@ class Driver(asyncio.Protocol):
         self._input = b""
         self._at = 0  # how much of _input is used
         self._out: list[bytes] = []
-        self._out_size = 0
-        self._hold = 0
+        self.slot = self._out_size = self._hold = 0
         self._pending: Any = None  # the iterator of PULLING, the Task of WAITING or SHAKING
         self._left = -1  # octets still to come of an Octets event that has begun
         self._compression: Compression | None = None
         self._dots: Unstuffer | None = None  # of a Dotted event that has begun
         self._skipping = False  # the rest of a line that was too long
-        self._opened = False
-        self._running = self._scheduled = False
+        self._opened = self._running = self._scheduled = False
         self._reading = True
         self._readable: asyncio.Future[None] | None = None  # done when UNREAD ends
         self._eof = self._draining = self._expiring = False
         self._timeout = self._heard = 0.0
-        self.slot = 0
         self.bare_lf = self.tls = False
         self.end_point: bytes | None = None
 
@@ -186,13 +183,16 @@ class Driver(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._hold & CLOSING:
             return  # read only so that the kernel does not answer unread octets with a reset
+        begun = self._skipping or self._at < len(self._input)
         if self._compression is not None:
             self._compression.feed(data)
             self._use(self._compression)
         else:
             self._input = self._input[self._at :] + data if self._at < len(self._input) else data
             self._at = 0
-        self._heard = self._common.wheel.now()
+        # Who says one line octet by octet is as silent as who says nothing.
+        if not begun or b"\n" in data or self._compression is not None:
+            self._heard = self._common.wheel.now()
         self._run()
 
     def eof_received(self) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pillarbox.net.address import BACKLOG
-from pillarbox.net.arrive import Arrival, Networks, Refusal
+from pillarbox.net.arrive import Arrival, Listened, Networks, Refusal
 from pillarbox.net.crowd import Crowd
 from pillarbox.net.driver import Common, Driver
 from pillarbox.net.session import Peer, Session
@@ -87,12 +87,14 @@ class Listening:
         refusal = Refusal(b"" if listener.tls == "implicit" else listener.refusal)
 
         def admit(transport: asyncio.Transport, peer: Peer, first: bytes) -> None:
-            if len(own) >= listener.limit or crowd.is_full(peer):
+            if len(own) >= listener.limit or crowd.is_full(peer, stranger=listener.logs_in):
                 transport.set_protocol(refusal)
                 refusal.connection_made(transport)
                 return
             driver = Driver(listener.session(), common)
-            transport.set_protocol(driver)
+            # Under TLS from the start it is a handshake that fails.
+            watched = listener.tls != "implicit" and not first
+            transport.set_protocol(Listened(transport, driver) if watched else driver)
             driver.arrived(transport, peer, first)
 
         def accept() -> asyncio.Protocol:

@@ -17,7 +17,7 @@ from pillarbox.net import end_point
 
 HANDSHAKE_TIMEOUT = 30.0  # seconds; a slow phone takes two
 WRITE_HIGH = 64 * 1024  # as on a plain transport; uvloop's own is 512 KiB a connection under TLS
-VALIDITY = datetime.timedelta(days=825)  # Apple's clients refuse server certificates that live longer
+VALIDITY = datetime.timedelta(days=824)  # Apple's clients refuse server certificates that live longer
 
 
 # RFC 9325 4.2: forward secrecy and authenticated encryption. TLS 1.3 has nothing else.

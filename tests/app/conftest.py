@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,10 @@ Run = Callable[..., Ran]
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """`run("account", "list", stdin=b"")` in a folder of its own."""
     monkeypatch.chdir(tmp_path)
+    before = os.umask(0o022)
 
     def run(*arguments: str, stdin: bytes = b"") -> Ran:
         monkeypatch.setattr("sys.argv", ["pillarbox", *arguments])
@@ -42,4 +44,5 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         assert isinstance(code, int)
         return Ran(code, captured.out, captured.err)
 
-    return run
+    yield run
+    os.umask(before)  # a command sets its own

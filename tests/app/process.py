@@ -55,17 +55,20 @@ class Running:
         return self.process.wait(20)
 
 
-def command(folder: Path, *arguments: str) -> list[str]:
+def command(folder: Path, *arguments: str, python: str = sys.executable) -> list[str]:
     config = folder / "pillarbox.toml"
     if not config.exists():
         config.write_text(CONFIG)
-    return [sys.executable, "-m", "pillarbox", "--config", str(config), "serve", *arguments]
+    return [python, "-m", "pillarbox", "--config", str(config), "serve", *arguments]
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Running]:
+def running(
+    folder: Path, *, python: str = sys.executable, environment: dict[str, str] | None = None
+) -> Iterator[Running]:
     with subprocess.Popen(
-        command(folder, "--json"),
+        command(folder, "--json", python=python),
+        env={**os.environ, **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

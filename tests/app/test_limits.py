@@ -180,9 +180,61 @@ def test_a_proxy_that_says_nothing_of_its_client_is_refused(said: bytes) -> None
         assert hear(sock, b"\0") == b""
 
 
-@pytest.mark.parametrize("protocol, no", [("imap", b"PROXY BAD"), ("pop3", b"-ERR")])
+@pytest.mark.parametrize(
+    "protocol, no",
+    [
+        ("imap", b"PROXY BAD"),
+        ("pop3", b"-ERR"),
+        ("smtp", b"500 "),
+        ("submission", b"500 "),
+        ("lmtp", b"500 "),
+    ],
+)
 def test_a_header_from_elsewhere_is_a_bad_command(protocol: str, no: bytes) -> None:
     with serving(PROXIED) as server, connect(server, protocol, "127.0.8.1") as sock:
         hear(sock)
-        sock.sendall(V1)
-        assert hear(sock).startswith(no)
+        sock.sendall(V1 + b"a NOOP\r\n" * 3)
+        heard = hear(sock, b"\0")  # and the connection ends
+        assert heard.startswith(no)
+
+
+def test_a_header_of_version_2_from_elsewhere_ends_the_connection() -> None:
+    with serving(PROXIED) as server:
+        for protocol in ("imap", "imaps", "pop3", "smtp", "submission", "submissions", "lmtp"):
+            with connect(server, protocol, "127.0.8.1") as sock:
+                sock.sendall(V2)
+                heard = hear(sock, b"\0")
+                assert b"192.0.2.1" not in heard
+
+
+def test_other_mail_servers_leave_room_for_people() -> None:
+    with serving(Config(limits=Limits(connections=8))) as server, ExitStack() as stack:
+        for _ in range(4):
+            assert hear(stack.enter_context(connect(server, "smtp"))).startswith(b"220 ")
+        with connect(server, "smtp") as refused:
+            assert hear(refused, b"\0").startswith(b"421 4.3.2")
+        with imaplib.IMAP4(server.host, server.imap_port) as kim:
+            assert kim.login(KIM, PASSWORD)[0] == "OK"
+
+
+# RFC 1939 3: POP3 has no word for it.
+@pytest.mark.parametrize(
+    "protocol, bye", [("imap", b"* BYE"), ("pop3", b"+OK"), ("submission", b"421 "), ("imaps", b"")]
+)
+def test_who_logs_in_octet_by_octet_is_shown_the_door(protocol: str, bye: bytes) -> None:
+    with serving(Config(limits=Limits(login=1.0))) as server, connect(server, protocol) as sock:
+        heard, octets = b"", iter(b"a LOGIN kim@example.test " + b"x" * 100_000)
+        sock.settimeout(0.05)
+        for octet in octets:
+            try:
+                sock.sendall(bytes((octet,)))
+                more = sock.recv(4096)
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+            if not more:
+                break
+            heard += more
+        assert bye in heard
+        assert sum(1 for _ in octets) > 1000  # long before it was through

@@ -3,8 +3,10 @@
 import datetime
 import imaplib
 import poplib
+import shutil
 import socket
 import ssl
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -152,6 +154,8 @@ def test_only_ciphers_with_forward_secrecy_and_authentication() -> None:
         ("imap", b"a STARTTLS\r\n", b"a OK", b"b NOOP\r\n"),
         ("pop3", b"STLS\r\n", b"+OK", b"CAPA\r\n"),
         ("lmtp", b"STARTTLS\r\n", b"220", b"NOOP\r\n"),
+        ("smtp", b"STARTTLS\r\n", b"220", b"NOOP\r\n"),
+        ("submission", b"STARTTLS\r\n", b"220", b"NOOP\r\n"),
     ],
 )
 def test_what_stands_behind_starttls_in_clear_is_never_heard(
@@ -162,14 +166,14 @@ def test_what_stands_behind_starttls_in_clear_is_never_heard(
         with socket.create_connection((server.host, port), 20) as plain:
             heard = plain.makefile("rb")
             heard.readline()
-            if protocol == "lmtp":
-                plain.sendall(b"LHLO here\r\n")
+            if protocol not in ("imap", "pop3"):
+                plain.sendall(b"LHLO here\r\n" if protocol == "lmtp" else b"EHLO here\r\n")
                 while heard.readline()[3:4] == b"-":
                     pass
             plain.sendall(command + injected)
             assert heard.readline().startswith(answer)
             with believing().wrap_socket(plain) as secured:
-                if protocol == "lmtp":
+                if protocol not in ("imap", "pop3"):
                     # RFC 3207 4.2: nor is what was said before; the server waits for LHLO again.
                     secured.sendall(b"MAIL FROM:<kim@example.test>\r\n")
                     assert secured.recv(100).startswith(b"503")
@@ -178,7 +182,7 @@ def test_what_stands_behind_starttls_in_clear_is_never_heard(
                 while more := secured.recv(4096):
                     said += more
             assert b"b OK" not in said
-            assert said.startswith({"imap": b"* BYE", "pop3": b"+OK", "lmtp": b"221"}[protocol])
+            assert said.startswith({"imap": b"* BYE", "pop3": b"+OK"}.get(protocol, b"221"))
 
 
 @pytest.fixture(scope="module")
@@ -257,3 +261,54 @@ def test_a_certificate_that_is_not_good_ends_the_handshake(
     with pytest.raises(OSError), shaken(server, server.imaps_port, showing(file)) as sock:
         if sock.recv(100) == b"":
             raise OSError
+
+
+@pytest.mark.parametrize("protocol", ["imap", "imaps", "pop3", "smtp", "submission", "submissions", "lmtp"])
+def test_nobody_is_given_another_handshake_on_the_same_connection(protocol: str) -> None:
+    """RFC 9325 4.5, CVE-2011-1473: TLS 1.2 could go on negotiating for ever."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    kinds = {"imap": "imap", "pop3": "pop3", "smtp": "smtp", "submission": "smtp", "lmtp": "lmtp"}
+    with serving() as server:
+        port = getattr(server, f"{protocol}_port")
+        command = ["openssl", "s_client", "-tls1_2", "-connect", f"{server.host}:{port}"]
+        starttls = ["-starttls", kinds[protocol]] if protocol in kinds else []
+        with subprocess.Popen(
+            [*command, *starttls], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as client:
+            assert client.stdin is not None and client.stdout is not None
+            said = b""
+            while b"Verify return code" not in said or b"---" not in said.split(b"Verify return code")[1]:
+                said += client.stdout.readline()
+            client.stdin.write(b"R\n")  # means "renegotiate"
+            client.stdin.flush()
+            client.stdin.close()
+            said = client.stdout.read()
+        assert b"RENEGOTIATING" in said
+        assert b"no renegotiation" in said
+
+
+@pytest.mark.parametrize("protocol, kind", [("imap", "imap"), ("pop3", "pop3"), ("submission", "smtp")])
+def test_starttls_shows_the_certificate_of_the_name_that_is_asked_for(
+    tmp_path: Path, protocol: str, kind: str
+) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    first, one = (pair(tmp_path, name) for name in ("mail.test", "one.test"))
+    with serving(Tls(first.certificate, first.key, (one,))) as server:
+        for asked, told in (("one.test", b"CN = one.test"), ("other.test", b"CN = mail.test")):
+            port = getattr(server, f"{protocol}_port")
+            target = ["-connect", f"{server.host}:{port}", "-servername", asked]
+            ran = subprocess.run(
+                ["openssl", "s_client", "-starttls", kind, *target],
+                input=b"",
+                capture_output=True,
+                check=False,
+            )
+            assert told in ran.stdout
+
+
+def test_a_certificate_of_its_own_lives_no_longer_than_clients_bear() -> None:
+    pem, _ = tls.self_signed("mail.test", NOW)
+    made = x509.load_pem_x509_certificate(pem)
+    assert made.not_valid_after_utc - made.not_valid_before_utc < datetime.timedelta(days=825)

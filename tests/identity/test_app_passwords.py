@@ -21,7 +21,8 @@ from pillarbox.identity.uses import Uses
 from pillarbox.model.errors import Code, Refused
 
 MAIN, PHONE = "correct horse", "abcdef-ghjkmn-pqrstu"
-IMAP, POP3 = Channel("imap", "192.0.2.1"), Channel("pop3", "192.0.2.2")
+# As the sessions say it: the SASL service of POP3 is "pop" (RFC 5034 4).
+IMAP, POP3 = Channel("imap", "192.0.2.1"), Channel("pop", "192.0.2.2")
 
 
 @pytest.fixture
@@ -219,3 +220,9 @@ def test_verifiers_that_do_not_fit_the_password_s_are_left_out(directory, kim, a
     assert enters(authenticator, plain(PHONE))
     with pytest.raises(Refused):
         prove(directory, PHONE)
+
+
+def test_one_for_pop3_opens_pop3_and_nothing_else(directory: Directory, kim: Account) -> None:
+    app_passwords.add(directory, kim, "reader", PHONE, protocols=("pop3",))
+    assert app_passwords.maybe_name(directory, kim.prefix, PHONE, POP3.protocol) == "reader"
+    assert app_passwords.maybe_name(directory, kim.prefix, PHONE, IMAP.protocol) is None

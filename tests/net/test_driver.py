@@ -235,6 +235,43 @@ def test_silence_expires(run: Run, told: Any) -> None:
     run(scene())
 
 
+@pytest.mark.parametrize("begun", [b"", b"y" * 5000])
+def test_a_line_that_does_not_come_to_its_end_is_silence(run: Run, told: Any, begun: bytes) -> None:
+    async def scene() -> None:
+        clock = [1000.0]
+        wheel = Wheel(lambda: clock[0], tick=1.0)
+        session = told()
+        client = await greeted(session, wheel=wheel)
+        await client.send(begun)
+        for _ in range(9):
+            clock[0] += 10
+            await client.send(b"y")
+            wheel.turn()
+        assert (await client.read_all()).endswith(b"expired\r\n")
+        wheel.stop()
+
+    run(scene())
+
+
+def test_a_slow_line_that_comes_to_its_end_in_time_is_none(run: Run, told: Any) -> None:
+    async def scene() -> None:
+        clock = [1000.0]
+        wheel = Wheel(lambda: clock[0], tick=1.0)
+        session = told()
+        client = await greeted(session, wheel=wheel)
+        for _ in range(4):
+            for octet in (b"x", b"\r", b"\n"):
+                clock[0] += 15
+                await client.send(octet)
+                wheel.turn()
+            assert await client.read_line() == b"x\r\n"
+        assert not client.closed
+        await client.disconnect()
+        wheel.stop()
+
+    run(scene())
+
+
 def test_a_timeout_that_becomes_shorter_counts_at_once(run: Run, told: Any) -> None:
     async def scene() -> None:
         clock = [1000.0]

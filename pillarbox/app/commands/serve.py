@@ -18,10 +18,12 @@ from rich.console import Console
 
 from pillarbox import __version__
 from pillarbox.app import log
+from pillarbox.app.acme import renewing
 from pillarbox.app.config import Config, load
 from pillarbox.app.heap import keep_buffers_apart
+from pillarbox.app.notify import READY, STOPPING, notify, reloading, watched
 from pillarbox.app.output import Json, table
-from pillarbox.app.reload import reload
+from pillarbox.app.reload import reload, take_certificates
 from pillarbox.app.serve import FirstAccount, Foundation, cores, serving
 from pillarbox.app.wiring import PROTOCOLS
 from pillarbox.app.workers import several
@@ -33,6 +35,7 @@ class Running(Protocol):
     """A server, of one process or of several."""
 
     config: Config
+    material: Material
     foundation: Foundation
     first_account: FirstAccount | None
 
@@ -59,7 +62,7 @@ def _read(path: Path | None) -> Config:
 async def _serve(config: Config, read: Callable[[], Config], as_json: bool) -> None:
     events = structlog.get_logger()
     loop = asyncio.get_running_loop()
-    stop, hang_up = asyncio.Event(), asyncio.Event()
+    stop, changed, hang_up, renewed = (asyncio.Event() for _ in range(4))
     hurry: Callable[[], None] = stop.set
 
     def stopping() -> None:
@@ -67,19 +70,38 @@ async def _serve(config: Config, read: Callable[[], Config], as_json: bool) -> N
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping)
-    loop.add_signal_handler(signal.SIGHUP, hang_up.set)
 
-    async def reloading(server: Running) -> None:
-        while await hang_up.wait():
-            hang_up.clear()
-            await reload(server, read, events.info, events.error)
+    def have(event: asyncio.Event) -> None:
+        event.set()
+        changed.set()
 
-    async with _running(config, "json" if as_json else "text") as server:
+    loop.add_signal_handler(signal.SIGHUP, have, hang_up)
+
+    async def reload_when_told(server: Running) -> None:
+        """One after the other, so that nothing old is put over something new."""
+        while await changed.wait():
+            changed.clear()
+            if renewed.is_set():
+                renewed.clear()
+                await take_certificates(server, events.info, events.error)
+            if hang_up.is_set():
+                hang_up.clear()
+                reloading()
+                await reload(server, read, events.info, events.error)
+                notify(READY)
+
+    async with (
+        _running(config, "json" if as_json else "text") as server,
+        watched(),
+        renewing.running(config, partial(have, renewed), events.info, events.error),
+    ):
         hurry = server.hurry
         _announce(server, as_json)
         events.info("ready", version=__version__, data=config.data)
-        on_hang_up = asyncio.create_task(reloading(server))
+        on_hang_up = asyncio.create_task(reload_when_told(server))
+        notify(READY)
         await stop.wait()
+        notify(STOPPING)
         on_hang_up.cancel()
         events.info("stopping")
     events.info("stopped")
