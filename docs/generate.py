@@ -127,7 +127,9 @@ def protocols() -> str:
         "| extension | SMTP | submission |",
         "|---|---|---|",
     ]
-    for keyword in sorted({*MX.keywords, *SUBMISSION.keywords, *MX.under_tls, "SIZE", "STARTTLS", "AUTH"}):
+    for keyword in sorted(
+        {*MX.keywords, *SUBMISSION.keywords, *MX.under_tls, "SIZE", "STARTTLS", "AUTH", "FUTURERELEASE"}
+    ):
         cells = ["yes" if offered(profile, keyword) else "" for profile in (MX, SUBMISSION)]
         out.append(f"| {keyword} | {' | '.join(cells)} |")
     out += [
@@ -145,6 +147,8 @@ def protocols() -> str:
 
 
 def offered(profile: Profile, keyword: str) -> bool:
+    if keyword == "FUTURERELEASE":
+        return profile.submits
     return keyword in ("SIZE", "STARTTLS") or keyword in profile.keywords or profile.extends(keyword)
 
 

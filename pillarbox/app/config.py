@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct
 
+from pillarbox.app.arriving import Mx, Proxy, Reports, ReverseDns
 from pillarbox.identity.addresses import maybe_address
 from pillarbox.identity.outside.spelling import NAMES, names
 
@@ -32,10 +33,15 @@ _ADDRESS = re.compile(
 )
 
 # Keys, or tables of them, that SIGHUP changes in a running server; the others need a restart.
-RELOADABLE = ("tls", "auth", "limits", "abuse", "submission", "authentication")
+RELOADABLE = ("tls", "auth", "limits", "abuse", "submission", "authentication", "mx")
 
 
-_CHOICES = {"auth.cleartext": Cleartext, "authentication.dmarc": Obey, "authentication.spf": Obey}
+_CHOICES = {
+    "auth.cleartext": Cleartext,
+    "authentication.dmarc": Obey,
+    "authentication.spf": Obey,
+    "mx.reverse_dns": ReverseDns,
+}
 
 
 Count = Annotated[int, Meta(ge=1)]
@@ -143,17 +149,6 @@ class Authentication(Struct, frozen=True, forbid_unknown_fields=True):
     trusted_sealers: tuple[str, ...] = ()
 
 
-class Proxy(Struct, frozen=True, forbid_unknown_fields=True):
-    """`networks`: where connections come from a proxy, which begins each with a PROXY header; `protocols`:
-    the keys of `[listen]` it stands in front of."""
-
-    networks: tuple[str, ...] = ()
-    protocols: tuple[str, ...] = (
-        *("imap", "imaps", "pop3", "pop3s", "managesieve"),
-        *("smtp", "submission", "submissions"),
-    )
-
-
 class Abuse(Struct, frozen=True, forbid_unknown_fields=True):
     """`ban_after` failed logins from one network (an IPv4 address, an IPv6 /64) within `window` seconds shut
     it out for `ban` seconds, for twice as long each time again, and at most for `longest_ban`. After
@@ -179,12 +174,15 @@ class Audit(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Submission(Struct, frozen=True, forbid_unknown_fields=True):
     """Mail that people with an account send. 0 is no limit; `undo`: seconds a message waits in the queue,
-    where it can be cancelled; `copy_to_sent`: for programs that do not file what they send by themselves."""
+    where it can be cancelled; `copy_to_sent`: for programs that do not file what they send by themselves;
+    `hold`: days that a program may have a message wait until it is sent, `held`: how many of an account."""
 
     messages_per_hour: Annotated[int, Meta(ge=0)] = 300
     recipients_per_hour: Annotated[int, Meta(ge=0)] = 2000
     undo: Annotated[int, Meta(ge=0, le=3600)] = 0
     copy_to_sent: bool = False
+    hold: Annotated[int, Meta(ge=0, le=3650)] = 90
+    held: Annotated[int, Meta(ge=0)] = 200
 
 
 class Smarthost(Struct, frozen=True, forbid_unknown_fields=True):
@@ -294,10 +292,12 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     authentication: Authentication = Authentication()
     abuse: Abuse = Abuse()
+    mx: Mx = Mx()
     audit: Audit = Audit()
     proxy: Proxy = Proxy()
     submission: Submission = Submission()
     outbound: Outbound = Outbound()
+    reports: Reports = Reports()
     directory: dict[str, Ldap | Sql | Tokens] = {}
 
     @property
@@ -346,11 +346,20 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
         if not is_dns_server(server):
             wrong = f'"{server}" is no DNS server; write "192.0.2.1", "192.0.2.1:53" or "[2001:db8::1]:53"'
             raise _error(file, text, "dns", wrong)
-    for key, networks in (("abuse.exempt", config.abuse.exempt), ("proxy.networks", config.proxy.networks)):
+    for key, networks in (
+        ("abuse.exempt", config.abuse.exempt),
+        ("mx.exempt", config.mx.exempt),
+        ("proxy.networks", config.proxy.networks),
+        ("proxy.xclient", config.proxy.xclient),
+    ):
         for network in networks:
             if not is_network(network):
                 wrong = f'"{network}" is not a network; write "192.0.2.0/24", "2001:db8::/32" or an address'
                 raise _error(file, text, key, wrong)
+    for code in (code for each in config.mx.lists for code in each.codes):
+        if not is_network(code) or not code.startswith("127."):
+            wrong = f'"{code}" is no answer of a list; write "127.0.0.2" or "127.0.0.0/29"'
+            raise _error(file, text, "mx.lists", wrong)
     for protocol in config.proxy.protocols:
         if protocol not in Listen.__struct_fields__:
             wrong = f'there is no protocol "{protocol}"; they are {", ".join(Listen.__struct_fields__)}'

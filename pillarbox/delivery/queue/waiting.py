@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pillarbox.delivery.queue.database import Database
 from pillarbox.delivery.queue.entries import Content, Event, Letter, Waiting
+from pillarbox.delivery.wishes import DeliverBy, Hold, Wishes
 from pillarbox.model.errors import Code, Refused
 
 HOUR = 60  # minutes that limits look back
@@ -12,12 +13,21 @@ KEPT_SECONDS = 30 * 86_400  # how long the record says what became of a message
 
 LETTER = (
     "id, trace, sender, account, message_id, size, utf8, body, ret, envid, arrived_at, dictionary, frames,"
-    " data, file, tls"
+    " data, file, tls, hold, held_until, by_at, by_mode, priority"
 )
 WAITING = (
     "letter, n, address, target, local, detail, notify, orcpt, held, taken, due_at, attempts, told_delay,"
-    " reply"
+    " reply, told_late"
 )
+
+
+# The priorities that something waits with, the highest first: one step of the index each, however much waits.
+_PRIORITIES = """WITH RECURSIVE level(priority) AS (
+    SELECT max(priority) FROM recipient WHERE taken = 0 AND held = 0
+    UNION ALL
+    SELECT (SELECT max(priority) FROM recipient
+        WHERE taken = 0 AND held = 0 AND priority < level.priority)
+    FROM level WHERE level.priority IS NOT NULL)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,8 @@ class Limits:
 
     messages: int = 0
     recipients: int = 0
+    held: int = 0  # messages that wait for their time (RFC 4865 6, 2), and their octets
+    held_octets: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,7 @@ class Settled:
     again_at: int | None = None
     reply: str = ""
     told_delay: bool = False
+    told_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +76,45 @@ def put(
     for new in news:
         one, content = new.letter, new.letter.content
         db.run(
-            f"INSERT INTO letter ({LETTER}) VALUES (NULL, {', '.join('?' * 15)})",
+            f"INSERT INTO letter ({LETTER}) VALUES (NULL, {', '.join('?' * 20)})",
             *(one.trace, one.sender, one.account, one.message_id, content.size, one.utf8, one.body),
             *(one.ret, one.envid, one.arrived_at, content.dictionary, content.frames, content.data),
-            *(content.file, one.tls),
+            *(content.file, one.tls, *_wishes(one.wishes)),
         )
         number = db.last_id
         numbers.append(number)
-        _add(db, number, new.recipients)
+        _add(db, number, new.recipients, one.wishes.priority)
     note(db, events)
     return numbers
 
 
-def _add(db: Database, letter: int, recipients: Iterable[Waiting]) -> None:
+def _wishes(wishes: Wishes) -> tuple[object, ...]:
+    hold, by = wishes.hold, wishes.by
+    return (
+        *(("", 0) if hold is None else (hold.asked, hold.until)),
+        *((None, "") if by is None else (by.at, by.mode)),
+        wishes.priority,
+    )
+
+
+def _add(db: Database, letter: int, recipients: Iterable[Waiting], priority: int) -> None:
     for n, each in enumerate(recipients):
         db.run(
-            f"INSERT INTO recipient ({WAITING}) VALUES ({', '.join('?' * 14)})",
+            f"INSERT INTO recipient ({WAITING}, priority) VALUES ({', '.join('?' * 16)})",
             *(letter, n, each.address, each.target, each.local, each.detail, each.notify, each.orcpt),
             *(each.held, each.taken, each.due_at, each.attempts, each.told_delay, each.reply),
+            *(each.told_late, priority),
         )
+
+
+def held(db: Database, account: int, now: int) -> tuple[int, int]:
+    """How many messages of the account wait for their time, and how many octets they have."""
+    rows = db.run(
+        "SELECT count(*), coalesce(sum(size), 0) FROM letter WHERE hold <> '' AND account = ?"
+        " AND held_until > ?",
+        *(account, now),
+    )
+    return int(rows[0][0]), int(rows[0][1])
 
 
 def _count(db: Database, news: Sequence[New], limits: Limits) -> None:
@@ -95,6 +128,11 @@ def _count(db: Database, news: Sequence[New], limits: Limits) -> None:
         limits.recipients and others + recipients > limits.recipients
     ):
         raise Refused("You have sent as much as you may in an hour", Code.LIMIT, temporary=True)
+    if any(new.letter.wishes.hold is not None for new in news):
+        count, octets = held(db, account, news[0].letter.arrived_at)
+        octets += sum(new.letter.content.size for new in news)
+        if count >= limits.held or octets > limits.held_octets:
+            raise Refused("You have as much waiting as you may", Code.OVERQUOTA)
     db.run(
         "INSERT INTO sent VALUES (?, ?, 1, ?) ON CONFLICT (account, minute) DO UPDATE SET"
         " messages = messages + 1, recipients = recipients + excluded.recipients",
@@ -112,11 +150,16 @@ def note(db: Database, events: Iterable[Event]) -> None:
 
 def take(db: Database, now: int, most: int) -> list[Job]:
     """What is due, at most so many recipients: theirs is to be settled by who calls this."""
-    due = db.run(
-        "SELECT letter, n FROM recipient WHERE taken = 0 AND held = 0 AND due_at <= ?"
-        " ORDER BY due_at LIMIT ?",
-        *(now, most),
-    )
+    due: list[tuple[int, int]] = []
+    # RFC 6710 5.1
+    for (priority,) in db.run(f"{_PRIORITIES} SELECT priority FROM level WHERE priority IS NOT NULL"):
+        due += db.run(
+            "SELECT letter, n FROM recipient WHERE taken = 0 AND held = 0 AND priority = ? AND due_at <= ?"
+            " ORDER BY due_at LIMIT ?",
+            *(priority, now, most - len(due)),
+        )
+        if len(due) >= most:
+            break
     by_letter: dict[int, list[int]] = {}
     for letter, n in due:
         by_letter.setdefault(letter, []).append(n)
@@ -131,7 +174,10 @@ def take(db: Database, now: int, most: int) -> list[Job]:
 
 
 def next_due(db: Database) -> int | None:
-    ((due,),) = db.run("SELECT min(due_at) FROM recipient WHERE taken = 0 AND held = 0")
+    ((due,),) = db.run(
+        f"{_PRIORITIES} SELECT min((SELECT min(due_at) FROM recipient WHERE taken = 0 AND held = 0"
+        " AND priority = level.priority)) FROM level"
+    )
     return None if due is None else int(due)
 
 
@@ -154,8 +200,8 @@ def settle(
         else:
             db.run(
                 "UPDATE recipient SET taken = 0, attempts = attempts + 1, due_at = ?, reply = ?,"
-                " told_delay = max(told_delay, ?) WHERE letter = ? AND n = ?",
-                *(each.again_at, each.reply, each.told_delay, letter, each.n),
+                " told_delay = max(told_delay, ?), told_late = max(told_late, ?) WHERE letter = ? AND n = ?",
+                *(each.again_at, each.reply, each.told_delay, each.told_late, letter, each.n),
             )
     put(db, news)
     note(db, events)
@@ -180,26 +226,20 @@ def find(db: Database, number: int) -> Letter | None:
     rows = db.run(f"SELECT {LETTER} FROM letter WHERE id = ?", number)
     if not rows:
         return None
-    (
-        id,
-        trace,
-        sender,
-        account,
-        message_id,
-        size,
-        utf8,
-        body,
-        ret,
-        envid,
-        at,
-        dictionary,
-        frames,
-        data,
-        file,
-        tls,
-    ) = rows[0]
+    id, trace, sender, account, message_id, size, utf8, body, ret, envid, at, *rest = rows[0]
+    dictionary, frames, data, file, tls, asked, until, by_at, by_mode, priority = rest
     content = Content(size, dictionary, frames, data, file)
-    return Letter(trace, sender, content, at, message_id, account, bool(utf8), body, ret, envid, id, tls)
+    wishes = Wishes(
+        Hold(until, asked) if asked else None,
+        None if by_at is None else DeliverBy.of(by_at, by_mode),
+        priority,
+    )
+    return Letter(
+        *(trace, sender, content, at, message_id, account, bool(utf8), body, ret, envid),
+        wishes=wishes,
+        id=id,
+        tls=tls,
+    )
 
 
 def require(db: Database, number: int) -> Letter:
@@ -211,7 +251,8 @@ def require(db: Database, number: int) -> Letter:
 
 def waiting_of(row: Sequence[object]) -> Waiting:
     """A row of `WAITING`."""
-    _, n, address, target, local, detail, notify, orcpt, held, taken, due_at, attempts, told, reply = row
+    _, n, address, target, local, detail, notify, orcpt, held, taken, due_at, attempts, *rest = row
+    told, reply, late = rest
     return Waiting(
         str(address),
         str(target),
@@ -226,4 +267,5 @@ def waiting_of(row: Sequence[object]) -> Waiting:
         str(reply),
         bool(held),
         bool(taken),
+        bool(late),
     )
