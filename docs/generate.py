@@ -63,6 +63,13 @@ def rows(shape: type[Struct], prefix: str, by: str | None) -> Iterator[str]:
     for field in msgspec.structs.fields(shape):
         key = prefix + field.name
         changes = by or ("reload" if field.name in config.RELOADABLE else "restart")
+        named = get_args(field.type)[1] if get_origin(field.type) is dict else None
+        if tables := [
+            each for each in get_args(named) if isinstance(each, type) and issubclass(each, Struct)
+        ]:
+            found = [row for each in tables for row in rows(each, f"{key}.NAME.", changes)]
+            yield from dict.fromkeys(found)  # most keys are of all kinds of them
+            continue
         kinds = [each for each in (field.type, *get_args(field.type)) if isinstance(each, type)]
         inner = next((each for each in kinds if issubclass(each, Struct)), None)
         if inner is None:
@@ -82,6 +89,8 @@ def kind_of(kind: Any) -> str:
         return " ".join([kind_of(get_args(kind)[0]), *bounds])
     if get_origin(kind) is Literal:
         return ", ".join(f'`"{each}"`' for each in get_args(kind))
+    if get_origin(kind) is dict:
+        return f"table of {kind_of(get_args(kind)[1])}"
     if get_origin(kind) is tuple:
         return f"list of {kind_of(get_args(kind)[0])}"
     if get_args(kind):
@@ -196,7 +205,9 @@ def protocols() -> str:
         "| extension | SMTP | submission |",
         "|---|---|---|",
     ]
-    for keyword in sorted({*MX.keywords, *SUBMISSION.keywords, *MX.under_tls, "SIZE", "STARTTLS", "AUTH"}):
+    for keyword in sorted(
+        {*MX.keywords, *SUBMISSION.keywords, *MX.under_tls, "SIZE", "STARTTLS", "AUTH", "FUTURERELEASE"}
+    ):
         cells = ["yes" if offered(profile, keyword) else "" for profile in (MX, SUBMISSION)]
         out.append(f"| {keyword} | {' | '.join(cells)} |")
     out += [
@@ -214,6 +225,8 @@ def protocols() -> str:
 
 
 def offered(profile: Profile, keyword: str) -> bool:
+    if keyword == "FUTURERELEASE":
+        return profile.submits
     return keyword in ("SIZE", "STARTTLS") or keyword in profile.keywords or profile.extends(keyword)
 
 

@@ -9,7 +9,7 @@ import difflib
 import ipaddress
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -17,6 +17,8 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct
 
+from pillarbox.app.arriving import Mx, Proxy, Reports, ReverseDns
+from pillarbox.app.entering import KINDS, Ldap, OAuth, Sql, Tokens, Web, resolved_directory, wrong_provider
 from pillarbox.identity.addresses import maybe_address
 from pillarbox.identity.outside.spelling import NAMES, names
 
@@ -32,7 +34,7 @@ _ADDRESS = re.compile(
 )
 
 # Keys, or tables of them, that SIGHUP changes in a running server; the others need a restart.
-RELOADABLE = ("tls", "auth", "limits", "abuse", "submission", "authentication", "oauth")
+RELOADABLE = ("tls", "auth", "limits", "abuse", "submission", "authentication", "oauth", "mx")
 
 
 Challenge = Literal["http-01", "dns-01"]
@@ -41,6 +43,7 @@ _CHOICES = {
     "authentication.dmarc": Obey,
     "authentication.spf": Obey,
     "acme.challenge": Challenge,
+    "mx.reverse_dns": ReverseDns,
 }
 
 
@@ -178,17 +181,6 @@ class Authentication(Struct, frozen=True, forbid_unknown_fields=True):
     trusted_sealers: tuple[str, ...] = ()
 
 
-class Proxy(Struct, frozen=True, forbid_unknown_fields=True):
-    """`networks`: where connections come from a proxy, which begins each with a PROXY header; `protocols`:
-    the keys of `[listen]` it stands in front of."""
-
-    networks: tuple[str, ...] = ()
-    protocols: tuple[str, ...] = (
-        *("imap", "imaps", "pop3", "pop3s", "managesieve"),
-        *("smtp", "submission", "submissions"),
-    )
-
-
 class Abuse(Struct, frozen=True, forbid_unknown_fields=True):
     """`ban_after` failed logins from one network (an IPv4 address, an IPv6 /64) within `window` seconds shut
     it out for `ban` seconds, for twice as long each time again, and at most for `longest_ban`. After
@@ -214,12 +206,15 @@ class Audit(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Submission(Struct, frozen=True, forbid_unknown_fields=True):
     """Mail that people with an account send. 0 is no limit; `undo`: seconds a message waits in the queue,
-    where it can be cancelled; `copy_to_sent`: for programs that do not file what they send by themselves."""
+    where it can be cancelled; `copy_to_sent`: for programs that do not file what they send by themselves;
+    `hold`: days that a program may have a message wait until it is sent, `held`: how many of an account."""
 
     messages_per_hour: Annotated[int, Meta(ge=0)] = 300
     recipients_per_hour: Annotated[int, Meta(ge=0)] = 2000
     undo: Annotated[int, Meta(ge=0, le=3600)] = 0
     copy_to_sent: bool = False
+    hold: Annotated[int, Meta(ge=0, le=3650)] = 90
+    held: Annotated[int, Meta(ge=0)] = 200
 
 
 class Smarthost(Struct, frozen=True, forbid_unknown_fields=True):
@@ -247,124 +242,6 @@ class Outbound(Struct, frozen=True, forbid_unknown_fields=True):
     source: tuple[str, ...] = ()
 
 
-class _Directory(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Accounts that are kept elsewhere. `domains`: on whose addresses it decides; `known`, `unknown`: seconds
-    that its answers hold, that somebody is there and that nobody is; `timeout`: seconds that a question to it
-    may take; `threads`: questions at the same time."""
-
-    domains: Annotated[tuple[str, ...], Meta(min_length=1)]
-    known: Annotated[float, Meta(gt=0, le=86400)] = 300.0
-    unknown: Annotated[float, Meta(gt=0, le=86400)] = 60.0
-    timeout: Annotated[float, Meta(gt=0, le=120)] = 10.0
-    threads: Annotated[int, Meta(ge=1, le=64)] = 4
-
-
-class Ldap(_Directory, frozen=True, tag_field="kind", tag="ldap"):
-    """`urls`: the servers, tried in turn. `starttls`: None is for those that are no ldaps: or ldapi:. `bind`
-    and `password` (or a file with it): who searches; without, nobody in particular. `user`: the name (DN) to
-    bind as, where it can be made of the address; else it is searched for. The attributes: `address`,
-    `aliases`, `key`, `quota`, `groups`. `group_filter` finds the groups of somebody where no attribute of
-    theirs names them."""
-
-    urls: Annotated[tuple[str, ...], Meta(min_length=1)]
-    starttls: bool | None = None
-    ca: str | None = None
-    bind: str = ""
-    password: str = ""
-    password_file: str | None = None
-    base: str = ""
-    filter: str = "(mail={address})"
-    user: str = ""
-    address: str = "mail"
-    aliases: str = ""
-    key: str = "entryUUID"
-    quota: str = ""
-    groups: str = "memberOf"
-    group_base: str = ""
-    group_filter: str = ""
-    members: tuple[str, ...] = ()
-    disabled: tuple[str, ...] = ()
-    admins: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"Ldap(urls={self.urls!r}, bind={self.bind!r})"  # never the password
-
-
-class Sql(_Directory, frozen=True, tag_field="kind", tag="sql"):
-    """`database`: a SQLite file, or postgresql://... `account` is asked with :address, :local and :domain,
-    and answers a row with any of the columns address, id, quota, disabled, admin; `password` the hash of a
-    password; `aliases` a row for each. `password_file`: with the database's own, which is better not in its
-    URL."""
-
-    database: Annotated[str, Meta(min_length=1)]
-    account: Annotated[str, Meta(min_length=1)]
-    password: Annotated[str, Meta(min_length=1)]
-    aliases: str = ""
-    password_file: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Sql(domains={self.domains!r})"  # never a password in a URL
-
-
-class Tokens(_Directory, frozen=True, tag_field="kind", tag="tokens"):
-    """Accounts that a provider of tokens knows, and nobody can be asked about: one is made when its first
-    token comes. `issuers`: whose tokens are for them. `claim`: what in a token is the address; `verified`:
-    only an address that the provider says it has verified."""
-
-    issuers: Annotated[tuple[str, ...], Meta(min_length=1)]
-    claim: str = "email"
-    verified: bool = True
-
-
-KINDS: dict[str, type[_Directory]] = {"ldap": Ldap, "sql": Sql, "tokens": Tokens}
-
-
-class Web(Struct, frozen=True, forbid_unknown_fields=True):
-    """`url`: how the server is called in a browser; without it, by its host name and the port of `https`."""
-
-    url: Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+/?$")] | None = None
-
-
-class OAuthClient(Struct, frozen=True, forbid_unknown_fields=True):
-    """A program that may ask for tokens. `redirect_uris` are exact, but for the port of a loopback address;
-    without `secret` it is a public one."""
-
-    id: Annotated[str, Meta(min_length=1, max_length=200)]
-    name: Annotated[str, Meta(min_length=1, max_length=200)]
-    redirect_uris: tuple[str, ...] = ()
-    secret: str = ""
-
-
-class OAuthProvider(Struct, frozen=True, forbid_unknown_fields=True):
-    """Another server whose tokens are good here. `keys`: where its JWKS is, for tokens that are JWTs;
-    `introspection`: where it says what a token is (RFC 7662), with `client_id` and `client_secret`.
-    `audience`: one of these has to be in a token; `claim`: what in it is the mail address; `scope`: what
-    has to be in it; `domains`: addresses in these only, and without them in all; `skew`: seconds that
-    clocks may differ."""
-
-    issuer: Annotated[str, Meta(min_length=1)]
-    audience: tuple[str, ...] = ()
-    keys: str = ""
-    introspection: str = ""
-    client_id: str = ""
-    client_secret: str = ""
-    claim: str = "email"
-    scope: str = ""
-    domains: tuple[str, ...] = ()
-    skew: Annotated[int, Meta(ge=0, le=300)] = 60
-
-
-class OAuth(Struct, frozen=True, forbid_unknown_fields=True):
-    """`access`: seconds that a token opens mail; `refresh`: seconds that a program may be silent before its
-    user is asked again. `mail_programs`: whether any mail program may ask; otherwise only `clients` may."""
-
-    access: Annotated[int, Meta(ge=60)] = 3_600
-    refresh: Annotated[int, Meta(ge=60)] = 7_776_000
-    mail_programs: bool = True
-    clients: tuple[OAuthClient, ...] = ()
-    providers: tuple[OAuthProvider, ...] = ()
-
-
 class Process(Struct, frozen=True, forbid_unknown_fields=True):
     """Whom the server becomes when root has started it and the ports are bound; `group`: theirs, if absent.
     Commands that root runs become the same."""
@@ -387,10 +264,12 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     authentication: Authentication = Authentication()
     abuse: Abuse = Abuse()
+    mx: Mx = Mx()
     audit: Audit = Audit()
     proxy: Proxy = Proxy()
     submission: Submission = Submission()
     outbound: Outbound = Outbound()
+    reports: Reports = Reports()
     directory: dict[str, Ldap | Sql | Tokens] = {}
     web: Web = Web()
     oauth: OAuth = OAuth()
@@ -441,7 +320,12 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
         if not is_dns_server(server):
             wrong = f'"{server}" is no DNS server; write "192.0.2.1", "192.0.2.1:53" or "[2001:db8::1]:53"'
             raise _error(file, text, "dns", wrong)
-    for key, networks in (("abuse.exempt", config.abuse.exempt), ("proxy.networks", config.proxy.networks)):
+    for key, networks in (
+        ("abuse.exempt", config.abuse.exempt),
+        ("mx.exempt", config.mx.exempt),
+        ("proxy.networks", config.proxy.networks),
+        ("proxy.xclient", config.proxy.xclient),
+    ):
         for network in networks:
             if not is_network(network):
                 wrong = f'"{network}" is not a network; write "192.0.2.0/24", "2001:db8::/32" or an address'
@@ -450,6 +334,10 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
         if not is_ip_address(address):
             wrong = f'"{address}" is not an address; write "192.0.2.1" or "2001:db8::1"'
             raise _error(file, text, "outbound.source", wrong)
+    for code in (code for each in config.mx.lists for code in each.codes):
+        if not is_network(code) or not code.startswith("127."):
+            wrong = f'"{code}" is no answer of a list; write "127.0.0.2" or "127.0.0.0/29"'
+            raise _error(file, text, "mx.lists", wrong)
     for protocol in config.proxy.protocols:
         if protocol not in Listen.__struct_fields__:
             wrong = f'there is no protocol "{protocol}"; they are {", ".join(Listen.__struct_fields__)}'
@@ -462,25 +350,13 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
                 raise _error(file, text, f"auth.masters.{master}", f'"{domain}" is no domain')
     for key, wrong in wrong_directories(config):
         raise _error(file, text, key, wrong)
-    if wrong := _wrong_provider(config.oauth):
+    if wrong := wrong_provider(config.oauth):
         raise _error(file, text, "oauth.providers", wrong)
     if (config.tls.certificate is None) != (config.tls.key is None):
         raise _error(file, text, "tls", "certificate and key belong together; one of them is missing")
     if config.acme.names:
         _check_acme(config, text, file)
     return config
-
-
-def _wrong_provider(oauth: OAuth) -> str:
-    for each in oauth.providers:
-        if not each.keys and not each.introspection:
-            return f'{each.issuer} needs "keys" or "introspection"'
-        for url in filter(None, (each.keys, each.introspection)):
-            if not re.match(r"https://|http://(127\.0\.0\.1|\[::1\]|localhost)[:/]", url):
-                return f'"{url}" has to begin with https://'
-        if each.keys and not each.audience:
-            return f"{each.issuer} needs an audience: its tokens for other services would be good here"
-    return ""
 
 
 def _check_acme(config: Config, text: str, file: str) -> None:
@@ -703,7 +579,7 @@ def _resolved(config: Config, folder: Path) -> Config:
         ),
         config.tls.client_ca and absolute(config.tls.client_ca),
     )
-    directory = {name: _resolved_directory(each, absolute) for name, each in config.directory.items()}
+    directory = {name: resolved_directory(each, absolute) for name, each in config.directory.items()}
     acme = msgspec.structs.replace(config.acme, ca=config.acme.ca and absolute(config.acme.ca))
     return msgspec.structs.replace(
         config,
@@ -713,18 +589,3 @@ def _resolved(config: Config, folder: Path) -> Config:
         directory=directory,
         acme=acme,
     )
-
-
-def _resolved_directory(each: Ldap | Sql | Tokens, absolute: Callable[[str], str]) -> Ldap | Sql | Tokens:
-    changed: dict[str, str] = {}
-    if isinstance(each, Ldap) and each.ca:
-        changed["ca"] = absolute(each.ca)
-    if isinstance(each, Sql) and not is_postgresql(each.database):
-        changed["database"] = absolute(each.database.removeprefix("sqlite:"))
-    if not isinstance(each, Tokens) and each.password_file:
-        changed["password_file"] = absolute(each.password_file)
-    return msgspec.structs.replace(each, **changed)
-
-
-def is_postgresql(database: str) -> bool:
-    return database.startswith(("postgresql://", "postgres://"))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import structlog
 
-from pillarbox.app.config import Config, Ldap, Sql, Tokens, is_postgresql
+from pillarbox.app.config import Config
+from pillarbox.app.entering import Ldap, Sql, Tokens, is_postgresql
 from pillarbox.identity import routes
 from pillarbox.identity.addresses import Address, fold_domain
 from pillarbox.identity.directory import Directory

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.parse import quote_plus, urlencode
 
-from pillarbox.app.config import OAuthProvider
+from pillarbox.app.entering import OAuthProvider
 
 if TYPE_CHECKING:
     from pillarbox.identity.tokens import Foreign

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 
 from pillarbox.app.config import Abuse, Config
+from pillarbox.app.metering import Gathered, rates
 from pillarbox.identity import audit, tallies
 from pillarbox.identity.abuse import FAMILIAR, Ledger, Note, Rules, Tally
 from pillarbox.identity.audit import Audit, Scribe
 from pillarbox.identity.gate import Write, unwritten
+from pillarbox.identity.rates import Count, Did, Meter
 from pillarbox.identity.tallies import Tallies
 
 EVERY = 1.0  # seconds between two looks at what is to be saved and what is ordered
@@ -27,11 +29,14 @@ Report = Callable[[BaseException], object]
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What the sessions of one process are guarded with. By itself it counts nothing and writes nothing."""
+    """What the sessions of one process are guarded with. By itself it counts nothing and writes nothing.
+    `meter` and `did`: how much networks do, which is no guess and no offence."""
 
     ledger: Ledger = field(default_factory=Ledger)
     take: Callable[[Note], None] = lambda note: None
     write: Write = unwritten
+    meter: Meter = field(default_factory=Meter)
+    did: Callable[[Did], None] = lambda did: None
 
 
 class Truth:
@@ -39,6 +44,9 @@ class Truth:
 
     def __init__(self, config: Config, scribe: Scribe, tell: Callable[..., object], report: Report) -> None:
         self.ledger = Ledger(rules(config.abuse))
+        self.meter = Meter(rates(config.mx))
+        self.measured: Callable[[list[Count]], None] = lambda counts: None
+        self._counts: Gathered[Count] = Gathered(lambda counts: self.measured(counts))
         self.changed: Callable[[list[Tally]], None] = lambda tallies: None
         self._scribe = scribe
         self._tell = tell
@@ -50,10 +58,15 @@ class Truth:
 
     @property
     def guard(self) -> Guard:
-        return Guard(self.ledger, self.take, self._scribe.note)
+        return Guard(self.ledger, self.take, self._scribe.note, self.meter, self.did)
 
     def adopt(self, config: Config) -> None:
         self.ledger.rules = rules(config.abuse)
+        self.meter.rates = rates(config.mx)
+
+    def did(self, did: Did) -> None:
+        if (count := self.meter.take(did, time.time())) is not None:
+            self._counts.add(count)
 
     def take(self, note: Note) -> None:
         now = time.time()

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from pillarbox.app.config import Config
 from pillarbox.identity.abuse import Note, Tally
+from pillarbox.identity.rates import Count, Did
 from pillarbox.net.certificates import Material
 
 LIMIT = 4 * 1024 * 1024  # octets of a message; the longest carries a certificate
@@ -51,6 +52,12 @@ class Learned(Struct, frozen=True, tag=True):
     tallies: tuple[Tally, ...]
 
 
+class Measured(Struct, frozen=True, tag=True):
+    """How much networks have done, as the parent counts it."""
+
+    counts: tuple[Count, ...]
+
+
 class Ready(Struct, frozen=True, tag=True):
     """The answer to `Begin`: it serves."""
 
@@ -71,8 +78,14 @@ class Noted(Struct, frozen=True, tag=True):
     note: Note
 
 
-Order = Begin | Adopt | Stop | Hurry | Missed | Learned
-Answer = Ready | Failed | Adopted | Noted
+class Done(Struct, frozen=True, tag=True):
+    """What networks have done here."""
+
+    done: tuple[Did, ...]
+
+
+Order = Begin | Adopt | Stop | Hurry | Missed | Learned | Measured
+Answer = Ready | Failed | Adopted | Noted | Done
 
 
 class Channel:

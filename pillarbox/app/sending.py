@@ -12,6 +12,7 @@ from pillarbox.app.config import Config
 from pillarbox.app.log import trace_id
 from pillarbox.app.wiring import Core, Named, Report, delivery, signer
 from pillarbox.delivery import srs
+from pillarbox.delivery.dmarc_reports.sending import Sender, Sign
 from pillarbox.delivery.outbound.conversation import Way
 from pillarbox.delivery.outbound.opening import Smarthost
 from pillarbox.delivery.outbound.runner import Runner, Settings
@@ -22,6 +23,7 @@ from pillarbox.delivery.trust.database import Trust
 from pillarbox.delivery.trust.https import Https
 from pillarbox.delivery.trust.policies import Policies
 from pillarbox.delivery.trust.results import Session
+from pillarbox.filter.auth.domains import a_labels
 from pillarbox.identity import addresses
 from pillarbox.identity.directory import Directory, Recipient
 
@@ -70,6 +72,9 @@ async def running(config: Config, parts: Core, tell: Tell, report: Report) -> As
     ]
     if isinstance(parts.resolve, Named):
         tasks.append(asyncio.create_task(_say_of_dane(parts.resolve, tell)))
+    if config.reports.dmarc:
+        sender = dmarc_reports(config, parts, report, signs.signed)
+        tasks.append(asyncio.create_task(sender.run()))
     try:
         yield
     finally:
@@ -77,6 +82,21 @@ async def running(config: Config, parts: Core, tell: Tell, report: Report) -> As
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         trust.close()
+
+
+def dmarc_reports(config: Config, parts: Core, report: Report, sign: Sign) -> Sender:
+    return Sender(
+        config.data_folder,
+        parts.queue,
+        parts.resolve,
+        partial(find, parts.directory),
+        hostname=config.hostname,
+        spared=filter(None, map(a_labels, config.reports.spared)),
+        clock=time,
+        name=trace_id,
+        sign=sign,
+        report=report,
+    )
 
 
 def settings(config: Config) -> Settings:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 from typing import Protocol as TypingProtocol
 
@@ -18,17 +19,21 @@ from pillarbox.app import directories, documents, folder
 from pillarbox.app.acme import files, responder
 from pillarbox.app.config import Config
 from pillarbox.app.directories import takes_passwords
+from pillarbox.app.door import door, patience
 from pillarbox.app.foreigners import Foreigners
 from pillarbox.app.guard import Guard
 from pillarbox.app.log import trace_id
 from pillarbox.delivery.deliver import Delivery
+from pillarbox.delivery.dmarc_reports.seen import Notebook
 from pillarbox.delivery.post import Post, Submission
 from pillarbox.delivery.queue.database import Queue
 from pillarbox.delivery.queue.waiting import Limits
+from pillarbox.delivery.reception.greylist import Greylist
 from pillarbox.delivery.records import Records
 from pillarbox.delivery.signing.keys import Keys
 from pillarbox.delivery.signing.signer import Signer
 from pillarbox.delivery.steps.authentication import Authentication
+from pillarbox.filter.auth.dmarc.judge import Row
 from pillarbox.filter.auth.domains import a_labels
 from pillarbox.filter.auth.verdict import Obey, Policy
 from pillarbox.filter.dns import Answer, Question, Resolve
@@ -71,7 +76,11 @@ class Report(TypingProtocol):
     def __call__(self, error: BaseException, peer: Peer | None = None) -> str: ...
 
 
+Seen = Callable[[Row | None], None] | None
+
 KEY_OCTETS = 32
+HELD_OCTETS = 1024 * 1024 * 1024  # of an account, of what waits for its time
+DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +177,14 @@ def existing(config: Config) -> Iterator[Directory]:
         yield directory
 
 
-def delivery(config: Config, parts: Core, report: Report) -> Delivery:
+def delivery(config: Config, parts: Core, report: Report, seen: Seen = None) -> Delivery:
     return Delivery(
         parts.store,
         parts.directory.resolve,
         hostname=config.hostname,
         clock=time.time,
         report=report,
-        authentication=authentication(config, parts.resolve),
+        authentication=authentication(config, parts.resolve, seen),
     )
 
 
@@ -203,7 +212,7 @@ def names(config: Config) -> Named:
     return Named(config.dns)
 
 
-def authentication(config: Config, resolve: Resolve) -> Authentication | None:
+def authentication(config: Config, resolve: Resolve, seen: Seen = None) -> Authentication | None:
     """None where no mail comes in that is to be judged."""
     wanted = config.authentication
     kinds = frozenset(
@@ -218,20 +227,23 @@ def authentication(config: Config, resolve: Resolve) -> Authentication | None:
         kinds,
         hostname=config.hostname,
         clock=time.time,
+        seen=seen,
     )
 
 
-def post(config: Config, parts: Core, report: Report) -> Post:
+def post(config: Config, parts: Core, report: Report, seen: Seen = None) -> Post:
     expand = directories.routing(config, parts.directory)
     wanted = config.submission
     return Post(
-        delivery(config, parts, report),
+        delivery(config, parts, report, seen),
         expand,
         parts.queue,
         parts.records,
         key=parts.directory.forwarding_key,
         submission=Submission(
-            Limits(wanted.messages_per_hour, wanted.recipients_per_hour), wanted.undo, wanted.copy_to_sent
+            Limits(wanted.messages_per_hour, wanted.recipients_per_hour, wanted.held, HELD_OCTETS),
+            wanted.undo,
+            wanted.copy_to_sent,
         ),
         signer=signer(config, parts.directory, report),
         ahead=nothing_ahead if parts.outside is None else parts.outside.ahead,
@@ -302,6 +314,8 @@ class Sessions:
         self._parts = parts
         self._report = report
         self._writer = writer
+        self._greylist = Greylist(config.data_folder, patience(config.mx), clock=time.time)
+        self._notebook = Notebook(config.data_folder, clock=time.time, report=report)
         self._make: dict[str, Callable[[], Session]] = {}
         self.configure(config)
 
@@ -370,9 +384,13 @@ class Sessions:
         )
         pop_settings = PopSettings(config.hostname, config.auth.cleartext)
         pop_services = pop3.Services(parts.store, users.login, pop_settings, report, mechanisms)
-        office = post(config, parts, report)
+        office = post(config, parts, report, self._notebook.note if config.reports.dmarc else None)
+        self._greylist.patience = patience(config.mx)
+        watched = door(config, guard, self._greylist, parts.resolve, report)
         may_send_as = partial(routes.may_send_as, parts.directory)
-        smtp_users = smtp.Users(users.login, mechanisms, may_send_as, config.auth.cleartext, gate.refused)
+        smtp_users = smtp.Users(
+            users.login, mechanisms, may_send_as, config.auth.cleartext, users.user, gate.refused
+        )
         mail = {
             profile: smtp.Service(
                 profile,
@@ -382,6 +400,9 @@ class Sessions:
                 trace_id,
                 starttls=True,
                 users=smtp_users if profile.submits else None,
+                xclient=tuple(ip_network(each, strict=False) for each in config.proxy.xclient),
+                door=watched if profile is MX else None,
+                longest_hold=config.submission.hold * DAY if config.submission.held else 0,
             )
             for profile in (LMTP, MX, SUBMISSION)
         }
@@ -405,6 +426,8 @@ class Sessions:
     def close(self) -> None:
         self._pool.close()
         self._foreign.close()
+        self._greylist.close()
+        self._notebook.close()
 
 
 def web(

@@ -21,7 +21,21 @@ from pillarbox.app import log
 from pillarbox.app.config import ConfigError
 from pillarbox.app.guard import Guard, rules
 from pillarbox.app.heap import keep_buffers_apart
-from pillarbox.app.orders import Adopt, Adopted, Begin, Channel, Failed, Hurry, Learned, Missed, Noted, Ready
+from pillarbox.app.metering import Gathered, rates, summed
+from pillarbox.app.orders import (
+    Adopt,
+    Adopted,
+    Begin,
+    Channel,
+    Done,
+    Failed,
+    Hurry,
+    Learned,
+    Measured,
+    Missed,
+    Noted,
+    Ready,
+)
 from pillarbox.app.serve import keeping
 from pillarbox.app.wiring import core
 from pillarbox.app.workers import KEEPER, name_of
@@ -29,6 +43,7 @@ from pillarbox.app.working import Working, working
 from pillarbox.identity import audit
 from pillarbox.identity.abuse import Ledger, Note
 from pillarbox.identity.audit import Scribe
+from pillarbox.identity.rates import Did, Meter
 from pillarbox.model.errors import Refused
 from pillarbox.net.session import Peer
 
@@ -77,6 +92,9 @@ async def _obey(channel: Channel, working: Working | None, stop: asyncio.Event) 
                 case Learned(tallies):
                     if working is not None:
                         working.guard.ledger.put(tallies)
+                case Measured(counts):
+                    if working is not None:
+                        working.guard.meter.put(counts)
                 case Missed():
                     if working is not None:
                         working.look_again()
@@ -102,7 +120,14 @@ async def worker(begin: Begin, channel: Channel) -> AsyncIterator[Working]:
         if ledger.take(note, time.time()):
             channel.send(Noted(note))
 
-    guard = Guard(ledger, take, scribe.note)
+    meter = Meter(rates(begin.config.mx))
+    gathered: Gathered[Did] = Gathered(lambda done: channel.send(Done(summed(done))))
+
+    def did(each: Did) -> None:
+        if meter.take(each, time.time()) is not None:
+            gathered.add(each)
+
+    guard = Guard(ledger, take, scribe.note, meter, did)
     try:
         async with working(begin.config, begin.material, sockets, _report, guard) as made:
             for _, sock in sockets:

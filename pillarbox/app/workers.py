@@ -28,9 +28,11 @@ from pillarbox.app.orders import (
     Answer,
     Begin,
     Channel,
+    Done,
     Failed,
     Hurry,
     Learned,
+    Measured,
     Missed,
     Noted,
     Order,
@@ -42,6 +44,7 @@ from pillarbox.app.spawn import command, environment
 from pillarbox.app.wiring import core
 from pillarbox.app.working import GRACE
 from pillarbox.identity.abuse import Tally
+from pillarbox.identity.rates import Count
 from pillarbox.model.errors import Refused
 from pillarbox.net.certificates import Material
 
@@ -70,6 +73,7 @@ class Several:
         self.config = config
         self.truth = truth
         truth.changed = self._tell_changed
+        truth.measured = self._tell_measured
         self.foundation = foundation
         self.first_account: FirstAccount | None = None
         self.material = foundation.material
@@ -119,6 +123,12 @@ class Several:
         for member in self._members:
             if member.number != KEEPER:
                 member.tell(Learned(tuple(tallies)))
+
+    def _tell_measured(self, counts: list[Count]) -> None:
+        latest = {(each.kind, each.network): each for each in counts}
+        for member in self._members:
+            if member.number != KEEPER:
+                member.tell(Measured(tuple(latest.values())))
 
     def _kill(self) -> None:
         for member in self._members:
@@ -258,6 +268,9 @@ class _Member:
                     self._server.say("cannot begin", worker=self.name, reason=reason)
             case Noted(note):
                 self._server.truth.take(note)
+            case Done(done):
+                for each in done:
+                    self._server.truth.did(each)
             case Adopted():
                 self._adopted.pop(0).set_result(None)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pillarbox.app.config import Config
 from pillarbox.app.guard import Guard, rules
+from pillarbox.app.metering import rates
 from pillarbox.app.wiring import PROTOCOLS, WEB, Core, Report, Sessions, core, sessions
 from pillarbox.filter.dns import Resolve
 from pillarbox.identity.pool import network
@@ -44,6 +45,7 @@ class Working:
         """Serve new connections with another configuration and certificate; who is here does not notice."""
         self.certificates.adopt(material)
         self.guard.ledger.rules = rules(config.abuse)
+        self.guard.meter.rates = rates(config.mx)
         self.crowd.bounds = bounds(config)
         self.sessions.configure(config)
 

@@ -24,8 +24,9 @@ from pillarbox.delivery.outcome import (
     Outcome,
     of_refusal,
 )
-from pillarbox.delivery.steps import STEPS, Step, examine, hops
+from pillarbox.delivery.steps import STEPS, Evidence, Step, examine, hops
 from pillarbox.delivery.steps.authentication import Authentication, Authenticity, Watch
+from pillarbox.delivery.steps.listed import of_authors
 from pillarbox.identity.directory import Recipient
 from pillarbox.message.line_ends import LineEnds
 from pillarbox.model.actors import SERVER
@@ -217,7 +218,10 @@ class Incoming:
         if self.failure is not None:
             return self.failure
         found = await self.authenticity()
-        evidence = (hops.count(self.header), *(() if found is None else (found,)))
+        known = self._envelope.known
+        listed = await of_authors(self._envelope.listed, self.header, known)
+        after = (each for each in (listed, found) if each is not None)
+        evidence: tuple[Evidence, ...] = (*known, hops.count(self.header), *after)
         disposition = judge(evidence)
         return disposition.outcome if isinstance(disposition, Reject) else None
 

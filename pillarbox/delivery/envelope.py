@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 from pillarbox.identity.directory import Recipient
 
 if TYPE_CHECKING:
+    from pillarbox.delivery.steps import Evidence
     from pillarbox.delivery.steps.authentication import Watch
+    from pillarbox.delivery.steps.listed import Ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,9 @@ class Envelope:
     origin: Origin | None = None  # None: handed over on this machine
     trace: str | None = None
     binary: bool = False  # not lines: no line end is touched (RFC 3030 3)
+    priority: int = 0  # RFC 6710
+    known: tuple["Evidence", ...] = ()  # found out before the content came
+    listed: "Ask | None" = None  # looks names up in block lists; None where none are asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ What is answered "taken" is on the disk: in the mailboxes of those it is for, or
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pillarbox.delivery import filing, srs, trace
 from pillarbox.delivery.deliver import Delivery, Incoming
@@ -40,8 +40,11 @@ from pillarbox.delivery.queue.entries import Letter as Entry
 from pillarbox.delivery.queue.waiting import Limits, New, Settled
 from pillarbox.delivery.records import Records
 from pillarbox.delivery.signing.signer import Signer, Signing
+from pillarbox.delivery.steps import Evidence
 from pillarbox.delivery.steps.authentication import Authenticity
+from pillarbox.delivery.steps.listed import Ask
 from pillarbox.delivery.submitting import Author, Header, Lines, corrected
+from pillarbox.delivery.wishes import NONE, Wishes
 from pillarbox.filter.auth.evidence import methods
 from pillarbox.identity.directory import Recipient
 from pillarbox.identity.routes import Expansion, Nowhere, Remote
@@ -56,6 +59,8 @@ SOON = 60  # seconds until the queue does what should have been done at once
 
 NOT_A_BOUNCE = Outcome(550, "5.7.1", "That address takes reports on deliveries only")
 HAS_BEEN_THERE = Outcome(250, "2.0.0", "Not sent on: it has been there")
+HOLDS_ENOUGH = Outcome(552, "5.7.16", "You have as much waiting for its time as you may")  # RFC 4865 6
+TOO_LATE = Outcome(554, "5.4.7", "It came too late to be there in time")  # RFC 2852 4.1.3
 NO_BINARY = Outcome(
     554, "5.6.3", "The message would have to be sent on, and not every system takes BINARYMIME"
 )
@@ -88,6 +93,9 @@ class Letter:
     binary: bool = False
     ret: str = ""
     envid: str = ""
+    wishes: Wishes = NONE
+    known: tuple[Evidence, ...] = ()  # found out before the content came
+    listed: Ask | None = None  # looks names up in block lists
     requires_tls: bool = False  # RFC 8689
 
 
@@ -130,6 +138,18 @@ class Post:
     def limit(self) -> int:
         """Octets of a message."""
         return self.delivery.limit
+
+    def clock(self) -> float:
+        return self.delivery.clock()
+
+    async def may_hold(self, account: int, size: int) -> Outcome | None:
+        """Why not; what is in the queue by the time that the message is there decides again."""
+        limits = self.submission.limits
+        try:
+            count, octets = await self.queue.do(waiting.held, account, int(self.clock()), durable=False)
+        except Refused as refused:
+            return of_refusal(refused)
+        return HOLDS_ENOUGH if count >= limits.held or octets + size > limits.held_octets else None
 
     def ahead(self, path: str) -> Awaitable[None] | None:
         """What to await before `accept` is asked about this address; Refused, for now, where a directory
@@ -210,7 +230,17 @@ class Arriving:
         )
         again = len(self._legs) > 1 or letter.author is not None or any(map(_reports, self._legs))
         once = letter.id if again else None
-        envelope = Envelope(letter.sender, addressed, letter.id, letter.origin, once, letter.binary)
+        envelope = Envelope(
+            letter.sender,
+            addressed,
+            letter.id,
+            letter.origin,
+            once,
+            letter.binary,
+            letter.wishes.priority,
+            letter.known,
+            letter.listed,
+        )
         apart = letter.author is not None or len(addressed) != len(self._legs)
         self._incoming: Incoming = post.delivery.begin(envelope, apart=apart)
         self._named: str | None = None  # its Message-ID, once that has been asked for
@@ -274,6 +304,8 @@ class Arriving:
         """One outcome for each leg."""
         if self.failure is not None:
             return [self.failure] * len(self._legs)
+        if self.letter.wishes.expired(self._now):
+            return [TOO_LATE] * len(self._legs)
         if self.letter.author is None and all(leg.account is not None for leg in self._legs):
             return await self._here()
         return await self._queued()
@@ -313,18 +345,20 @@ class Arriving:
         circling = self._circling()
         if len(circling) == len(self._legs):
             return [LOOPING] * len(self._legs)
-        undo = post.submission.undo if letter.author is not None else 0
+        pause = post.submission.undo if letter.author is not None else 0
+        if letter.wishes.hold is not None:
+            pause = max(pause, letter.wishes.hold.until - now)
         groups: dict[tuple[str, str | None], list[Waiting]] = {}
         here: list[Waiting] = []
         for leg in self._legs:
             if leg in circling:
                 continue
             if leg.account is not None:
-                here.append(self._waiting(leg, now + (undo or SOON)))
+                here.append(self._waiting(leg, now + (pause or SOON)))
             else:
                 assert leg.remote is not None
                 key = (self._sender(leg.remote), leg.remote.by or None)
-                groups.setdefault(key, []).append(self._waiting(leg, now + undo))
+                groups.setdefault(key, []).append(self._waiting(leg, now + pause))
         parts: list[_Part] = [(letter.sender, None, tuple(here))] if here else []
         parts += [(sender, by, tuple(each)) for (sender, by), each in groups.items()]
         numbers: list[int] = []
@@ -334,7 +368,7 @@ class Arriving:
         if letter.author is not None and post.submission.copy_to_sent:
             await self._copy_to_sent(letter.author)
         done: dict[_Leg, Outcome] = dict.fromkeys(circling, HAS_BEEN_THERE)
-        if here and not undo:
+        if here and not pause:
             outcomes = await self._incoming.deliver()
             await self._cross_out(numbers[0], here, outcomes)
             local = [leg for leg in self._legs if leg.account is not None]
@@ -368,13 +402,15 @@ class Arriving:
                 name = f"{letter.id}-{count}"
                 content = await asyncio.to_thread(keep, staged, post.queue.folder, name)
                 kept.append(content)
-                news.append(New(self._entry(sender, content), recipients))
+                news.append(New(self._entry(sender, content, by), recipients))
             limits = post.submission.limits if letter.author is not None else None
             put = await post.queue.do(waiting.put, news, (), limits)
         except Refused as refused:
             for content in kept:
                 await asyncio.to_thread(forget, content, post.queue.folder)
-            return OVER_LIMIT if refused.code is Code.LIMIT else of_refusal(refused)
+            if refused.code is Code.LIMIT:
+                return OVER_LIMIT
+            return HOLDS_ENOUGH if refused.code is Code.OVERQUOTA else of_refusal(refused)
         if numbers is not None:
             numbers += put
         bell.ring(post.queue.folder)
@@ -397,8 +433,10 @@ class Arriving:
     def _now(self) -> int:
         return int(self._post.delivery.clock())
 
-    def _entry(self, sender: str, content: Content) -> Entry:
+    def _entry(self, sender: str, content: Content, by: str | None) -> Entry:
         letter = self.letter
+        # RFC 2852 1: "deliver" ends at the mailbox; what somebody here sends on from there has no date.
+        wishes = letter.wishes if by is None else replace(letter.wishes, by=None)
         return Entry(
             letter.id,
             sender,
@@ -410,6 +448,7 @@ class Arriving:
             "BINARYMIME" if letter.binary else "8BITMIME",
             letter.ret,
             letter.envid,
+            wishes,
             tls=self._tls,
         )
 
@@ -432,7 +471,10 @@ class Arriving:
 
     async def _prefix(self, by: str | None) -> bytes:
         delivery = self._post.delivery
-        received = trace.received(self.letter.origin, delivery.hostname, self.letter.id, delivery.clock())
+        priority = self.letter.wishes.priority
+        received = trace.received(
+            self.letter.origin, delivery.hostname, self.letter.id, delivery.clock(), priority
+        )
         # RFC 9228: who sends it on, so that a circle over other systems is seen.
         found = await self._incoming.authenticity()
         findings = b"" if found is None else found.fields
@@ -485,6 +527,8 @@ class Arriving:
             come += f", {origin.protocol} {origin.helo} [{origin.address}]"
         if letter.author is not None:
             come += f", submitted by {letter.author.address}"
+        if letter.wishes.priority:
+            come += f", priority {letter.wishes.priority}"  # RFC 6710 4.1, 3
         self._note("arrived", "", come)
         for leg, outcome in zip(self._legs, outcomes):
             if outcome is QUEUED:

@@ -15,14 +15,19 @@ def fields(envelope: Envelope, path: str, hostname: str, at: float, findings: by
     first = f"Return-Path: <{envelope.sender}>\r\nDelivered-To: {path}\r\n"
     last = (
         f"Received: {_from(envelope.origin)}by {hostname}{_with(envelope.origin)} id {envelope.id}\r\n"
-        f"\tfor <{path}>; {date(at)}\r\n"
+        f"\tfor <{path}>{_priority(envelope.priority)}; {date(at)}\r\n"
     )
     return first.encode() + findings + last.encode()
 
 
-def received(origin: Origin | None, hostname: str, id: str, at: float) -> bytes:
+def received(origin: Origin | None, hostname: str, id: str, at: float, priority: int = 0) -> bytes:
     """The Received field of what is sent on. It names no recipient: there may be several."""
-    return f"Received: {_from(origin)}by {hostname}{_with(origin)} id {id};\r\n\t{date(at)}\r\n".encode()
+    told = f" id {id}{_priority(priority)}"
+    return f"Received: {_from(origin)}by {hostname}{_with(origin)}{told};\r\n\t{date(at)}\r\n".encode()
+
+
+def _priority(priority: int) -> str:
+    return f" PRIORITY {priority}" if priority else ""  # RFC 6710 4.1, 2 and 7
 
 
 def date(at: float) -> str:

@@ -2,13 +2,20 @@
 
 from binascii import b2a_base64
 from collections.abc import Awaitable
+from datetime import UTC, datetime
+from math import ceil
 from typing import TYPE_CHECKING
 
-from pillarbox.delivery.outcome import NO_ANSWER, TOO_BIG, Outcome
+from pillarbox.delivery.outcome import NO_ANSWER, TOO_BIG, UNKNOWN_USER, Outcome
+from pillarbox.delivery.post import Accepted
+from pillarbox.delivery.reception.reception import Caller
+from pillarbox.delivery.wishes import DeliverBy, Hold, Wishes
 from pillarbox.identity.claims import Claim
 from pillarbox.identity.sasl import Exchange
 from pillarbox.model.errors import Code, PeerSyntax, Refused
+from pillarbox.smtp.door import Door
 from pillarbox.smtp.profile import RECIPIENT_LIMIT
+from pillarbox.smtp.stand_in import KEYWORD, is_trusted
 from pillarbox.smtp.transaction import Transaction
 from pillarbox.smtp.wire import command as wire
 from pillarbox.smtp.wire.fault import Fault
@@ -38,9 +45,15 @@ def hello(session: "Session", command: wire.Hello) -> Reply:
     """RFC 5321 4.1.4: a hello in the middle of a transaction is a RSET as well."""
     session.reset()
     session.helo, session.extended = command.name, True
+    session.hello_at = session.service.post.clock()
     service = session.service
     secured = service.profile.under_tls if session.connection.tls else ()
     keywords = [*service.profile.keywords, *secured, f"SIZE {service.post.limit}"]
+    if session.offers("FUTURERELEASE"):
+        latest = _moment(session.hello_at + service.longest_hold)
+        keywords.append(f"FUTURERELEASE {service.longest_hold} {latest}")  # RFC 4865 3, 3
+    if is_trusted(session.connection.peer, service.xclient):
+        keywords.append(KEYWORD)
     if service.starttls and not session.connection.tls:
         keywords.append("STARTTLS")
     if (mechanisms := session.mechanisms) and session.login is None:
@@ -102,7 +115,7 @@ def _refused(session: "Session", refused: Refused) -> Reply:
     return reply(535, "5.7.8", refused.text)
 
 
-def mail(session: "Session", command: wire.Mail) -> Reply:
+def mail(session: "Session", command: wire.Mail) -> Reply | Awaitable[Reply]:
     _require_extensions(session, command.extensions)
     post = session.service.post
     if session.service.profile.submits and session.login is None:
@@ -117,15 +130,66 @@ def mail(session: "Session", command: wire.Mail) -> Reply:
         assert session.service.users is not None
         session.service.users.refused(author.address, session.channel, "", f"to send as {sender}")
         return NOT_YOUR_ADDRESS
-    session.transaction = Transaction(
+    door = session.service.door
+    if door is not None and (slower := door.message(session.client)) is not None:
+        return as_reply(slower)
+    wishes = _wishes(session, command)
+    transaction = Transaction(
         command.sender,
         command.utf8,
         command.body == "BINARYMIME",
         command.ret,
         command.envid,
-        command.requires_tls,
+        wishes,
+        requires_tls=command.requires_tls,
     )
+    if wishes.hold is not None:
+        return _mail_to_hold(session, transaction, command.size or 0)
+    session.transaction = transaction
+    if command.priority is not None and command.priority != wishes.priority:
+        # RFC 6710 4.1: a changed priority is told, the new one first.
+        return reply(250, "2.3.6", f"{wishes.priority} is the priority of strangers' mail")
     return SENDER_OK
+
+
+async def _mail_to_hold(session: "Session", transaction: Transaction, size: int) -> Reply:
+    assert session.login is not None
+    refused = await session.service.post.may_hold(session.login.account, size)
+    if refused is not None:
+        return as_reply(refused)  # RFC 4865 6, 3
+    session.transaction = transaction
+    return SENDER_OK
+
+
+def _wishes(session: "Session", command: wire.Mail) -> Wishes:
+    now = session.service.post.clock()
+    by = None
+    if command.by is not None:
+        by = DeliverBy(int(now) + command.by.seconds, command.by.returns, command.by.trace)
+    hold = None if command.hold is None else _held(session, command.hold, now)
+    if hold is not None and by is not None and hold.until > by.at:
+        raise Fault(501, "5.5.4", "It would be held until after it has to be there")  # RFC 4865 5.2.2
+    priority = command.priority or 0
+    if session.login is None and not session.service.profile.trusts_priority:
+        priority = min(priority, 0)  # RFC 6710 4.1: strangers may make their own mail wait, no more
+    return Wishes(hold, by, priority)
+
+
+def _held(session: "Session", wanted: wire.Hold, now: float) -> Hold:
+    longest = session.service.longest_hold
+    # RFC 4865 4.2, 7 and 8: nothing beyond what the answer to EHLO has said.
+    if wanted.seconds is not None:
+        if wanted.seconds > longest:
+            raise Fault(501, "5.5.4", f"Mail is held for {longest} seconds at most")
+        return Hold(ceil(now + wanted.seconds), wanted.asked)
+    assert wanted.moment is not None
+    if not now < wanted.moment <= session.hello_at + longest:
+        raise Fault(501, "5.5.4", f"Mail is held until {_moment(session.hello_at + longest)} at most")
+    return Hold(wanted.moment, wanted.asked)
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def rcpt(session: "Session", command: wire.Rcpt) -> Reply | Awaitable[Reply]:
@@ -136,6 +200,9 @@ def rcpt(session: "Session", command: wire.Rcpt) -> Reply | Awaitable[Reply]:
         return NOT_UTF8
     if len(transaction.recipients) >= RECIPIENT_LIMIT:
         return TOO_MANY
+    door = session.service.door
+    if door is not None and (slower := door.recipient(session.client)) is not None:
+        return as_reply(slower)
     ahead = session.service.post.ahead(str(path))
     if ahead is not None:
         return _accept_later(session, transaction, command, ahead)
@@ -150,10 +217,12 @@ async def _accept_later(
         await ahead
     except Refused:
         return as_reply(NO_ANSWER)  # RFC 3463 3.5: X.4.3
-    return _accept(session, transaction, command)
+    accepted = _accept(session, transaction, command)
+    return accepted if isinstance(accepted, Reply) else await accepted
 
 
-def _accept(session: "Session", transaction: Transaction, command: wire.Rcpt) -> Reply:
+def _accept(session: "Session", transaction: Transaction, command: wire.Rcpt) -> Reply | Awaitable[Reply]:
+    door = session.service.door
     accepted = session.service.post.accept(
         str(command.recipient),
         anywhere=session.service.profile.submits,
@@ -163,7 +232,27 @@ def _accept(session: "Session", transaction: Transaction, command: wire.Rcpt) ->
         orcpt=command.orcpt,
     )
     if isinstance(accepted, Outcome):
+        if door is not None and accepted is UNKNOWN_USER:
+            session.unknown += 1
+            door.unknown(session.client)
         return as_reply(accepted)
+    if door is not None and door.is_stranger(session.client):
+        return _rcpt_of_stranger(session, door, transaction, accepted, command.recipient.local)
+    transaction.recipients.append(accepted)
+    return RECIPIENT_OK
+
+
+async def _rcpt_of_stranger(
+    session: "Session", door: Door, transaction: Transaction, accepted: Accepted, local: str
+) -> Reply:
+    sender = "" if transaction.sender is None else str(transaction.sender)
+    caller = Caller(session.client.address, session.helo or "", sender)
+    if transaction.known is None:
+        transaction.known = await door.about(caller)
+    postmaster = local.casefold() == "postmaster"
+    refused = await door.refusal(caller, transaction.known, accepted.path, postmaster=postmaster)
+    if refused is not None:
+        return as_reply(refused)
     transaction.recipients.append(accepted)
     return RECIPIENT_OK
 
@@ -233,5 +322,5 @@ def as_reply(outcome: Outcome) -> Reply:
 
 def _require_extensions(session: "Session", said: frozenset[str]) -> None:
     for extension in said:
-        if not session.service.profile.extends(extension, tls=session.connection.tls):
+        if not session.offers(extension):
             raise Fault(555, "5.5.4", f"{extension} is not offered here")  # RFC 5321 4.1.1.11

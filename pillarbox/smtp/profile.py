@@ -16,10 +16,10 @@ MAX_BAD = 100  # commands in a row that were no good; who cannot speak SMTP is n
 @dataclass(frozen=True, slots=True)
 class Profile:
     """`verbs`: the commands it has, of all in `table`. `keywords`: what the hello command announces besides
-    SIZE, STARTTLS and AUTH, which depend on the server; `under_tls`: what it announces there only. `plain`
-    and `utf8`: its names in Received (RFC 3848, RFC 6531 4.3). `reply_per_recipient`: RFC 2033 4.2.
-    `submits`: clients log in, and their mail goes anywhere (RFC 6409); else it is taken only for those who
-    have an address here.
+    SIZE, STARTTLS, AUTH, FUTURERELEASE and XCLIENT, which depend on the server; `under_tls`: what it
+    announces there only. `plain` and `utf8`: its names in Received (RFC 3848, RFC 6531 4.3).
+    `reply_per_recipient`: RFC 2033 4.2. `submits`: clients log in, and their mail goes anywhere (RFC 6409);
+    else it is taken only for those who have an address here.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Profile:
     utf8: str
     reply_per_recipient: bool = False
     submits: bool = False
+    trusts_priority: bool = False  # the client is a server of ours (RFC 6710 4.1)
     under_tls: tuple[str, ...] = ()
 
     def extends(self, extension: str, *, tls: bool = True) -> bool:
@@ -52,10 +53,11 @@ LMTP = Profile(
     name="LMTP",
     # RFC 2033 4.1: HELO and EHLO are not present.
     verbs=frozenset(("LHLO", *_COMMON)),
-    keywords=("PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING"),
+    keywords=("PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "MT-PRIORITY"),
     plain="LMTP",
     utf8="UTF8LMTP",
     reply_per_recipient=True,
+    trusts_priority=True,
 )
 
 _KEYWORDS = (
@@ -65,13 +67,15 @@ _KEYWORDS = (
     "ENHANCEDSTATUSCODES",
     "CHUNKING",
     "DSN",
+    "DELIVERBY",
+    "MT-PRIORITY",
     f"LIMITS RCPTMAX={RECIPIENT_LIMIT}",  # RFC 9422 3
 )
 
 # From other servers, without a password, for those who have an address here.
 MX = Profile(
     name="ESMTP",
-    verbs=frozenset(("HELO", "EHLO", "EXPN", *_COMMON)),
+    verbs=frozenset(("HELO", "EHLO", "EXPN", "XCLIENT", *_COMMON)),
     keywords=(*_KEYWORDS, "BINARYMIME"),
     plain="ESMTP",
     utf8="UTF8SMTP",
@@ -81,7 +85,7 @@ MX = Profile(
 # From programs of people with an account here, to anybody. No BINARYMIME: hardly a server beyond takes it.
 SUBMISSION = Profile(
     name="ESMTP",
-    verbs=frozenset(("HELO", "EHLO", "EXPN", "AUTH", *_COMMON)),
+    verbs=frozenset(("HELO", "EHLO", "EXPN", "AUTH", "XCLIENT", *_COMMON)),
     keywords=_KEYWORDS,
     plain="ESMTP",
     utf8="UTF8SMTP",

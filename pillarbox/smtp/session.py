@@ -12,12 +12,15 @@ from typing import Any, Literal, cast
 from pillarbox.delivery.envelope import Origin
 from pillarbox.delivery.outcome import TROUBLE, Outcome, combined
 from pillarbox.delivery.post import Letter, Post
+from pillarbox.delivery.reception.reception import let_in
 from pillarbox.delivery.submitting import Author
+from pillarbox.identity.addresses import fold_domain
 from pillarbox.identity.authenticate import Login
 from pillarbox.identity.claims import Channel, Claim
 from pillarbox.identity.sasl import Exchange, Mechanisms
-from pillarbox.net.session import Connection, Dotted, Line, Octets, Wants
+from pillarbox.net.session import Connection, Dotted, Line, Octets, Peer, Wants
 from pillarbox.smtp import commands
+from pillarbox.smtp.door import HARVESTED, TOO_MANY_ERRORS, Door
 from pillarbox.smtp.profile import (
     COMMAND_LIMIT,
     MAX_BAD,
@@ -27,6 +30,7 @@ from pillarbox.smtp.profile import (
     RESPONSE_LIMIT,
     Profile,
 )
+from pillarbox.smtp.stand_in import Networks
 from pillarbox.smtp.table import ROWS, TABLE, Row, State
 from pillarbox.smtp.transaction import Transaction
 from pillarbox.smtp.wire.command import read_response, split
@@ -56,13 +60,15 @@ class Users:
     mechanisms: Mechanisms
     may_send_as: Callable[[int, str], bool]
     cleartext: Literal["never", "loopback", "always"] = "loopback"
+    known: Callable[[str], Login | None] | None = None  # who logs in under a name, for who vouches for him
     refused: Callable[[str, Channel, str, str], object] = lambda *what: None
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """What all sessions of a listener share. `report` takes an error that is ours; `pick_id` gives each
-    message a new name that is a word of letters and digits."""
+    message a new name that is a word of letters and digits; `xclient`: networks of proxies that may say who
+    their client is; `longest_hold`: seconds that a message may be held, 0 for none."""
 
     profile: Profile
     hostname: str
@@ -71,6 +77,9 @@ class Service:
     pick_id: Callable[[], str]
     starttls: bool = False
     users: Users | None = None
+    xclient: Networks = ()
+    longest_hold: int = 0
+    door: Door | None = None  # None: neither counted nor asked about
 
 
 def refusal(hostname: str) -> bytes:
@@ -85,29 +94,36 @@ class Session:
         "_ended_by_last",
         "_last",
         "author",
+        "client",
         "connection",
+        "errors",
         "exchange",
         "extended",
         "failed_logins",
+        "hello_at",
         "helo",
         "login",
         "service",
         "timeout",
         "transaction",
+        "unknown",
         "wants",
     )
     connection: Connection
+    client: Peer  # whom it serves: the connection's peer, or whom a proxy there speaks for
 
     def __init__(self, service: Service) -> None:
         self.service = service
         self.wants: Wants = _RESPONSE if service.profile.submits else _COMMAND
         self.timeout = PATIENCE_BEFORE_LOGIN if service.profile.submits else PATIENCE
         self.helo: str | None = None
+        self.hello_at = 0.0
         self.extended = True  # the hello was EHLO or LHLO
         self.login: Login | None = None
         self.author: Author | None = None  # who has logged in, as one who sends
         self.exchange: Exchange | None = None  # the next line is a step of it
         self.failed_logins = 0
+        self.unknown = self.errors = 0  # of this session, as its door counts
         self.transaction: Transaction | None = None
         self._last = False  # the content being read is the last of its message
         self._ended_by_last = False  # BDAT LAST was the last to say anything about a transaction
@@ -117,13 +133,13 @@ class Session:
     @property
     def cleartext(self) -> bool:
         """Whether a password may be sent on this connection as it is (RFC 8314 3)."""
-        users, connection = self.service.users, self.connection
+        users, connection, client = self.service.users, self.connection, self.client
         if users is None:
             return False
         return (
             connection.tls
             or users.cleartext == "always"
-            or (users.cleartext == "loopback" and connection.peer.is_loopback)
+            or (users.cleartext == "loopback" and client.is_loopback)
         )
 
     @property
@@ -132,7 +148,7 @@ class Session:
         connection = self.connection
         info = connection.tls_info
         certified = info.certified if info is not None else ()
-        return Channel("smtp", connection.peer.address, connection.end_point, connection.tls, certified)
+        return Channel("smtp", self.client.address, connection.end_point, connection.tls, certified)
 
     @property
     def mechanisms(self) -> tuple[str, ...]:
@@ -148,11 +164,24 @@ class Session:
             return State.READY
         return State.CHUNKS if self.transaction.chunks else State.MAIL
 
+    def greet(self) -> Reply:
+        door = self.service.door
+        refused = None if door is None else door.opened(self.client)
+        if refused is not None:
+            self.connection.close()
+            return refused
+        return reply(220, "", f"{self.service.hostname} {self.service.profile.name} Pillarbox")
+
+    def offers(self, extension: str) -> bool:
+        if extension == "FUTURERELEASE":
+            return self.service.profile.submits and self.service.longest_hold > 0
+        return self.service.profile.extends(extension, tls=self.connection.tls)
+
     # net.session.Session
 
     def opened(self, connection: Connection) -> bytes:
-        self.connection = connection
-        return encode(reply(220, "", f"{self.service.hostname} {self.service.profile.name} Pillarbox"))
+        self.connection, self.client = connection, connection.peer
+        return encode(self.greet())
 
     def line(self, line: bytes) -> bytes | Awaitable[bytes] | None:
         exchange, self.exchange = self.exchange, None
@@ -208,6 +237,13 @@ class Session:
         self.reset()
         self.helo = self.login = self.author = None
 
+    def begin_again(self) -> None:
+        """As if it had just been opened."""
+        self.forget_hello()
+        self.client = self.connection.peer
+        if self.service.profile.submits:
+            self.wants, self.timeout = _RESPONSE, PATIENCE_BEFORE_LOGIN
+
     def admit(self, login: Login) -> None:
         assert self.service.users is not None
         self.connection.logged_in()
@@ -261,6 +297,10 @@ class Session:
         if self.failed_logins >= MAX_FAILED_LOGINS:
             self.connection.close()
             return encoded + encode(TOO_MANY_LOGINS)
+        door = self.service.door
+        if door is not None and 0 < door.rules.unknown <= self.unknown:
+            self.connection.close()
+            return encoded + encode(HARVESTED)
         if self._draining and self.transaction is None and verb != "QUIT" and self.exchange is None:
             return encoded + self._farewell()
         return encoded
@@ -280,6 +320,13 @@ class Session:
 
     def _bad_command(self, said: Reply) -> bytes:
         self._bad += 1
+        door = self.service.door
+        if door is not None:
+            self.errors += 1
+            door.error(self.client)
+            if 0 < door.rules.errors <= self.errors:
+                self.connection.close()
+                return encode(said) + encode(TOO_MANY_ERRORS)
         if self._bad < MAX_BAD:
             return encode(said)
         self.connection.close()
@@ -335,12 +382,20 @@ class Session:
         self.connection.close()
         return encode(reply(421, "4.3.2", f"{self.service.hostname} is shutting down"))
 
+    def _told_helo(self, *, utf8: bool) -> str:
+        """RFC 6531 3.7.3: what stands in trace fields is ASCII, unless SMTPUTF8 was said."""
+        helo = self.helo or "unknown"
+        if utf8 or helo.isascii():
+            return helo
+        folded = fold_domain(helo)
+        return folded if all(len(label) <= 63 for label in folded.split(".")) else "unknown"
+
     def _letter(self, transaction: Transaction) -> Letter:
         connection, service = self.connection, self.service
         tls = connection.tls_info
         origin = Origin(
-            helo=self.helo or "unknown",
-            address="" if connection.peer.is_unix else connection.peer.address,
+            helo=self._told_helo(utf8=transaction.utf8),
+            address="" if self.client.is_unix else self.client.address,
             protocol=service.profile.protocol(
                 extended=self.extended,
                 utf8=transaction.utf8,
@@ -362,5 +417,8 @@ class Session:
             transaction.binary,
             transaction.ret,
             transaction.envid,
-            transaction.requires_tls,
+            transaction.wishes,
+            let_in(transaction.known or ()),
+            None if service.door is None else service.door.lists(self.client),
+            requires_tls=transaction.requires_tls,
         )

@@ -12,8 +12,10 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from pillarbox.smtp import commands
+from pillarbox.smtp.stand_in import xclient
 from pillarbox.smtp.wire import command as wire
 from pillarbox.smtp.wire.reply import Reply
+from pillarbox.smtp.wire.xclient import Xclient, read_xclient
 
 if TYPE_CHECKING:
     from pillarbox.smtp.session import Session
@@ -37,7 +39,7 @@ class Row:
     """`states`: where it may come; elsewhere 503. `help`: what HELP says about it."""
 
     verb: str
-    read: Callable[[str], wire.Command]
+    read: Callable[[str], wire.Command | Xclient]
     states: frozenset[State]
     do: Handler
     rfc: str
@@ -81,6 +83,14 @@ ROWS = (
     Row("QUIT", wire.read_quit, _ANY, commands.quit, "RFC 5321 4.1.1.10", "QUIT: good bye"),
     Row("VRFY", wire.read_vrfy, _ANY, commands.vrfy, "RFC 5321 4.1.1.6", "VRFY <recipient>"),
     Row("EXPN", wire.read_expn, _ANY, commands.expn, "RFC 5321 4.1.1.7", "EXPN: not done here"),
+    Row(
+        "XCLIENT",
+        read_xclient,
+        frozenset((NEW, READY)),
+        xclient,
+        "RFC 5321 4.1.5",  # a private command, Postfix's
+        "XCLIENT <what is known of the client>: for proxies",
+    ),
     Row("HELP", wire.read_help, _ANY, commands.help, "RFC 5321 4.1.1.8", "HELP [command]"),
 )
 TABLE = {row.verb: row for row in ROWS}

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 from pillarbox.delivery.post import Accepted, Arriving
+from pillarbox.delivery.reception.reception import Found
+from pillarbox.delivery.wishes import NONE, Wishes
 from pillarbox.smtp.address import Path
 
 
@@ -15,6 +17,8 @@ class Transaction:
     binary: bool = False
     ret: str = ""
     envid: str = ""
+    wishes: Wishes = NONE
+    known: tuple[Found, ...] | None = None  # about the client; None: not asked yet
     requires_tls: bool = False
     recipients: list[Accepted] = field(default_factory=list)
     incoming: Arriving | None = None

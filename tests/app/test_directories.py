@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from pillarbox.app.config import Abuse, Config, Ldap, Sql, Tokens
+from pillarbox.app.config import Abuse, Config
+from pillarbox.app.entering import Ldap, Sql, Tokens
 from pillarbox.app.wiring import existing
 from pillarbox.identity.directory import State
 from pillarbox.testing.server import MailServer

@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from pillarbox.app.config import Abuse, Auth, Config, Limits, Proxy
+from pillarbox.app.arriving import Proxy
+from pillarbox.app.config import Abuse, Auth, Config, Limits
 from pillarbox.identity import audit
 from pillarbox.identity.audit import Audit
 from pillarbox.net.proxy import SIGNATURE

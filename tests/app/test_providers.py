@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from pillarbox.app.config import Config, ConfigError, OAuth, OAuthProvider, parse
+from pillarbox.app.config import Config, ConfigError, parse
+from pillarbox.app.entering import OAuth, OAuthProvider
 from pillarbox.app.foreigners import MAX_ANSWER, Foreigners
 from pillarbox.testing.server import MailServer
 from tests.identity.issuer import KIM, URL, Issuer

@@ -349,3 +349,43 @@ def test_a_smarthost_takes_everything_after_a_login() -> None:
                 assert "with ESMTPSA" in letter["Received"]
             one.check()
         two.check()
+
+
+def test_who_asks_for_a_trace_hears_of_each_relay(pair: Any) -> None:
+    # RFC 2852 4.1.4: without NOTIFY=SUCCESS too
+    one, two, _ = pair
+    with Mailbox(one, "ann@one.test") as ann, Mailbox(two, "bob@two.test") as bob:
+        with smtplib.SMTP(one.host, one.submission_port, timeout=30) as smtp:
+            smtp.login("ann@one.test", PASSWORD)
+            smtp.ehlo()
+            assert smtp.mail("ann@one.test", ["BY=3600;RT", "MT-PRIORITY=3"])[0] == 250
+            assert smtp.rcpt("bob@two.test")[0] == 250
+            assert smtp.data(LETTER)[0] == 250
+        [report] = ann.wait(1)
+        _, status, _ = report.get_payload()  # type: ignore[misc]
+        about, recipient = status.get_payload()  # type: ignore[union-attr]
+        assert (recipient["Action"], recipient["Remote-MTA"]) == ("relayed", "dns; mx.two.test")
+        assert about["Deliver-By-Date"]
+        [letter] = bob.wait(1)
+        assert " PRIORITY 3;" in letter.get_all("Received")[1]
+
+
+def test_held_mail_is_seen_and_cancelled(pair: Any) -> None:
+    one, _, _ = pair
+    with smtplib.SMTP(one.host, one.submission_port, timeout=30) as smtp:
+        smtp.login("ann@one.test", PASSWORD)
+        smtp.ehlo()
+        assert smtp.esmtp_features["futurerelease"].startswith("7776000 ")
+        smtp.mail("ann@one.test", ["HOLDUNTIL=2090-01-01T00:00:00Z"])
+        assert smtp.mail("ann@one.test", ["HOLDFOR=3600"])[0] == 250
+        assert smtp.rcpt("ann@one.test")[0] == 250
+        assert smtp.data(LETTER)[0] == 250
+    with opened(one.data) as db:
+        [entry] = asking.entries(db)
+        hold = entry.letter.wishes.hold
+        assert hold is not None
+        assert hold.asked == "for;3600"
+        assert [each.due_at for each in entry.recipients] == [hold.until]
+        with db.transaction():
+            assert asking.cancel(db, entry.letter.id, 0)[0] == 1
+        assert asking.entries(db) == []

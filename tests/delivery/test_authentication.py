@@ -9,7 +9,7 @@ import pytest
 
 from pillarbox.delivery.envelope import Envelope, Origin
 from pillarbox.delivery.outcome import DELIVERED, Outcome
-from pillarbox.delivery.steps import authentication
+from pillarbox.delivery.patience import within
 from pillarbox.delivery.steps.authentication import Authentication, kind
 from pillarbox.filter import dns
 from pillarbox.filter.auth.dkim.key import PrivateKey
@@ -294,7 +294,7 @@ def test_time_is_bounded_over_all_questions() -> None:
         raise AssertionError
 
     async def scene() -> None:
-        resolve = authentication._within(slow, 0.01)
+        resolve = within(slow, 0.01)
         for _ in range(5):
             assert await resolve(Question("example.org", dns.Kind.A)) is dns.TROUBLE
 

@@ -34,6 +34,7 @@ def test_hello_announces(scene: Scene) -> None:
             b"250-SMTPUTF8",
             b"250-ENHANCEDSTATUSCODES",
             b"250-CHUNKING",
+            b"250-MT-PRIORITY",
             b"250 SIZE 104857600",
         ]
 

@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from pillarbox.delivery.post import Submission
+from pillarbox.delivery.queue import asking
+from pillarbox.delivery.queue.waiting import Limits
+from pillarbox.delivery.wishes import Hold, Wishes
 from pillarbox.identity.authenticate import Login
 from pillarbox.identity.claims import Channel, Claim, Credentials, refusal
 from pillarbox.identity.sasl import Mechanisms
@@ -14,7 +18,7 @@ from pillarbox.net.memory import connect
 from pillarbox.net.session import Peer
 from pillarbox.smtp.profile import MAX_FAILED_LOGINS, SUBMISSION
 from pillarbox.smtp.session import Session, Users
-from tests.delivery.office import ANN
+from tests.delivery.office import ANN, BOB, NOW
 
 Scene = Callable[..., None]
 IN = b"235 2.7.0 Logged in"
@@ -31,7 +35,16 @@ async def login(claim: Claim, channel: Channel) -> Login:
     return Login(ANN, 1, "ann@example.test")
 
 
-USERS = Users(login, Mechanisms(), lambda account, address: (account, address) == (ANN, "ann@example.test"))
+def known(name: str) -> Login | None:
+    return Login(ANN, 1, name) if name == "ann@example.test" else None
+
+
+USERS = Users(
+    login,
+    Mechanisms(),
+    lambda account, address: (account, address) == (ANN, "ann@example.test"),
+    known=known,
+)
 SUBMITTING = {"profile": SUBMISSION, "users": USERS}
 
 
@@ -105,3 +118,19 @@ def test_received_says_that_somebody_had_logged_in(scene: Scene) -> None:
         assert b" with ESMTPSA id X" in filed.raw
 
     scene(play, tls=True, **SUBMITTING)
+
+
+def test_what_is_held_waits_in_the_queue(scene: Scene) -> None:
+    # RFC 4865 4.2, 5: also for who is here
+    async def play(talk: Any) -> None:
+        talk.session.service.post.submission = Submission(Limits(held=5, held_octets=1000))
+        await talk(b"AUTH PLAIN " + GOOD + b"\r\n")
+        await talk.start(b"bob@example.test", mail=b"MAIL FROM:<ann@example.test> HOLDFOR=3600 MT-PRIORITY=2")
+        assert (await talk(b"DATA\r\nSubject: x\r\n\r\n.\r\n"))[-1] == b"250 2.0.0 Taken as X1"
+        assert await talk.office.filed(BOB) == []
+        [entry] = await talk.office.queue.do(asking.entries)
+        assert [each.due_at for each in entry.recipients] == [NOW + 3600]
+        assert entry.letter.wishes == Wishes(Hold(int(NOW) + 3600, "for;3600"), None, 2)
+        assert b" PRIORITY 2;" in entry.letter.content.read(talk.office.queue.folder)
+
+    scene(play, longest_hold=86_400, **SUBMITTING)

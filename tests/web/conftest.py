@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pillarbox.app.config import Abuse, Auth, Config, Listen, OAuth, OAuthClient
+from pillarbox.app.config import Abuse, Auth, Config, Listen
+from pillarbox.app.entering import OAuth, OAuthClient
 from pillarbox.testing.server import MailServer
 from tests.web.browser import KIM, PASSWORD, Browser, Program
 

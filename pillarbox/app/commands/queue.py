@@ -183,6 +183,9 @@ def _plain(entry: Entry) -> dict[str, Any]:
         "from": letter.sender,
         "octets": letter.content.size,
         "arrived": moment(letter.arrived_at),
+        "held_until": moment(letter.wishes.hold.until) if letter.wishes.hold is not None else None,
+        "deliver_by": moment(letter.wishes.by.at) if letter.wishes.by is not None else None,
+        "priority": letter.wishes.priority,
         "recipients": [
             {
                 "to": each.address,

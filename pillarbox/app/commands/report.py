@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from pillarbox.app import folder
+from pillarbox.app.commands.dmarc import dmarc
 from pillarbox.app.config import Config, load
 from pillarbox.app.output import Json, moment, show, table
 from pillarbox.app.wiring import names
@@ -16,12 +17,15 @@ from pillarbox.delivery.trust.database import Trust
 from pillarbox.delivery.trust.results import Count
 from pillarbox.identity.addresses import fold_domain
 
-app = typer.Typer(help="Show what became of sessions with other servers.", no_args_is_help=True)
+app = typer.Typer(help="Show what was found out about others, and what they were told.", no_args_is_help=True)
 
 
 @app.callback()
 def report() -> None:
-    """Show what became of sessions with other servers."""
+    """Show what was found out about others, and what they were told."""
+
+
+app.command("dmarc")(dmarc)
 
 
 @app.command("tls")

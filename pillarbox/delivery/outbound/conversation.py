@@ -11,7 +11,7 @@ no TLS at all, and where the handshake fails, mail goes in the clear as it would
 import ipaddress
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from aiosmtplib.response import SMTPResponse
 
 from pillarbox.delivery.outbound.hosts import Host
 from pillarbox.delivery.outcome import Outcome
+from pillarbox.delivery.wishes import NONE, Wishes
 
 TIMEOUT = 300.0  # seconds for an answer: RFC 5321 4.5.3.2
 CONNECT_TIMEOUT = 30.0  # less than the five minutes of RFC 5321 4.5.3.2.1: there are other hosts to try
@@ -29,6 +30,8 @@ Tls = Literal["opportunistic", "required", "verified", "implicit"]
 
 NOT_8BIT = Outcome(554, "5.6.3", "The host takes no 8-bit content, and this is some")
 NOT_UTF8 = Outcome(553, "5.6.7", "The host takes no addresses that are not ASCII")
+NOT_BY = Outcome(554, "5.3.3", "The host promises no time, and the message has to be there in time")
+NOT_SO_SOON = Outcome(554, "5.4.7", "The host does not promise to be so quick")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ class Message:
     ret: str = ""
     envid: str = ""
     requires_tls: bool = False
+    wishes: Wishes = NONE
+    now: int = 0  # when it is sent, for what is left of the time it has
 
 
 class ConnectFailed(Exception):
@@ -233,12 +238,14 @@ class Conversation:
     def __init__(self, client: aiosmtplib.SMTP, host: Host, wrong: NoTls | None = None) -> None:
         self._client = client
         self.host = host
+        self._sent = 0
         self.wrong = wrong
 
     @property
     def usable(self) -> bool:
         """Whether it can carry another message."""
-        return self._client.is_connected
+        most = self._limit("MAILMAX")
+        return self._client.is_connected and (most is None or self._sent < most)
 
     @property
     def tls(self) -> str:
@@ -258,8 +265,29 @@ class Conversation:
     def offers(self, extension: str) -> bool:
         return self._client.supports_extension(extension)
 
+    def _limit(self, name: str) -> int | None:
+        """What the other side says it takes (RFC 9422 3)."""
+        said = self._client.esmtp_extensions.get("limits", "")
+        for pair in said.upper().split():
+            key, _, value = pair.partition("=")
+            if key == name and value.isascii() and value.isdigit() and int(value[:6]) > 0:
+                return int(value[:6])
+        return None
+
     async def send(self, message: Message) -> list[Outcome]:
         """An answer for each recipient, in their order. Never raises for what the other side does."""
+        most = self._limit("RCPTMAX") or len(message.recipients)
+        outcomes: list[Outcome] = []
+        for start in range(0, len(message.recipients), most):
+            some = message.recipients[start : start + most]
+            if start and not self.usable:
+                outcomes += [Outcome(451, "4.4.2", f"{self.host.name} takes no more for now")] * len(some)
+            else:
+                outcomes += await self._send(replace(message, recipients=some))
+        return outcomes
+
+    async def _send(self, message: Message) -> list[Outcome]:
+        self._sent += 1
         everybody = len(message.recipients)
         options, refusal = self._options(message)
         if refusal is not None:
@@ -271,7 +299,7 @@ class Conversation:
                 await self._reset()
                 return [_outcome(said)] * everybody
             for at, to in enumerate(message.recipients):
-                said = await self._say("RCPT", f"TO:<{to.address}>", *self._recipient_options(to))
+                said = await self._say("RCPT", f"TO:<{to.address}>", *self._recipient_options(to, message))
                 if said.code >= 300:
                     outcomes[at] = _outcome(said)
             if None not in outcomes:
@@ -314,12 +342,31 @@ class Conversation:
                 options.append(f"RET={message.ret}")
             if message.envid:
                 options.append(f"ENVID={xtext(message.envid)}")
+        if self.offers("mt-priority") and message.wishes.priority:
+            options.append(f"MT-PRIORITY={message.wishes.priority}")  # RFC 6710 4.2
+        by = message.wishes.by
+        if by is not None and self.offers("deliverby"):
+            if by.returns and by.at - message.now < max(1, self._least_by()):
+                return [], NOT_SO_SOON  # RFC 2852 4.1.4.1
+            options.append(by.parameter(message.now))
+        elif by is not None and by.returns:
+            return [], NOT_BY
         return options, None
 
-    def _recipient_options(self, to: To) -> list[str]:
+    def _least_by(self) -> int:
+        """RFC 2852 2, 3: min-by-time, the first of what stands behind the keyword."""
+        said = self._client.esmtp_extensions.get("deliverby", "").partition(",")[0].strip()
+        return int(said) if said.isascii() and said.isdigit() and len(said) < 10 else 0
+
+    def _recipient_options(self, to: To, message: Message) -> list[str]:
         if not self.offers("dsn"):
             return []
-        options = [f"NOTIFY={to.notify}"] if to.notify else []
+        by, notify = message.wishes.by, to.notify
+        if by is not None and not by.returns and not self.offers("deliverby") and notify != "NEVER":
+            # RFC 2852 4.1.4.2: who cannot keep the time tells of delays at least.
+            wanted = notify.split(",") if notify else ["FAILURE"]
+            notify = ",".join(dict.fromkeys([*wanted, "DELAY"]))
+        options = [f"NOTIFY={notify}"] if notify else []
         if to.orcpt:
             kind, _, address = to.orcpt.partition(";")
             options.append(f"ORCPT={kind};{xtext(address)}")

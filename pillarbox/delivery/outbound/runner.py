@@ -34,6 +34,7 @@ from pillarbox.delivery.queue.entries import REQUIRED, Content, Event, Letter, W
 from pillarbox.delivery.queue.waiting import Job, New, Settled
 from pillarbox.delivery.trust.policies import Policies
 from pillarbox.delivery.trust.results import Session
+from pillarbox.delivery.wishes import Wishes
 from pillarbox.filter.dns import Resolve
 from pillarbox.identity.addresses import fold_domain
 from pillarbox.identity.directory import Recipient
@@ -53,6 +54,9 @@ GRACE = 5.0  # seconds that messages being sent have when the server stops
 LARGE = 1024 * 1024  # octets; larger messages are in memory one at a time
 TIDY = 3600.0
 ORPHAN_SECONDS = 3600.0  # a file that no row points to is being written, or left by who died
+
+EXPIRED = Outcome(554, "5.4.7", "The time it had to be there in is over")  # RFC 2852 4.1.3
+LATE = Outcome(451, "4.4.7", "It should have been there by now, and is tried on")
 
 HERE = ""  # the destination of local recipients
 
@@ -75,6 +79,7 @@ class Result:
     outcome: Outcome
     host: str = ""
     tells: bool = False  # that host will tell the sender of success itself (RFC 3461 5.2.1)
+    keeps_time: bool = False  # it knows of the time that the message has (RFC 2852)
 
 
 @dataclass(slots=True)
@@ -213,6 +218,8 @@ class Runner:
             line = self._lines.setdefault(destination, _Line(reached=destination == HERE))
             for start in range(0, len(recipients), MOST_RECIPIENTS):
                 line.jobs.append(Job(job.letter, tuple(recipients[start : start + MOST_RECIPIENTS])))
+            if _priority(line.jobs[0]) < job.letter.wishes.priority or len(line.jobs) > 1:
+                line.jobs = deque(sorted(line.jobs, key=_priority, reverse=True))  # RFC 6710 5.1; stable
             line.more.set()
             self._staff(destination, line)
 
@@ -273,6 +280,8 @@ class Runner:
                 content = await asyncio.to_thread(job.letter.content.read, self._queue.folder)
                 if failed is not None:
                     results = [Result(failed)] * len(job.recipients)
+                elif job.letter.wishes.expired(self._now()):
+                    results = [Result(EXPIRED)] * len(job.recipients)
                 elif job.recipients[0].local:
                     results = await self._deliver(job, content)
                 else:
@@ -306,7 +315,8 @@ class Runner:
             # The trace makes it once, however often this is done.
             to = Addressed(each.address, recipient)
             binary = letter.body == "BINARYMIME"
-            envelope = Envelope(letter.sender, (to,), letter.trace, None, letter.trace, binary)
+            priority = letter.wishes.priority
+            envelope = Envelope(letter.sender, (to,), letter.trace, None, letter.trace, binary, priority)
             incoming = self._delivery.begin(envelope)
             await incoming.write(content)
             results.append(Result((await incoming.finish())[0]))
@@ -321,7 +331,6 @@ class Runner:
             return [Result(failed)] * len(recipients), conversation, None
         to = [To(each.target, each.notify, each.orcpt) for each in recipients]
         required = letter.tls == REQUIRED
-        message = Message(letter.sender, to, content, letter.utf8, letter.ret, letter.envid, required)
         for fresh in (False, True):
             if conversation is None or not conversation.usable:
                 domain = recipients[0].target.rpartition("@")[2]
@@ -329,13 +338,21 @@ class Runner:
                 if isinstance(opened, Outcome):
                     return [Result(opened)] * len(recipients), None, opened
                 conversation, fresh = opened, True
+            wishes, now = letter.wishes, self._now()
+            message = Message(
+                *(letter.sender, to, content, letter.utf8, letter.ret, letter.envid),
+                requires_tls=required,
+                wishes=wishes,
+                now=now,
+            )
             outcomes = await conversation.send(message)
             if fresh or conversation.usable or any(each.delivered for each in outcomes):
                 break
             conversation = None  # it had been closed since it was last used
         assert conversation is not None
-        tells = conversation.offers("dsn")
-        return [Result(each, conversation.host.name, tells) for each in outcomes], conversation, None
+        tells, keeps_time = conversation.offers("dsn"), conversation.offers("deliverby")
+        name = conversation.host.name
+        return [Result(each, name, tells, keeps_time) for each in outcomes], conversation, None
 
     # Settling
 
@@ -343,10 +360,13 @@ class Runner:
         letter, now = job.letter, self._now()
         settled, told, events = [], [], []
         for each, result in zip(job.recipients, results):
-            one, what = self._fate(letter, each, result, now)
+            one, tell = self._fate(letter, each, result, now)
             settled.append(one)
-            if what is not None and letter.sender:
-                told.append(Told(each, what, result.outcome, result.host))
+            if letter.sender:
+                told += [
+                    Told(each, what, outcome, "" if outcome is LATE else result.host)
+                    for what, outcome in tell
+                ]
             events.append(self._event(letter, each, result, one, now))
         news = await self._reports(letter, told, content, now)
         gone = await self._record(letter, settled, news, events)
@@ -365,20 +385,29 @@ class Runner:
             except Refused:
                 await asyncio.sleep(RECORD_AGAIN)
 
-    def _fate(self, letter: Letter, each: Waiting, result: Result, now: int) -> tuple[Settled, Action | None]:
-        """Whether it is over, and what the sender is told, if anything."""
-        outcome, settings = result.outcome, self._settings
+    def _fate(
+        self, letter: Letter, each: Waiting, result: Result, now: int
+    ) -> tuple[Settled, list[tuple[Action, Outcome]]]:
+        """Whether it is over, and what the sender is told."""
+        outcome, settings, by = result.outcome, self._settings, letter.wishes.by
         said = f"{result.host}: {outcome.code} {outcome.enhanced} {outcome.text}".removeprefix(": ")
+        # RFC 2852 4.1.3: told once, and not by who got it when it was late already.
+        late = by is not None and not by.returns and letter.arrived_at < by.at <= now and not each.told_late
+        tell = [(Action.DELAYED, LATE)] if late and each.tells("DELAY") else []
         if outcome.delivered:
-            action = Action.DELIVERED if each.local else Action.RELAYED
             wanted = each.tells("SUCCESS") and (each.local or not result.tells)
-            return Settled(each.n), action if wanted else None
+            if wanted or _traced(letter, each, result, now):
+                tell.append((Action.DELIVERED if each.local else Action.RELAYED, outcome))
+            return Settled(each.n), tell
         again = schedule.again_at(now, each.attempts + 1, self._random)
-        if outcome.code >= 500 or again > letter.arrived_at + settings.lifetime:
-            return Settled(each.n), Action.FAILED if each.tells("FAILURE") else None
-        late = now - letter.arrived_at >= settings.delay_told and not each.told_delay
-        delayed = Action.DELAYED if late and each.tells("DELAY") else None
-        return Settled(each.n, again, said, late), delayed
+        if by is not None and now < by.at < again:
+            again = by.at
+        if outcome.code >= 500 or again > letter.begins_at + settings.lifetime:
+            return Settled(each.n), [(Action.FAILED, outcome)] if each.tells("FAILURE") else []
+        delayed = now - letter.begins_at >= settings.delay_told and not each.told_delay
+        if delayed and each.tells("DELAY") and not tell:
+            tell = [(Action.DELAYED, outcome)]
+        return Settled(each.n, again, said, delayed, late), tell
 
     def _event(self, letter: Letter, each: Waiting, result: Result, one: Settled, now: int) -> Event:
         outcome = result.outcome
@@ -402,17 +431,21 @@ class Runner:
                 content,
                 hostname=self._settings.hostname,
                 now=now,
-                until=letter.arrived_at + self._settings.lifetime,
+                until=letter.begins_at + self._settings.lifetime,
                 name=name,
             )
             if self._sign is not None:
                 raw = await self._sign(raw)
             # RFC 8689 5: what is told of it is protected as it was; a wish for less was its sender's own.
             tls = letter.tls if letter.tls == REQUIRED else ""
+            wishes = Wishes(priority=letter.wishes.priority)  # RFC 6710 4.6
             own = replace(
                 letter,
+                trace=name,
+                message_id=f"{name}@{self._settings.hostname}",
                 sender="",
                 tls=tls,
+                wishes=wishes,
                 content=small(raw),
                 arrived_at=now,
                 account=0,
@@ -424,7 +457,7 @@ class Runner:
             target = sender if recipient is None else recipient.address
             detail = None if recipient is None else recipient.detail
             to = Waiting(sender, target, recipient is not None, detail, notify="NEVER", due_at=now)
-            news.append(New(replace(own, trace=name, message_id=f"{name}@{self._settings.hostname}"), (to,)))
+            news.append(New(own, (to,)))
         return news
 
     async def _tidy(self) -> None:
@@ -433,6 +466,18 @@ class Runner:
 
     def _now(self) -> int:
         return int(self._delivery.clock())
+
+
+def _priority(job: Job) -> int:
+    return job.letter.wishes.priority
+
+
+def _traced(letter: Letter, each: Waiting, result: Result, now: int) -> bool:
+    """RFC 2852 4.1.4: whether it is told that it was handed on, asked for or not."""
+    by = letter.wishes.by
+    if by is None or each.local or each.notify == "NEVER":
+        return False
+    return by.trace or (not by.returns and not result.keeps_time and now < by.at)
 
 
 def _wish(letter: Letter) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pillarbox.delivery.queue.database import FOLDER
+from pillarbox.delivery.wishes import NONE, Wishes
 from pillarbox.identity.addresses import fold_domain
 from pillarbox.store import compress
 from pillarbox.store.spool import refusing
@@ -30,6 +31,7 @@ class Waiting:
     reply: str = ""
     held: bool = False
     taken: bool = False
+    told_late: bool = False
 
     @property
     def domain(self) -> str:
@@ -77,8 +79,14 @@ class Letter:
     body: str = "8BITMIME"
     ret: str = ""
     envid: str = ""
+    wishes: Wishes = NONE
     id: int = 0
     tls: str = ""
+
+    @property
+    def begins_at(self) -> int:
+        """From when on it is tried: what is held is not old by that."""
+        return self.arrived_at if self.wishes.hold is None else max(self.arrived_at, self.wishes.hold.until)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,5 +49,19 @@ DESTINATIONS = (
     "CREATE INDEX recipient_due ON recipient (due_at, domain) WHERE taken = 0 AND held = 0",
 )
 
-UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, REQUIRE_TLS, DESTINATIONS)
+# What a sender wishes (`delivery/wishes.py`).
+WISHES = (
+    "ALTER TABLE letter ADD COLUMN hold TEXT NOT NULL DEFAULT ''",  # RFC 4865, as it was asked
+    "ALTER TABLE letter ADD COLUMN held_until INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE letter ADD COLUMN by_at INTEGER",  # RFC 2852; NULL: whenever
+    "ALTER TABLE letter ADD COLUMN by_mode TEXT NOT NULL DEFAULT ''",  # R, N, RT, NT
+    "ALTER TABLE letter ADD COLUMN priority INTEGER NOT NULL DEFAULT 0",  # RFC 6710
+    "CREATE INDEX letter_held ON letter (account, held_until) WHERE hold <> ''",
+    "ALTER TABLE recipient ADD COLUMN priority INTEGER NOT NULL DEFAULT 0",  # its letter's, for the index
+    "ALTER TABLE recipient ADD COLUMN told_late INTEGER NOT NULL DEFAULT 0",  # that by_at has passed
+    "DROP INDEX recipient_due",
+    "CREATE INDEX recipient_due ON recipient (priority, due_at, domain) WHERE taken = 0 AND held = 0",
+)
+
+UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, REQUIRE_TLS, DESTINATIONS, WISHES)
 VERSION = len(UPGRADES)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pillarbox.delivery.queue.database import Database
 from pillarbox.delivery.queue.entries import Content, Event, Letter, Waiting
+from pillarbox.delivery.wishes import DeliverBy, Hold, Wishes
 from pillarbox.model.errors import Code, Refused
 
 HOUR = 60  # minutes that limits look back
@@ -14,12 +15,21 @@ KEPT_SECONDS = 30 * 86_400  # how long the record says what became of a message
 
 LETTER = (
     "id, trace, sender, account, message_id, size, utf8, body, ret, envid, arrived_at, dictionary, frames,"
-    " data, file, tls"
+    " data, file, tls, hold, held_until, by_at, by_mode, priority"
 )
 WAITING = (
     "letter, n, address, target, local, detail, notify, orcpt, held, taken, due_at, attempts, told_delay,"
-    " reply"
+    " reply, told_late"
 )
+
+
+# The priorities that something waits with, the highest first: one step of the index each, however much waits.
+_PRIORITIES = """WITH RECURSIVE level(priority) AS (
+    SELECT max(priority) FROM recipient WHERE taken = 0 AND held = 0
+    UNION ALL
+    SELECT (SELECT max(priority) FROM recipient
+        WHERE taken = 0 AND held = 0 AND priority < level.priority)
+    FROM level WHERE level.priority IS NOT NULL)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,8 @@ class Limits:
 
     messages: int = 0
     recipients: int = 0
+    held: int = 0  # messages that wait for their time (RFC 4865 6, 2), and their octets
+    held_octets: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,7 @@ class Settled:
     again_at: int | None = None
     reply: str = ""
     told_delay: bool = False
+    told_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +78,45 @@ def put(
     for new in news:
         one, content = new.letter, new.letter.content
         db.run(
-            f"INSERT INTO letter ({LETTER}) VALUES (NULL, {', '.join('?' * 15)})",
+            f"INSERT INTO letter ({LETTER}) VALUES (NULL, {', '.join('?' * 20)})",
             *(one.trace, one.sender, one.account, one.message_id, content.size, one.utf8, one.body),
             *(one.ret, one.envid, one.arrived_at, content.dictionary, content.frames, content.data),
-            *(content.file, one.tls),
+            *(content.file, one.tls, *_wishes(one.wishes)),
         )
         number = db.last_id
         numbers.append(number)
-        _add(db, number, new.recipients)
+        _add(db, number, new.recipients, one.wishes.priority)
     note(db, events)
     return numbers
 
 
-def _add(db: Database, letter: int, recipients: Iterable[Waiting]) -> None:
+def _wishes(wishes: Wishes) -> tuple[object, ...]:
+    hold, by = wishes.hold, wishes.by
+    return (
+        *(("", 0) if hold is None else (hold.asked, hold.until)),
+        *((None, "") if by is None else (by.at, by.mode)),
+        wishes.priority,
+    )
+
+
+def _add(db: Database, letter: int, recipients: Iterable[Waiting], priority: int) -> None:
     for n, each in enumerate(recipients):
         db.run(
-            f"INSERT INTO recipient ({WAITING}, domain) VALUES ({', '.join('?' * 15)})",
+            f"INSERT INTO recipient ({WAITING}, domain, priority) VALUES ({', '.join('?' * 17)})",
             *(letter, n, each.address, each.target, each.local, each.detail, each.notify, each.orcpt),
-            *(each.held, each.taken, each.due_at, each.attempts, each.told_delay, each.reply, each.domain),
+            *(each.held, each.taken, each.due_at, each.attempts, each.told_delay, each.reply),
+            *(each.told_late, each.domain, priority),
         )
+
+
+def held(db: Database, account: int, now: int) -> tuple[int, int]:
+    """How many messages of the account wait for their time, and how many octets they have."""
+    rows = db.run(
+        "SELECT count(*), coalesce(sum(size), 0) FROM letter WHERE hold <> '' AND account = ?"
+        " AND held_until > ?",
+        *(account, now),
+    )
+    return int(rows[0][0]), int(rows[0][1])
 
 
 def _count(db: Database, news: Sequence[New], limits: Limits) -> None:
@@ -97,6 +130,11 @@ def _count(db: Database, news: Sequence[New], limits: Limits) -> None:
         limits.recipients and others + recipients > limits.recipients
     ):
         raise Refused("You have sent as much as you may in an hour", Code.LIMIT, temporary=True)
+    if any(new.letter.wishes.hold is not None for new in news):
+        count, octets = held(db, account, news[0].letter.arrived_at)
+        octets += sum(new.letter.content.size for new in news)
+        if count >= limits.held or octets > limits.held_octets:
+            raise Refused("You have as much waiting as you may", Code.OVERQUOTA)
     db.run(
         "INSERT INTO sent VALUES (?, ?, 1, ?) ON CONFLICT (account, minute) DO UPDATE SET"
         " messages = messages + 1, recipients = recipients + excluded.recipients",
@@ -115,27 +153,30 @@ def note(db: Database, events: Iterable[Event]) -> None:
 def take(
     db: Database, now: int, most: int, each: int | None = None, busy: Mapping[str, int] | None = None
 ) -> list[Job]:
-    """What is due, at most so many recipients: theirs is to be settled by who calls this. `each`: of one
-    domain, those that `busy` counts included; others pass by a domain that has as many."""
+    """What is due, at most so many recipients, those of the highest priority first (RFC 6710 5.1): theirs is
+    to be settled by who calls this. `each`: of one domain, those that `busy` counts included; others pass by
+    a domain that has as many."""
     counts = dict(busy or {})
     by_letter: dict[int, list[int]] = {}
-    left, passing = most, True
-    while left and passing:
-        full = [domain for domain, count in counts.items() if each is not None and count >= each]
-        rows = db.run(
-            "SELECT letter, n, domain FROM recipient WHERE taken = 0 AND held = 0 AND due_at <= ?"
-            " AND domain NOT IN (SELECT value FROM json_each(?)) ORDER BY due_at LIMIT ?",
-            *(now, json.dumps(full), left),
-        )
-        passing = False
-        for letter, n, domain in rows:
-            counts[domain] = counts.get(domain, 0) + 1
-            if each is not None and counts[domain] > each:
-                passing = True  # its place is somebody else's
-                continue
-            by_letter.setdefault(letter, []).append(n)
-            db.run("UPDATE recipient SET taken = 1 WHERE letter = ? AND n = ?", letter, n)
-            left -= 1
+    left = most
+    for (priority,) in db.run(f"{_PRIORITIES} SELECT priority FROM level WHERE priority IS NOT NULL"):
+        passing = True
+        while left and passing:
+            full = [domain for domain, count in counts.items() if each is not None and count >= each]
+            rows = db.run(
+                "SELECT letter, n, domain FROM recipient WHERE taken = 0 AND held = 0 AND priority = ?"
+                " AND due_at <= ? AND domain NOT IN (SELECT value FROM json_each(?)) ORDER BY due_at LIMIT ?",
+                *(priority, now, json.dumps(full), left),
+            )
+            passing = False
+            for letter, n, domain in rows:
+                counts[domain] = counts.get(domain, 0) + 1
+                if each is not None and counts[domain] > each:
+                    passing = True  # its place is somebody else's
+                    continue
+                by_letter.setdefault(letter, []).append(n)
+                db.run("UPDATE recipient SET taken = 1 WHERE letter = ? AND n = ?", letter, n)
+                left -= 1
     jobs = []
     for number, numbers in by_letter.items():
         wanted = set(numbers)
@@ -147,12 +188,13 @@ def take(
 
 def next_due(db: Database, full: Iterable[str] = ()) -> int | None:
     """Of domains that are not `full`."""
-    rows = db.run(
-        "SELECT due_at FROM recipient WHERE taken = 0 AND held = 0"
-        " AND domain NOT IN (SELECT value FROM json_each(?)) ORDER BY due_at LIMIT 1",
+    ((due,),) = db.run(
+        f"{_PRIORITIES} SELECT min((SELECT due_at FROM recipient WHERE taken = 0 AND held = 0"
+        " AND priority = level.priority AND domain NOT IN (SELECT value FROM json_each(?))"
+        " ORDER BY due_at LIMIT 1)) FROM level",
         json.dumps(list(full)),
     )
-    return int(rows[0][0]) if rows else None
+    return None if due is None else int(due)
 
 
 def release(db: Database) -> int:
@@ -174,8 +216,8 @@ def settle(
         else:
             db.run(
                 "UPDATE recipient SET taken = 0, attempts = attempts + 1, due_at = ?, reply = ?,"
-                " told_delay = max(told_delay, ?) WHERE letter = ? AND n = ?",
-                *(each.again_at, each.reply, each.told_delay, letter, each.n),
+                " told_delay = max(told_delay, ?), told_late = max(told_late, ?) WHERE letter = ? AND n = ?",
+                *(each.again_at, each.reply, each.told_delay, each.told_late, letter, each.n),
             )
     put(db, news)
     note(db, events)
@@ -203,9 +245,20 @@ def find(db: Database, number: int) -> Letter | None:
 
 def letter_of(row: tuple[Any, ...]) -> Letter:
     """A row of `LETTER`."""
-    id, trace, sender, account, message_id, size, utf8, body, ret, envid, at, *stored, tls = row
-    content = Content(size, *stored)
-    return Letter(trace, sender, content, at, message_id, account, bool(utf8), body, ret, envid, id, tls)
+    id, trace, sender, account, message_id, size, utf8, body, ret, envid, at, *rest = row
+    dictionary, frames, data, file, tls, asked, until, by_at, by_mode, priority = rest
+    content = Content(size, dictionary, frames, data, file)
+    wishes = Wishes(
+        Hold(until, asked) if asked else None,
+        None if by_at is None else DeliverBy.of(by_at, by_mode),
+        priority,
+    )
+    return Letter(
+        *(trace, sender, content, at, message_id, account, bool(utf8), body, ret, envid),
+        wishes=wishes,
+        id=id,
+        tls=tls,
+    )
 
 
 def require(db: Database, number: int) -> Letter:
@@ -217,7 +270,8 @@ def require(db: Database, number: int) -> Letter:
 
 def waiting_of(row: Sequence[object]) -> Waiting:
     """A row of `WAITING`."""
-    _, n, address, target, local, detail, notify, orcpt, held, taken, due_at, attempts, told, reply = row
+    _, n, address, target, local, detail, notify, orcpt, held, taken, due_at, attempts, *rest = row
+    told, reply, late = rest
     return Waiting(
         str(address),
         str(target),
@@ -232,4 +286,5 @@ def waiting_of(row: Sequence[object]) -> Waiting:
         str(reply),
         bool(held),
         bool(taken),
+        bool(late),
     )

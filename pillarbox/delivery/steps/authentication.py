@@ -9,44 +9,29 @@ findings are taken out (RFC 8601 5). Signatures are checked over what came, not 
 """
 
 import asyncio
-import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pillarbox.delivery.envelope import Arrival, Envelope, Origin
+from pillarbox.delivery.inside import is_inside
+from pillarbox.delivery.patience import within
+from pillarbox.delivery.steps.reverse import Reverse
 from pillarbox.filter import dns
 from pillarbox.filter.auth import evidence as auth
-from pillarbox.filter.auth import verdict
+from pillarbox.filter.auth import iprev, verdict
 from pillarbox.filter.auth.dkim import sign
 from pillarbox.filter.auth.dkim.body import Hashed
+from pillarbox.filter.auth.dmarc import judge
 from pillarbox.filter.auth.evidence import Sender
 from pillarbox.filter.auth.fields import Field
 from pillarbox.filter.auth.forged import Unforged
 from pillarbox.filter.auth.spf import received
 from pillarbox.filter.auth.spf.check import client_address
 from pillarbox.filter.auth.streamed import Streamed
-from pillarbox.filter.auth.verdict import Policy, Verdict
+from pillarbox.filter.auth.verdict import Action, Policy, Verdict
 
 HEADER_LIMIT = 256 * 1024  # octets of a header that is judged; the author of a longer one is unknown
 PATIENCE = 30.0  # seconds for all questions of one message; RFC 7208 4.6.4: at least 20
-
-# Where no mail of strangers comes from, and no policy of SPF speaks of: this machine and private networks.
-_INSIDE = tuple(
-    map(
-        ipaddress.ip_network,
-        (
-            *(
-                "127.0.0.0/8",
-                "10.0.0.0/8",
-                "172.16.0.0/12",
-                "192.168.0.0/16",
-                "169.254.0.0/16",
-                "100.64.0.0/10",
-            ),
-            *("::1/128", "fe80::/10", "fc00::/7"),
-        ),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +45,8 @@ class Authenticity:
 
 
 class Authentication:
-    """`kinds`: of "smtp" and "lmtp" those whose mail is judged. `hostname` is our name in what we write."""
+    """`kinds`: of "smtp" and "lmtp" those whose mail is judged. `hostname` is our name in what we write;
+    `seen` takes what is reported to the author's domain."""
 
     def __init__(
         self,
@@ -71,6 +57,7 @@ class Authentication:
         hostname: str,
         clock: Callable[[], float],
         patience: float = PATIENCE,
+        seen: Callable[[judge.Row | None], None] | None = None,
     ) -> None:
         self.resolve = resolve
         self.policy = policy
@@ -78,6 +65,7 @@ class Authentication:
         self.hostname = hostname
         self.clock = clock
         self.patience = patience
+        self.seen = seen
 
     def watch(self, envelope: Envelope, *, passed_on: bool = False) -> "Watch | None":
         """`passed_on`: somebody may have to seal it (`Watch.body`)."""
@@ -100,18 +88,19 @@ def sender_of(envelope: Envelope, origin: Origin) -> Sender:
     """Behind a server that took the message for us the client is that server, and SPF cannot be asked. Nor
     can it for what comes from this machine or its own network."""
     client = client_address(origin.address)
-    known = kind(origin) == "smtp" and client is not None and not any(client in net for net in _INSIDE)
+    known = kind(origin) == "smtp" and client is not None and not is_inside(client)
     return Sender(str(client) if known else "", origin.helo, envelope.sender)
 
 
 class Watch:
     """One message that streams by, and what is found out about it."""
 
-    __slots__ = ("_by", "_found", "_sender", "_streamed", "_unforged", "body")
+    __slots__ = ("_before", "_by", "_found", "_sender", "_streamed", "_unforged", "body")
 
     def __init__(self, by: Authentication, envelope: Envelope, origin: Origin, passed_on: bool) -> None:
         self._by = by
         self._sender = sender_of(envelope, origin)
+        self._before = [iprev.method(each.iprev) for each in envelope.known if isinstance(each, Reverse)]
         own = (sign.FORM,) if passed_on else ()
         self._streamed = Streamed(lambda header: (*own, *auth.forms(header)), HEADER_LIMIT)
         self.body: Hashed | None = None  # once examined: in our own form, for who passes it on
@@ -146,8 +135,8 @@ class Watch:
         header, bodies = self._streamed.fields(), self._streamed.hashes()
         self.body = bodies.get(sign.FORM)
         asking = auth.examine(sender, header, bodies, receiver=by.hostname, now=by.clock())
-        found = await dns.resolved(asking, _within(by.resolve, by.patience))
-        written = auth.field(found, sender, by.hostname)
+        found = await dns.resolved(asking, within(by.resolve, by.patience))
+        written = auth.field(found, sender, by.hostname, self._before)
         if found.spf is not None:
             written += received.field(
                 found.spf,
@@ -156,24 +145,24 @@ class Watch:
                 helo=sender.helo,
                 receiver=by.hostname,
             )
-        return Authenticity(found, sender, verdict.propose(found, by.policy), written)
+        judged = verdict.propose(found, by.policy)
+        if by.seen is not None and sender.address:
+            by.seen(_row(found, sender, judged))
+        return Authenticity(found, sender, judged, written)
 
 
-def _within(resolve: dns.Resolve, seconds: float) -> dns.Resolve:
-    """The same resolver, that answers TROUBLE when its time is over: so a judgement ends, with a result."""
-    clock = asyncio.get_running_loop().time
-    end = clock() + seconds
-
-    async def ask(question: dns.Question) -> dns.Answer:
-        if clock() >= end:
-            return dns.TROUBLE
-        try:
-            async with asyncio.timeout_at(end):
-                return await resolve(question)
-        except TimeoutError:
-            return dns.TROUBLE
-
-    return ask
+def _row(found: auth.Evidence, sender: Sender, judged: Verdict) -> judge.Row | None:
+    """For the report to the author's domain; None where it wants none."""
+    done = {Action.ACCEPT: "none", Action.QUARANTINE: "quarantine", Action.REJECT: "reject"}[judged.action]
+    return judge.row(
+        found.dmarc,
+        found.spf,
+        found.dkim,
+        source=sender.address,
+        sender=sender.mail_from,
+        disposition=done,
+        override=judged.override,
+    )
 
 
 async def step(arrival: Arrival, found: object) -> Authenticity | None:

@@ -73,8 +73,6 @@ class Daily:
         """Different for each server and day, so that not all of the world reports at midnight."""
         return zlib.crc32(f"{self._hostname} {day}".encode()) % SPREAD
 
-    # Deviates: RFC 8460 1.1 has the host's own name be the policy domain of DANE, which is reported to. Here
-    # it is named in the report, which goes to the domain of the recipients, as for MTA-STS: whose mail it is.
     async def _tell(self, day: int, domain: str, now: float) -> None:
         last = now >= (day + 1) * DAY + self._delay(day) + GIVEN_UP
         places: Places | None = Places()

@@ -128,8 +128,6 @@ def _unverified(
     if not own.not_valid_before_utc <= at <= own.not_valid_after_utc:
         return "certificate-expired", "the certificate is not valid at this time"
     builder = PolicyBuilder().store(Store([anchor])).time(at)
-    # Deviates: RFC 7672 3.2.3 has names in the certificate's subject count where it has no others. The
-    # verifier knows subjectAltName alone, as RFC 9525 has it: such a host has to be put right.
     reason = ""
     for name in names:
         try:

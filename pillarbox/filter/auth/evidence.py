@@ -112,6 +112,6 @@ def _dkim(dkim: Dkim) -> Method:
     return Method("dkim", dkim.result.value, properties, dkim.reason, "test mode" if dkim.testing else "")
 
 
-def field(evidence: Evidence, sender: Sender, authserv_id: str) -> bytes:
-    """The Authentication-Results field with its CRLF."""
-    return results.field(authserv_id, methods(evidence, sender))
+def field(evidence: Evidence, sender: Sender, authserv_id: str, before: Sequence[Method] = ()) -> bytes:
+    """The Authentication-Results field with its CRLF. `before`: what else was found out."""
+    return results.field(authserv_id, (*before, *methods(evidence, sender)))

@@ -6,6 +6,7 @@
 import binascii
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NoReturn
 
 from pillarbox.smtp.address import Path, is_host, read_path
@@ -33,7 +34,17 @@ EXTENSIONS = {
     "AUTH": "AUTH",
     "REQUIRETLS": "REQUIRETLS",
     "BODY=BINARYMIME": "BINARYMIME",
+    "HOLDFOR": "FUTURERELEASE",
+    "HOLDUNTIL": "FUTURERELEASE",
+    "BY": "DELIVERBY",
+    "MT-PRIORITY": "MT-PRIORITY",
 }
+
+_INTERVAL = re.compile(r"[1-9][0-9]{0,8}")  # RFC 4865 2: future-release-integer
+# RFC 4865 2: RFC 3339's date-time, in UTC.
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
+_BY = re.compile(r"([+-]?[0-9]{1,9});([NR])(T?)")  # RFC 2852 4: by-value
+_PRIORITY = re.compile(r"0|-?[1-9]")  # RFC 6710 7: priority-value
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +55,28 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """RFC 4865: `seconds` from now or until a `moment` since 1970, one of them; `asked`: how it was said."""
+
+    asked: str
+    seconds: int | None = None
+    moment: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """RFC 2852: within so many seconds, or the message `returns`; `trace` asks for each relay to be told."""
+
+    seconds: int
+    returns: bool
+    trace: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """`sender` is None for the null reverse-path. `size` is the client's word for it (RFC 1870). `ret` and
-    `envid` are RFC 3461's, "" where they were not said. `extensions` are those it takes to say this.
-    `requires_tls` is RFC 8689's."""
+    `envid` are RFC 3461's, "" where they were not said, `priority` is RFC 6710's, `requires_tls` RFC 8689's.
+    `extensions` are those it takes to say this."""
 
     sender: Path | None
     size: int | None = None
@@ -55,6 +84,9 @@ class Mail:
     utf8: bool = False
     ret: str = ""
     envid: str = ""
+    hold: Hold | None = None
+    by: By | None = None
+    priority: int | None = None
     extensions: frozenset[str] = frozenset()
     requires_tls: bool = False
 
@@ -149,6 +181,7 @@ def read_mail(rest: str) -> Mail:
     sender, after = read_path(_argument(rest, "FROM"), forward=False)
     size: int | None = None
     body, utf8, ret, envid, requires_tls = "7BIT", False, "", "", False
+    hold, by, priority = None, None, None
     extensions = set()
     for keyword, value in _parameters(after).items():
         if keyword == "SIZE":
@@ -177,11 +210,25 @@ def read_mail(rest: str) -> Mail:
         elif keyword == "AUTH":
             # RFC 4954 5: who submitted it in the eyes of the client. It is believed by nobody here.
             _xtext(keyword, value, MAX_ORCPT)
+        elif keyword in ("HOLDFOR", "HOLDUNTIL"):
+            if hold is not None:
+                raise Fault(501, "5.5.4", "HOLDFOR and HOLDUNTIL do not go together")  # RFC 4865 4.2, 9
+            hold = _hold(keyword, value or "")
+        elif keyword == "BY":
+            by = _by(value or "")
+        elif keyword == "MT-PRIORITY":
+            if not _PRIORITY.fullmatch(value or ""):
+                raise Fault(501, "5.5.2", "MT-PRIORITY is a number from -9 to 9")  # RFC 6710 4.1, 1
+            priority = int(value or "")
         else:
             raise unknown(keyword)
         if keyword in EXTENSIONS:
             extensions.add(EXTENSIONS[keyword])
-    return Mail(sender, size, body, utf8, ret, envid, frozenset(extensions), requires_tls)
+    return Mail(
+        *(sender, size, body, utf8, ret, envid, hold, by, priority),
+        extensions=frozenset(extensions),
+        requires_tls=requires_tls,
+    )
 
 
 def read_rcpt(rest: str) -> Rcpt:
@@ -298,6 +345,31 @@ def _xtext(keyword: str, value: str | None, most: int) -> str:
     if not plain.isascii() or not plain.isprintable():
         raise Fault(501, "5.5.4", f"{keyword} is printable ASCII, written as xtext")
     return plain
+
+
+def _hold(keyword: str, value: str) -> Hold:
+    if keyword == "HOLDFOR":
+        if not _INTERVAL.fullmatch(value):
+            raise Fault(501, "5.5.4", "HOLDFOR is a number of seconds")
+        return Hold(f"for;{value}", seconds=int(value))
+    try:
+        if not _MOMENT.fullmatch(value.upper()):
+            raise ValueError(value)
+        moment = datetime.fromisoformat(value.upper())
+    except ValueError:
+        raise Fault(501, "5.5.4", "HOLDUNTIL is a date and time like 2030-01-01T00:00:00Z") from None
+    # RFC 4865 4.2, 6: not before; so what is less than a second counts as one.
+    return Hold(f"until;{value.upper()}", moment=-int(-moment.timestamp() // 1))
+
+
+def _by(value: str) -> By:
+    match = _BY.fullmatch(value.upper())
+    if match is None:
+        raise Fault(501, "5.5.4", "BY is seconds;N or seconds;R, with T behind it for a trace")
+    by = By(int(match[1]), match[2] == "R", bool(match[3]))
+    if by.returns and by.seconds <= 0:
+        raise Fault(501, "5.5.4", "What has to be there by now is late already")  # RFC 2852 4
+    return by
 
 
 def _notify(value: str | None) -> frozenset[str]:

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pillarbox.delivery.trust.database import Trust
 from pillarbox.delivery.trust.https import Failed, Https
-from pillarbox.delivery.trust.policies import Policies
 from tests.authority import Authority
 from tests.zone import Zone
 
@@ -143,17 +141,6 @@ def test_nobody_is_called_in_our_own_network(tmp_path: Path) -> None:
     for host in ("nowhere.test", "", "a b"):
         with pytest.raises(Failed):
             asyncio.run(https(1).get(host, "/", 1000))
-
-
-def test_a_policy_comes_all_the_way(tmp_path: Path) -> None:
-    text = b"version: STSv1\nmode: enforce\nmx: mx.two.test\nmax_age: 86400\n"
-    answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(text)
-    with web(tmp_path, answer + text) as (port, _):
-        zone = Zone(texts={"_mta-sts.two.test": ["v=STSv1; id=1;"]})
-        trust = Trust(tmp_path)
-        found = asyncio.run(Policies(trust, zone, https(port).get, lambda: 1e9).find("two.test"))
-        trust.close()
-    assert found.policy is not None and found.policy.hosts == ("mx.two.test",)
 
 
 def test_a_report_is_posted(tmp_path: Path) -> None:

@@ -164,6 +164,12 @@ class Row:
     signatures: tuple[tuple[str, str, str], ...]  # domain, selector, result
     sender_check: tuple[str, str]  # domain, result; RFC 9990 knows no scope but mfrom
     override: str = ""
+    sizes: tuple[int, ...] = ()  # of `reports`
+    policy: Policy = Policy.NONE  # p=, sp= and the rest as they are published at `domain`
+    subdomains: Policy = Policy.NONE
+    strict_dkim: bool = False
+    strict_spf: bool = False
+    failure_options: str = "0"
 
 
 def row(
@@ -193,4 +199,10 @@ def row(
         signatures=tuple((each.domain, each.selector, each.result.value) for each in dkim if each.domain),
         sender_check=(spf.domain, spf.result.value) if spf is not None else ("", "none"),
         override=override,
+        sizes=dmarc.record.sizes,
+        policy=dmarc.record.policy or Policy.NONE,
+        subdomains=dmarc.record.subdomains or dmarc.record.policy or Policy.NONE,
+        strict_dkim=dmarc.record.strict_dkim,
+        strict_spf=dmarc.record.strict_spf,
+        failure_options=dmarc.record.failure_options,
     )

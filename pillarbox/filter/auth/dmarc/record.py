@@ -1,5 +1,6 @@
 """A DMARC policy record (RFC 9989 4.7, 4.8). Only `v` must be right; all else that is malformed is absent."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
@@ -7,6 +8,7 @@ from pillarbox.filter.auth import tags
 
 ADDRESSES_LIMIT = 10  # of rua or ruf; where reports go
 _TEXT_LIMIT = 8192
+_SIZE = re.compile(r"([0-9]{1,12})([kmgt]?)")
 
 
 class Policy(StrEnum):
@@ -26,7 +28,8 @@ class Suffix(Enum):
 @dataclass(frozen=True, slots=True)
 class Record:
     """`policy`, `subdomains`, `missing`: p=, sp=, np=, None where not written. `malformed`: one of them is,
-    or p= is missing. `testing`: t=y. `reports`: rua= (aggregate), `failures`: ruf=."""
+    or p= is missing. `testing`: t=y. `reports`: rua= (aggregate), `sizes`: octets that each of them takes at
+    most, 0 for any number; `failures`: ruf=."""
 
     policy: Policy | None = None
     subdomains: Policy | None = None
@@ -37,6 +40,7 @@ class Record:
     strict_dkim: bool = False
     strict_spf: bool = False
     reports: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
     failures: tuple[str, ...] = ()
     failure_options: str = "0"
 
@@ -71,13 +75,23 @@ def parse(text: str) -> Record | None:
         testing=found.get("t", "n").lower() == "y",
         strict_dkim=found.get("adkim", "r").lower() == "s",
         strict_spf=found.get("aspf", "r").lower() == "s",
-        reports=_addresses(found.get("rua", "")),
-        failures=_addresses(found.get("ruf", "")),
+        reports=tuple(uri for uri, _ in _addresses(found.get("rua", ""))),
+        sizes=tuple(size for _, size in _addresses(found.get("rua", ""))),
+        failures=tuple(uri for uri, _ in _addresses(found.get("ruf", ""))),
         failure_options=found.get("fo", "0"),
     )
 
 
-def _addresses(text: str) -> tuple[str, ...]:
-    """URIs, without the sizes that an older form allowed after them."""
-    written = [tags.packed(each).partition("!")[0] for each in text.split(",")[:ADDRESSES_LIMIT]]
-    return tuple(uri for uri in written if ":" in uri[1:] and uri.isascii() and uri.isprintable())
+def _addresses(text: str) -> list[tuple[str, int]]:
+    """URIs, each with the size that an older form allowed after it (RFC 7489 6.4)."""
+    found = []
+    for each in text.split(",")[:ADDRESSES_LIMIT]:
+        uri, _, size = tags.packed(each).partition("!")
+        if ":" in uri[1:] and uri.isascii() and uri.isprintable():
+            found.append((uri, _octets(size)))
+    return found
+
+
+def _octets(text: str) -> int:
+    match = _SIZE.fullmatch(text.lower())
+    return int(match[1]) << 10 * " kmgt".index(match[2] or " ") if match else 0
