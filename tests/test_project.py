@@ -58,7 +58,7 @@ def test_every_key_of_the_configuration_is_explained() -> None:
 
 
 # Protocols that this version does not speak: the text says so.
-RESERVED = ["listen.managesieve", "listen.http", "listen.https"]
+RESERVED = ["listen.managesieve"]
 
 
 def test_marks_of_deviations_are_found_whole() -> None:
