@@ -10,7 +10,10 @@
 import asyncio
 import ipaddress
 from collections.abc import Iterable
+from copy import copy
+from typing import Any
 
+import dns.asyncbackend
 import dns.asyncresolver
 import dns.exception
 import dns.flags
@@ -37,6 +40,30 @@ LOOK_SECONDS = 3.0  # to see whether DNSSEC is checked
 QUESTION_SECONDS = 8.0  # for all servers and tries together
 
 
+def _sockets() -> Any:
+    """dnspython's way to sockets, where each is made whole, or closed: a question that nobody waits for any
+    more would leave behind what is just being opened, and a loop that ends waits for that."""
+    backend: Any = copy(dns.asyncbackend.get_backend("asyncio"))
+    make = backend.make_socket
+
+    async def make_socket(*args: Any, **others: Any) -> Any:
+        making = asyncio.ensure_future(make(*args, **others))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            making.add_done_callback(_close)
+            raise
+
+    backend.make_socket = make_socket
+    return backend
+
+
+def _close(making: asyncio.Future[Any]) -> None:
+    if not making.cancelled() and making.exception() is None:
+        made = making.result()
+        (made.writer if hasattr(made, "writer") else made.transport).close()
+
+
 class Resolver:
     """`servers`: addresses, with `:port` where it is not 53; without any, those of this machine."""
 
@@ -55,13 +82,16 @@ class Resolver:
         self._inner.flags = dns.flags.RD | dns.flags.AD
         self.is_near = all(_is_loopback(str(each)) for each in self._inner.nameservers)
         self._turn = asyncio.Semaphore(AT_ONCE)
+        self._sockets = _sockets()
 
     async def __call__(self, question: Question) -> Answer:
         labels = [label.encode("ascii") for label in question.name.split(".")]
         try:
             name = dns.name.Name([*labels, b""])
             async with self._turn:
-                answer = await self._inner.resolve(name, question.kind.value, raise_on_no_answer=False)
+                answer = await self._inner.resolve(
+                    name, question.kind.value, raise_on_no_answer=False, backend=self._sockets
+                )
         except dns.resolver.NXDOMAIN:
             return NO_NAME
         except (dns.exception.DNSException, OSError, ValueError, EOFError):
@@ -75,7 +105,9 @@ class Resolver:
     async def checks_dnssec(self) -> bool:
         """Whether what the servers say of DNSSEC is to be believed, and they do: the root is signed."""
         try:
-            answer = await self._inner.resolve(dns.name.root, "NS", lifetime=LOOK_SECONDS)
+            answer = await self._inner.resolve(
+                dns.name.root, "NS", lifetime=LOOK_SECONDS, backend=self._sockets
+            )
         except (dns.exception.DNSException, OSError, EOFError):
             return False
         return self.is_near and bool(answer.response.flags & dns.flags.AD)

@@ -1,12 +1,15 @@
 """Questions to a real DNS server on this machine: the four kinds of answers, and the bounds."""
 
 import asyncio
+import gc
+import warnings
 from typing import Any
 
 import dns.flags
 import dns.message
 import dns.rcode
 import pytest
+import uvloop
 
 from pillarbox.app.config import ConfigError, dns_server, parse
 from pillarbox.app.resolver import RECORDS_LIMIT, Resolver
@@ -153,3 +156,22 @@ def test_how_servers_are_written(text: str, wanted: tuple[str, int]) -> None:
 def test_what_is_no_server(text: str) -> None:
     with pytest.raises(ConfigError, match=r"line 1: dns: .* is no DNS server"):
         parse(f'dns = ["{text}"]')
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_a_question_that_is_given_up_leaves_no_socket(steps: int) -> None:
+    async def story() -> None:
+        question = asyncio.ensure_future(Resolver(["127.0.0.1:9"])(Question("a.test", Kind.A)))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        question.cancel()
+        await asyncio.gather(question, return_exceptions=True)
+        for _ in range(6):
+            await asyncio.sleep(0)
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(story())
+        gc.collect()
+    assert [str(each.message) for each in said] == []
