@@ -176,7 +176,7 @@ def foundation(config: Config, tell: Tell) -> Iterator[Foundation]:
             certificate = certificate_of(config)
         ready = Foundation(certificate, _read_once(certificate, owner, tell), [], lock)
         stack.callback(ready.release)
-        for protocol, address in (*config.listen.each(), *(("acme", each) for each in config.acme.addresses)):
+        for protocol, address in (*config.listen.each(), *(("acme", each) for each in config.acme_addresses)):
             if protocol not in PROTOCOLS:
                 tell("this version does not speak", protocol=protocol, address=address)
             elif (path := unix_path(address)) is not None:
