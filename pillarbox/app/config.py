@@ -275,12 +275,6 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     oauth: OAuth = OAuth()
 
     @property
-    def acme_addresses(self) -> tuple[str, ...]:
-        """Where the authority's visit is waited for apart: not where `listen.http` is, which answers it."""
-        http = [address for protocol, address in self.listen.each() if protocol == "http"]
-        return tuple(each for each in self.acme.addresses if not any(_takes(one, each) for one in http))
-
-    @property
     def data_folder(self) -> Path:
         return Path(self.data)
 
@@ -393,15 +387,6 @@ def reloaded(running: Config, wanted: Config) -> tuple[Config, list[str]]:
 
 def _value(config: Config, key: str) -> object:
     return reduce(getattr, key.split("."), config)
-
-
-def _takes(bound: str, address: str) -> bool:
-    """Whether who listens on `bound` has `address` too. Of port 0 each takes another."""
-    host, _, port = address.rpartition(":")
-    every, _, same = bound.rpartition(":")
-    if port != same or port == "0":
-        return False
-    return every in (host, "", "*", "[::]" if host.startswith("[") else "0.0.0.0")
 
 
 def is_address(text: str) -> bool:
