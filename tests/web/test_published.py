@@ -1,6 +1,10 @@
 """What a domain publishes by HTTPS, as other mail servers, Thunderbird and Outlook ask for it."""
 
+import asyncio
+import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -8,10 +12,13 @@ import httpx
 import msgspec
 import pytest
 
-from pillarbox.app.config import Config, Proxy
+from pillarbox.app.config import Config, Proxy, Tls
 from pillarbox.app.entering import Tokens, Web
-from pillarbox.app.publishing import words
+from pillarbox.app.publishing import policy, words
+from pillarbox.app.publishing.fetch import fetched
+from pillarbox.app.publishing.services import Fetched
 from pillarbox.app.publishing.setup import setup
+from pillarbox.net.tls import write_self_signed
 from pillarbox.testing.server import MailServer
 from pillarbox.web.published import NotARequest, Published, client_config, discovered, requested
 from tests.web.browser import KIM, PASSWORD, Browser
@@ -71,6 +78,19 @@ def test_the_policy_is_the_one_that_is_printed(world: MailServer, host: str) -> 
     assert answer.headers["content-type"].startswith("text/plain")
     assert answer.text == words.plain_policy(setup(WORLD, "example.test"))["text"]
     assert f"mx: {HOST}\r\n" in answer.text and "mode: testing\r\n" in answer.text
+
+
+def test_others_and_domain_check_find_the_policy_by_tls(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    write_self_signed(certificate, key, "mta-sts.example.test", datetime.now(UTC))
+    tls = Tls(str(certificate), str(key))
+    with MailServer(msgspec.structs.replace(WORLD, tls=tls)) as running:
+        running.add_account(KIM, PASSWORD)
+        context = ssl.create_default_context(cafile=certificate)
+        place = (running.host, running.https_port)
+        found = asyncio.run(fetched("example.test", address=place, context=context))
+    assert found == Fetched(words.plain_policy(setup(WORLD, "example.test"))["text"])
+    assert policy.covers(policy.parse(found.text), HOST)
 
 
 @pytest.mark.parametrize("mode", ["enforce", "none"])
