@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct
 
+from pillarbox.app import entering
 from pillarbox.app.arriving import Mx, Proxy, Reports, ReverseDns
 from pillarbox.app.entering import KINDS, Ldap, OAuth, Sql, Tokens, Web, resolved_directory, wrong_provider
 from pillarbox.identity.addresses import maybe_address
@@ -44,6 +45,7 @@ _CHOICES = {
     "authentication.spf": Obey,
     "acme.challenge": Challenge,
     "mx.reverse_dns": ReverseDns,
+    "web.mta_sts": entering.StsMode,
 }
 
 

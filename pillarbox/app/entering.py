@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -80,10 +80,15 @@ class Tokens(_Directory, frozen=True, tag_field="kind", tag="tokens"):
 KINDS: dict[str, type[_Directory]] = {"ldap": Ldap, "sql": Sql, "tokens": Tokens}
 
 
+StsMode = Literal["testing", "enforce", "none"]  # RFC 8461 3.2
+
+
 class Web(Struct, frozen=True, forbid_unknown_fields=True):
-    """`url`: how the server is called in a browser; without it, by its host name and the port of `https`."""
+    """`url`: how the server is called in a browser; without it, by its host name and the port of `https`.
+    `mta_sts`: the mode of the policy that it serves for its domains."""
 
     url: Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+/?$")] | None = None
+    mta_sts: StsMode = "testing"
 
 
 class OAuthClient(Struct, frozen=True, forbid_unknown_fields=True):

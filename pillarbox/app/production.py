@@ -20,6 +20,7 @@ submissions = ["0.0.0.0:465", "[::]:465"]    # mail clients send here, by TLS
 submission = ["0.0.0.0:587", "[::]:587"]     # the same by STARTTLS
 imaps = ["0.0.0.0:993", "[::]:993"]          # mail clients read here, by TLS
 pop3s = ["0.0.0.0:995", "[::]:995"]
+# https = ["0.0.0.0:443", "[::]:443"]        # policy of MTA-STS, settings for mail clients, sign-in page
 
 [tls]                                        # without these lines: a certificate that nobody vouches for
 # certificate = "/etc/letsencrypt/live/{host}/fullchain.pem"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pillarbox.app import accounts, directories, folder, indexing, privileges
 from pillarbox.app.acme import files
+from pillarbox.app.acme.places import places
 from pillarbox.app.config import Config, ConfigError
 from pillarbox.app.guard import Truth, guarding, pruning
 from pillarbox.app.wiring import PROTOCOLS, Core, Report, hashes
@@ -176,7 +177,7 @@ def foundation(config: Config, tell: Tell) -> Iterator[Foundation]:
             certificate = certificate_of(config)
         ready = Foundation(certificate, _read_once(certificate, owner, tell), [], lock)
         stack.callback(ready.release)
-        for protocol, address in (*config.listen.each(), *(("acme", each) for each in config.acme.addresses)):
+        for protocol, address in (*config.listen.each(), *(("acme", each) for each in places(config))):
             if protocol not in PROTOCOLS:
                 tell("this version does not speak", protocol=protocol, address=address)
             elif (path := unix_path(address)) is not None:

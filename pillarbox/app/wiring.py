@@ -369,8 +369,11 @@ class Sessions:
         )
         if url:
             people = authenticator(take_code=take_code, devices=False)
+            from pillarbox.app.mounted import routes as others
+
+            mounted = others(config, parts.directory, url)
             self.application = web(
-                config, parts.directory, self._writer, self._pool, people, gate, url, report
+                config, parts.directory, self._writer, self._pool, people, gate, url, report, mounted
             )
         imap_services = imap.Services(
             parts.store,

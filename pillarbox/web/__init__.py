@@ -6,6 +6,7 @@
     visits       cookies, sessions of people, tokens against forged requests
     pages        HTML, made here and nowhere else
     sign_in, account, passkeys      what people see
+    published    what a domain publishes here: policy of MTA-STS, settings for mail clients
     oauth/       what programs see: RFC 6749 and those around it
 
 Rules of the place: nothing is changed by a GET; what comes in a form is not believed because this server

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from typing import Any, Protocol
 
+from starlette.requests import ClientDisconnect
+
 from pillarbox.net.session import Peer
 
 MAX_HEAD = 16 * 1024  # octets of a request before its body
@@ -97,6 +99,8 @@ def strict(inner: Inner, report: Report, clock: Callable[[], float]) -> Inner:
         try:
             async with asyncio.timeout(SECONDS):
                 await inner(scope, bounded, dressed)
+        except ClientDisconnect:
+            return  # in the middle of its request: there is nobody to answer, and nothing went wrong here
         except TooMuch:
             await refuse(413, "The request is too large")
         except TimeoutError:

@@ -17,7 +17,7 @@ import pytest
 
 from pillarbox.app.acme import files
 from pillarbox.net import tls
-from tests.app.authority import KEY, KEY_ID, Authority, chain_of, pebble
+from tests.app.authority import KEY, KEY_ID, Authority, chain_of, free_port, pebble
 from tests.app.process import CONFIG, Running, running
 
 
@@ -164,8 +164,8 @@ def test_an_authority_that_is_not_there(tmp_path: Path, authority: Authority) ->
         assert "the authority does not answer" in server.event("no new certificate")["reason"]
 
 
-def ask(server: Running, path: str, method: str = "GET") -> tuple[int, bytes]:
-    address = next(each["address"] for each in server.about["listeners"] if each["protocol"] == "acme")
+def ask(server: Running, path: str, method: str = "GET", place: str = "acme") -> tuple[int, bytes]:
+    address = next(each["address"] for each in server.about["listeners"] if each["protocol"] == place)
     try:
         request = urllib.request.Request(f"http://{address}{path}", method=method)
         with urllib.request.urlopen(request, timeout=20) as answer:
@@ -229,3 +229,42 @@ def test_certificates_in_files_have_a_status_too(tmp_path: Path) -> None:
     refused = command(tmp_path, "certificate", "renew")
     assert refused.returncode == 1
     assert "nothing to order" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "http", ['"127.0.0.1:{port}"', '["127.0.0.1:{port}", "[::1]:0"]', '"0.0.0.0:{port}"']
+)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_port_with_the_site_is_answered_by_the_site(tmp_path: Path, http: str, workers: int) -> None:
+    port = free_port()
+    text = CONFIG.replace("workers = 1", f"workers = {workers}").replace('managesieve = "127.0.0.1:0"\n', "")
+    acme = (
+        '[acme]\nnames = ["mail.example.test"]\nagree_to_terms = true\n'
+        f'http = {http.format(port=port).replace("0.0.0.0", "127.0.0.1")}\ndirectory = "https://127.0.0.1:1/dir"\n'
+    )
+    listen = http.format(port=port) if http.startswith('"') else f'"127.0.0.1:{port}"'
+    (tmp_path / "pillarbox.toml").write_text(f"{text}http = {listen}\n{acme}")
+    with running(tmp_path) as server:
+        places = [(each["protocol"], each["address"]) for each in server.about["listeners"]]
+        assert ("acme", f"127.0.0.1:{port}") not in places
+        assert len([each for each in places if each[0] == "acme"]) == http.count("::1")
+        files.write(tmp_path / "var" / "acme" / "challenges" / "a-Token_1", b"a-Token_1.thumb")
+        well_known = "/.well-known/acme-challenge/"
+        for place in {protocol for protocol, _ in places} & {"http", "acme"}:
+            assert ask(server, f"{well_known}a-Token_1", place=place) == (200, b"a-Token_1.thumb")
+            assert ask(server, f"{well_known}other", place=place)[0] == 404
+            assert ask(server, f"{well_known}..%2fstate.json", place=place)[0] == 404
+        assert ask(server, f"{well_known}a-Token_1", "HEAD", place="http") == (200, b"")
+        assert ask(server, f"{well_known}a-Token_1", "POST", place="http")[0] == 405
+        assert ask(server, "/sign-in", place="http")[0] == 200
+        assert server.stop() == 0
+
+
+def test_a_certificate_is_ordered_by_the_site_s_port(tmp_path: Path, authority: Authority) -> None:
+    text = CONFIG.replace('managesieve = "127.0.0.1:0"\n', "")
+    http = f'http = "127.0.0.1:{authority.http_port}"\n'
+    (tmp_path / "pillarbox.toml").write_text(text + http + authority.configuration("mail.example.test"))
+    with running(tmp_path) as server:
+        assert server.event("new certificate")["names"] == "mail.example.test"
+        assert "acme" not in {each["protocol"] for each in server.about["listeners"]}
+        assert server.stop() == 0

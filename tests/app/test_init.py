@@ -175,3 +175,38 @@ def test_what_listens_on_loopback_is_off_but_behind_a_proxy() -> None:
     assert ports(made) == {"imaps": 993, "submission": 2587}
     behind = type(config)(listen=Listen(imaps="127.0.0.1:1993"), proxy=Proxy(("127.0.0.1",)))
     assert ports(behind) == {"imaps": 993}
+
+
+@pytest.mark.parametrize(
+    "more, said",
+    [
+        ("", "listen.https (or another web server) is to serve at https://mta-sts.example.org/"),
+        ('[listen]\nhttps = "127.0.0.1:443"\n', "(or another web server) is to serve"),
+        ('[listen]\nhttps = "0.0.0.0:8443"\n', "(or another web server) is to serve"),
+        (
+            '[listen]\nhttps = ["127.0.0.1:1443", "0.0.0.0:443"]\n',
+            "which this server serves at https://mta-sts.",
+        ),
+        (
+            '[listen]\nhttps = "127.0.0.1:1443"\n[proxy]\nnetworks = ["127.0.0.1"]\nprotocols = ["https"]\n',
+            "which this server serves at https://mta-sts.",
+        ),
+        ('[web]\nmta_sts = "enforce"\n', "  mode: enforce"),
+    ],
+)
+def test_who_serves_the_policy_is_said(run: Run, tmp_path: Path, more: str, said: str) -> None:
+    (tmp_path / "pillarbox.toml").write_text(f'hostname = "mail.example.org"\ndata = "var"\n{more}')
+    assert said in run("init", "--domain", "example.org").out
+    shown = run("domain", "records", "example.org").out
+    assert said in shown
+    before = run("domain", "records", "example.org", "--json").value
+    assert before["mta_sts"]["text"].splitlines()[1].strip() in shown
+
+
+def test_another_mode_is_another_id(run: Run, tmp_path: Path) -> None:
+    run("init", "--domain", "example.org")
+    testing = texts(run("domain", "records", "example.org", "--json").value)["_mta-sts.example.org", "TXT"]
+    with (tmp_path / "pillarbox.toml").open("a") as file:
+        file.write('[web]\nmta_sts = "enforce"\n')
+    enforced = texts(run("domain", "records", "example.org", "--json").value)["_mta-sts.example.org", "TXT"]
+    assert testing != enforced

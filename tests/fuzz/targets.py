@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from random import Random
+from xml.etree import ElementTree
 
 from pillarbox.app.acme import responder
 from pillarbox.identity import sasl, scram
@@ -46,6 +47,7 @@ from pillarbox.smtp import address, profile
 from pillarbox.smtp import session as smtp
 from pillarbox.smtp import table as smtp_table
 from pillarbox.smtp.wire import command as smtp_wire
+from pillarbox.web.published import NotARequest, Published, discovered, requested
 from tests.delivery.office import Office, office
 from tests.fuzz import storm
 from tests.fuzz.storm import IMAP, LMTP
@@ -59,6 +61,13 @@ class Target:
 
     run: Callable[[bytes], None]
     seeds: tuple[bytes, ...]
+
+
+def autodiscover(data: bytes) -> None:
+    """What is found is an address, and can be told back."""
+    with suppress(NotARequest):
+        found = requested(data)
+        ElementTree.fromstring(discovered(Published("mail.example.test", {"imaps": 993}, ""), found))
 
 
 def imap_command(data: bytes) -> None:
@@ -379,6 +388,16 @@ TARGETS: dict[str, Target] = {
         ),
     ),
     "lmtp": Target(partial(smtp_session, profile.LMTP), _cut(*LMTP)),
+    "autodiscover": Target(
+        autodiscover,
+        (
+            b'<Autodiscover xmlns="http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006">'
+            b"<Request><EMailAddress>kim@example.test</EMailAddress><AcceptableResponseSchema>"
+            b"http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a"
+            b"</AcceptableResponseSchema></Request></Autodiscover>",
+            b'<?xml version="1.0" encoding="x"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>',
+        ),
+    ),
     "acme": Target(
         acme_session,
         _cut(

@@ -79,3 +79,29 @@ def test_other_parts_of_the_server_mount_their_own() -> None:
     application = site(Nothing(), lambda *_: "", routes)  # type: ignore[arg-type]
     start, body = ask(application, path="/.well-known/acme-challenge/abc")
     assert (start["status"], body["body"]) == (200, b"abc.key")
+
+
+def test_who_leaves_in_the_middle_of_a_request_is_no_error_of_ours() -> None:
+    reported: list[BaseException] = []
+    told = [
+        {"type": "http.request", "body": b"name=ki", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def reads(scope: Any, receive: Any, send: Any) -> None:
+        await Request(scope, receive).body()
+        raise AssertionError("there is no body")
+
+    async def receive() -> dict[str, Any]:
+        return told.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        raise AssertionError("there is nobody")
+
+    def report(error: BaseException, peer: object = None) -> str:
+        reported.append(error)
+        return "trace"
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b"", "state": {}}
+    asyncio.run(strict(reads, report, lambda: 0)(scope, receive, send))  # type: ignore[arg-type]
+    assert reported == []

@@ -8,6 +8,7 @@ max_age: 604800
 
 from dataclasses import dataclass
 
+from pillarbox.app.entering import StsMode as Mode
 from pillarbox.delivery.published import mta_sts_policy
 
 
@@ -22,9 +23,9 @@ class NotAPolicy(ValueError):
     """`str()` says why."""
 
 
-def text(host: str) -> str:
+def text(host: str, mode: Mode = "testing") -> str:
     """What this server's domains serve. RFC 8461 3.2: `testing` has others report, and loses nothing."""
-    return mta_sts_policy([host], "testing")
+    return mta_sts_policy([host], mode)
 
 
 def url(domain: str) -> str:

@@ -38,11 +38,11 @@ WHY = {
     Topic.HELO: "the same for the server's own reports",
     Topic.DKIM: "the keys that the domain's mail is signed with",
     Topic.DMARC: "what others do with mail that only claims to be from the domain; p=none to begin with",
-    Topic.STS: "mail for the domain comes by TLS only; needs the policy below on a web server",
-    Topic.STS_HOST: "the web server with that policy",
+    Topic.STS: "mail for the domain comes by TLS only; needs the policy below, which listen.https serves",
+    Topic.STS_HOST: "where the policy is served; a name for the certificate",
     Topic.TLSRPT: "where others report failures of TLS to",
     Topic.SRV: 'where mail clients find the services; "." for those that are off',
-    Topic.CONFIGURATION: "where mail clients ask for settings, if a web server there has them",
+    Topic.CONFIGURATION: "where mail clients ask for settings, by listen.https; names for the certificate",
 }
 
 UNKNOWN_ADDRESS = ""  # the value of an address that only the operator knows
@@ -82,7 +82,7 @@ def _records(setup: Setup) -> Iterator[Record]:
         yield Record(Topic.DKIM, f"{selector}._domainkey.{domain}", Kind.TXT, key)
     reader = f"postmaster@{domain}"
     yield Record(Topic.DMARC, f"_dmarc.{domain}", Kind.TXT, f"v=DMARC1; p=none; rua=mailto:{reader}")
-    sts = published.mta_sts(domain, policy.text(host))
+    sts = published.mta_sts(domain, policy.text(host, setup.mta_sts))
     yield Record(Topic.STS, sts.name, Kind.TXT, sts.value, needed=False)
     yield Record(Topic.STS_HOST, f"mta-sts.{domain}", Kind.CNAME, f"{host}.", needed=False)
     tls = published.tls_reports(domain, [reader])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pillarbox.app.config import Config
+from pillarbox.app.entering import StsMode
 from pillarbox.filter.auth.domains import a_labels
 from pillarbox.model.errors import Code, Refused
 
@@ -17,13 +18,15 @@ SERVICES = {
     "pop3s": ("_pop3s._tcp", 995),
     "pop3": ("_pop3._tcp", 110),
 }
+HTTPS = 443
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
     """`domain` and `host` in A-labels. `ports`: those of `SERVICES` that are reached from outside; the others
     are off. `addresses`: of the host, where they are known. `keys`: selector and key record of each signature
-    of DKIM. `smarthost`: other servers carry this one's mail to the world."""
+    of DKIM. `smarthost`: other servers carry this one's mail to the world. `web`: whether it speaks
+    HTTPS itself; `mta_sts`: the mode of the policy."""
 
     domain: str
     host: str
@@ -31,6 +34,8 @@ class Setup:
     addresses: tuple[str, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
     smarthost: bool = False
+    web: bool = False
+    mta_sts: StsMode = "testing"
 
 
 def setup(
@@ -43,6 +48,8 @@ def setup(
         checked(addresses),
         tuple(keys),
         any(not each.domains for each in config.outbound.smarthosts),
+        _speaks_https(config),
+        config.web.mta_sts,
     )
 
 
@@ -55,18 +62,31 @@ def name(text: str) -> str:
 
 
 def ports(config: Config) -> dict[str, int]:
-    """By which port each service is reached: what listens on loopback alone is not, unless a proxy stands in
-    front, which is where the standard says."""
+    """By which port each service is reached."""
     found: dict[str, int] = {}
     for protocol, address in config.listen.each():
-        if protocol not in SERVICES or protocol in found or address.startswith("unix:"):
-            continue
-        host, _, port = address.rpartition(":")
-        if host.strip("[]") not in ("::1", "localhost") and not host.startswith("127."):
-            found[protocol] = int(port)
-        elif config.proxy.networks and protocol in config.proxy.protocols:
-            found[protocol] = SERVICES[protocol][1]
+        if protocol in SERVICES and protocol not in found:
+            port = _outside(config, protocol, address, SERVICES[protocol][1])
+            if port is not None:
+                found[protocol] = port
     return found
+
+
+def _outside(config: Config, protocol: str, address: str, usual: int) -> int | None:
+    """The port that the world finds it at: what listens on loopback alone is not, unless a proxy stands in
+    front, which is where the standard says."""
+    if address.startswith("unix:"):
+        return None
+    host, _, port = address.rpartition(":")
+    if host.strip("[]") not in ("::1", "localhost") and not host.startswith("127."):
+        return int(port)
+    return usual if config.proxy.networks and protocol in config.proxy.protocols else None
+
+
+def _speaks_https(config: Config) -> bool:
+    """Where all who look for what a domain publishes there do."""
+    places = [address for protocol, address in config.listen.each() if protocol == "https"]
+    return any(_outside(config, "https", each, HTTPS) == HTTPS for each in places)
 
 
 def checked(addresses: Sequence[str]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ def plain_record(record: Record) -> dict[str, Any]:
 
 
 def plain_policy(setup: Setup) -> dict[str, str]:
-    return {"url": policy.url(setup.domain), "text": policy.text(setup.host)}
+    return {"url": policy.url(setup.domain), "text": policy.text(setup.host, setup.mta_sts)}
 
 
 def plain_finding(finding: Finding) -> dict[str, Any]:
@@ -43,8 +43,9 @@ def lines(setup: Setup, records: Iterable[Record]) -> list[str]:
             out += ["", f"{record.topic}: {WHY[record.topic]}"]
         value = spelled(record) if record.value != UNKNOWN_ADDRESS else "(the public address of this machine)"
         out.append(f"  {record.name}. {record.kind} {value}")
-    out += ["", f"The policy of MTA-STS, to be served as text/plain at {policy.url(setup.domain)}:"]
-    return [*out, *(f"  {line}" for line in policy.text(setup.host).splitlines())]
+    who = "this server serves" if setup.web else "listen.https (or another web server) is to serve"
+    out += ["", f"The policy of MTA-STS, which {who} at {policy.url(setup.domain)}:"]
+    return [*out, *(f"  {line}" for line in policy.text(setup.host, setup.mta_sts).splitlines())]
 
 
 def judged(findings: Iterable[Finding]) -> list[str]:
