@@ -151,7 +151,7 @@ def test_a_ban_is_ordered_and_lifted_beside_the_server(server: MailServer, ask: 
 
 
 def test_every_login_and_failure_is_written_down(server: MailServer, ask: Ask) -> None:
-    phone = app_password(server)
+    phone, other = app_password(server), "tim@example.test"
     assert login(server, NEIGHBOUR, PASSWORD) == "OK"
     assert login(server, GUESSER, "wrong") == "AUTHENTICATIONFAILED"
     assert login(server, GUESSER, "the right password", "typed-as-a-name") != "OK"
@@ -172,7 +172,16 @@ def test_every_login_and_failure_is_written_down(server: MailServer, ask: Ask) -
         ("failure", KIM, GUESSER, "imap", "LOGIN", "", False, "wrong password"),
         ("failure", "(no address)", GUESSER, "imap", "LOGIN", "", False, "no such account"),
         ("login", KIM, NEIGHBOUR, "imap", "PLAIN", "phone", False, ""),
-        ("refusal", KIM, NEIGHBOUR, "imap", "PLAIN", "", False, "You may not act for that user"),
+        (
+            "refusal",
+            KIM,
+            NEIGHBOUR,
+            "imap",
+            "PLAIN",
+            "",
+            False,
+            "You may not act for that user: tim@example.test",
+        ),
         ("login", KIM, "127.0.0.1", "pop3", "USER", "", True, ""),
     }
     assert PASSWORD not in json.dumps(found) and phone not in json.dumps(found)

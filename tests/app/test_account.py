@@ -90,7 +90,7 @@ def test_listing(run: Run) -> None:
         ("kim@example.test", "disabled"),
     ]
     lines = run("account", "list").out.splitlines()
-    assert lines[0].split() == ["address", "state", "created"]
+    assert lines[0].split() == ["address", "state", "admin", "directory", "created"]
     assert [line.split()[:2] for line in lines[1:]] == [
         ["ada@example.test", "enabled"],
         ["kim@example.test", "disabled"],

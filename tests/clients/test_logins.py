@@ -38,7 +38,7 @@ class Place:
         with existing(server.config) as directory:
             account = directory.require(address)
             if "app password" in kind.name:
-                secret = secrets.token_urlsafe()
+                secret = secrets.token_hex()
                 wanted = APP_NAMES[protocol]
                 if "another protocol" in kind.name:
                     wanted = "imap" if protocol != "imap" else "smtp"

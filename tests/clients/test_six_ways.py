@@ -17,8 +17,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from pillarbox.app.config import Authentication, Config, Listen, Outbound
+from pillarbox.delivery import inside
 from pillarbox.delivery.signing.keys import Keys
-from pillarbox.delivery.steps import authentication
 from pillarbox.filter.auth.dkim.body import Bodies
 from pillarbox.filter.auth.dkim.sign import FORM, sign
 from pillarbox.filter.auth.fields import split
@@ -88,7 +88,7 @@ def neighbours() -> Iterator[Neighbours]:
         MailServer(_config("mx.one.test", ONE, port, dns)) as one,
         MailServer(_config("mx.two.test", TWO, port, dns)) as two,
     ):
-        patch.setattr(authentication, "_INSIDE", ())
+        patch.setattr(inside, "_INSIDE", ())
         one.add_account("ann@one.test", PASSWORD)
         two.add_account("bob@two.test", PASSWORD)
         for server, domain in ((one, "one.test"), (two, "two.test")):

@@ -149,7 +149,7 @@ def in_memory(data: Path) -> Iterator[Memory]:
 
         async def begin() -> Memory:
             parts = await stack.enter_async_context(core(config))
-            made = stack.enter_context(sessions(config, parts, report, Guard()))
+            made = stack.enter_context(sessions(config, parts, report, Guard(), {}))
             return Memory(runner, parts, made["imap"])
 
         memory = runner.run(begin())

@@ -8,6 +8,7 @@ import typer
 
 from pillarbox.app import folder
 from pillarbox.app.acme import files
+from pillarbox.app.acted import acted
 from pillarbox.app.config import Config, load
 from pillarbox.app.output import Json, show
 from pillarbox.app.serve import certificate_of
@@ -39,6 +40,7 @@ def renew(context: typer.Context) -> None:
     if not config.acme.names:
         raise Refused("There are no acme.names in the configuration, so there is nothing to order")
     files.write(files.order_now(config.data_folder), b"")
+    acted(config, "certificate renew")
     print("A running server orders it now; `pillarbox certificate status` has the outcome.")
 
 
