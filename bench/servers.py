@@ -168,9 +168,14 @@ class PillarboxServer:
         return self
 
     def start(self) -> None:
+        # An installed server is compiled once, and not at each start.
+        environment = {key: os.environ[key] for key in os.environ if key != "PYTHONDONTWRITEBYTECODE"}
         with (self.folder / "output").open("ab") as output:
             self.process = subprocess.Popen(
-                [*_pillarbox(), "--config", str(self.config), "serve"], stdout=output, stderr=output
+                [*_pillarbox(), "--config", str(self.config), "serve"],
+                stdout=output,
+                stderr=output,
+                env=environment,
             )
         deadline = time.monotonic() + 30
         while True:

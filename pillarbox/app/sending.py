@@ -29,6 +29,8 @@ from pillarbox.identity.directory import Directory, Recipient
 
 Tell = Callable[..., object]
 
+LOOK_AFTER = 5.0  # seconds after a start: what asks the DNS is read from the disk then, and others come first
+
 
 @asynccontextmanager
 async def running(config: Config, parts: Core, tell: Tell, report: Report) -> AsyncIterator[None]:
@@ -135,6 +137,7 @@ async def noted(trust: Trust, report: Report, session: Session) -> None:
 
 
 async def _say_of_dane(resolve: Named, tell: Tell) -> None:
+    await asyncio.sleep(LOOK_AFTER)
     if not await resolve.checks_dnssec():
         tell("DANE is off", reason="it takes a DNS server on this machine that checks DNSSEC")
 

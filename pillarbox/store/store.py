@@ -103,6 +103,7 @@ class Store:
         self._syncs.open()
         self._handles.start()
         compress.prepare()
+        incarnation.boot_id()  # remembered, so that no first session waits for it
 
     async def close(self) -> None:
         await self._snapshots.stop()

@@ -20,8 +20,8 @@ from itertools import repeat
 from pillarbox.store.index.runs import WORD_OCTETS
 from pillarbox.store.index.vocabulary import Packed, Vocabulary, pack
 
-MANY = 8  # a word is frequent that is in an eighth of the messages
-MOST = 160  # frequent words; one octet tells them apart
+MANY = 4  # a word is frequent that is in a quarter of the messages: what is in fewer narrows enough
+MOST = 255  # frequent words; one octet tells them apart
 ENOUGH = 512  # messages that tell which words are frequent
 
 # Words and spaces as they are; what else is between words is a mark, which stands alone.
