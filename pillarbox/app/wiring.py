@@ -355,7 +355,13 @@ class Sessions:
         tokens = None
         if url or foreign:
             discovery = f"{url}/.well-known/oauth-authorization-server" if url.startswith("https:") else ""
-            tokens = Tokens(parts.directory, gate, foreign=foreign, discovery=lambda: discovery)
+            tokens = Tokens(
+                parts.directory,
+                gate,
+                foreign=foreign,
+                outside=parts.outside,
+                discovery=lambda: discovery,
+            )
         mechanisms = Mechanisms(
             parts.directory,
             hashes=stored,

@@ -253,7 +253,8 @@ def judge(claims: dict[str, Any], terms: Terms, now: float) -> Spoken | None:
     enough = not terms.scope or set(terms.scope.split()) <= {str(each) for each in scopes}
     program = claims.get("client_id") or claims.get("azp") or terms.issuer
     expired = expires is not None and now >= expires + terms.skew
-    return Spoken(str(written), str(program)[:100], None if enough else "", expired)
+    scope = None if enough else ""
+    return Spoken(str(written), str(program)[:100], scope, expired, terms.issuer, claims)
 
 
 def issuer_of(token: str) -> str | None:

@@ -6,15 +6,17 @@ all day is counted once. A token that was good and has run out is no guess: prog
 time for another, and are not counted for it.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pillarbox.identity import grants
 from pillarbox.identity.bearer import INSUFFICIENT_SCOPE, INVALID_TOKEN, SCOPES
-from pillarbox.identity.claims import Channel, Credentials, Proven, Token
+from pillarbox.identity.claims import Channel, Credentials, Proven, Rejected, Token
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.gate import Gate
+from pillarbox.identity.outside.outside import Outside
+from pillarbox.identity.outside.tokens import account_of
 from pillarbox.model.errors import Refused
 
 
@@ -29,12 +31,14 @@ class Bad(Exception):
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """What somebody says a token is: whose, and for what. `expired`: no longer. `scope` None: he does not
-    say, and it is for mail as a whole."""
+    say, and it is for mail as a whole. `issuer` and `claims`: who says so, and all he says."""
 
     address: str
     program: str
     scope: str | None = None
     expired: bool = False
+    issuer: str = ""
+    claims: Mapping[str, object] = field(default_factory=dict, compare=False)
 
 
 class Foreign(Protocol):
@@ -57,11 +61,13 @@ class Tokens:
         gate: Gate,
         *,
         foreign: Sequence[Foreign] = (),
+        outside: Outside | None = None,
         discovery: Callable[[], str] = lambda: "",
     ) -> None:
         self._directory = directory
         self._gate = gate
         self._foreign = foreign
+        self._outside = outside
         self.discovery = discovery
 
     async def prove(self, said: Token, channel: Channel) -> Proven:
@@ -70,7 +76,7 @@ class Tokens:
         own = grants.find(self._directory, said.token)
         if own is not None:
             spoken = Spoken(own.address, own.grant.name, own.scope, own.expired)
-            return self._judge(spoken, said, channel, own.grant.id)
+            return self._judge(await self._placed(spoken, said, channel), said, channel, own.grant.id)
         entered = False
         for provider in self._foreign:
             if not provider.knows(said.token):
@@ -84,7 +90,7 @@ class Tokens:
                 self._gate.refused(said.authorize_as, channel, said.mechanism, refused.text)
                 raise
             if found is not None:
-                return self._judge(found, said, channel)
+                return self._judge(await self._placed(found, said, channel), said, channel)
             if not provider.guessable:
                 break  # a signature that is wrong is so for everybody
         if not entered:
@@ -93,6 +99,27 @@ class Tokens:
         claim = Credentials(said.authorize_as, said.token)
         self._gate.failed(said.authorize_as, channel, said.mechanism, "unknown token", claim)
         raise Bad(INVALID_TOKEN)
+
+    async def _placed(self, spoken: Spoken, said: Token, channel: Channel) -> Spoken:
+        """When what is kept elsewhere of the account is known here: a provider's first good token makes one,
+        and whoever is in LDAP or tables is asked for there."""
+        if self._outside is None or spoken.expired:
+            return spoken
+        try:
+            if spoken.issuer:
+                found = await account_of(
+                    self._outside, self._directory, spoken.issuer, spoken.claims, said.mechanism
+                )
+                if found is not None:
+                    return replace(spoken, address=found.name)
+            await self._outside.know(spoken.address)
+        except Rejected as rejected:
+            self._gate.refused(spoken.address, channel, said.mechanism, rejected.reason)
+            raise Bad(INVALID_TOKEN) from None
+        except Refused as refused:
+            self._gate.refused(spoken.address, channel, said.mechanism, refused.text)
+            raise
+        return spoken
 
     def _judge(self, spoken: Spoken, said: Token, channel: Channel, grant: int = 0) -> Proven:
         def refuse(reason: str, status: str) -> Bad:

@@ -3,16 +3,19 @@
 import asyncio
 import imaplib
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pillarbox.app.config import Config, ConfigError, parse
-from pillarbox.app.entering import OAuth, OAuthProvider
+from pillarbox.app.entering import OAuth, OAuthProvider, Sql
+from pillarbox.app.entering import Tokens as TokenAccounts
 from pillarbox.app.foreigners import MAX_ANSWER, Foreigners
 from pillarbox.testing.server import MailServer
 from tests.identity.issuer import KIM, URL, Issuer
@@ -89,6 +92,44 @@ def test_signed_tokens_and_others(issuer: Issuer, address: str) -> None:
         assert log_in(server, "opaque") == "OK"
         assert "AUTHENTICATIONFAILED" in log_in(server, "unknown")
         server.check()
+
+
+def test_the_first_token_makes_an_account(issuer: Issuer, address: str) -> None:
+    provider = OAuthProvider(URL, ("mail",), f"{address}/keys")
+    domain = KIM.partition("@")[2]
+    config = Config(
+        oauth=OAuth(providers=(provider,)),
+        directory={"partners": TokenAccounts(domains=(domain,), issuers=(URL,))},
+    )
+    with MailServer(config) as server:
+        assert "AUTHENTICATIONFAILED" in log_in(server, issuer.sign(exp=1, email_verified=True))
+        assert "AUTHENTICATIONFAILED" in log_in(server, issuer.sign())  # nobody has verified the address
+        assert log_in(server, issuer.sign(email_verified=True)) == "OK"
+        assert "AUTHENTICATIONFAILED" in log_in(server, issuer.sign(email_verified=True, sub="another"))
+        server.deliver(KIM, b"Subject: for you\n\nx\n")
+        server.check()
+
+
+def test_accounts_in_tables_come_in_by_token_too(issuer: Issuer, address: str, tmp_path: Path) -> None:
+    tables = sqlite3.connect(tmp_path / "people.db", isolation_level=None)
+    tables.execute("CREATE TABLE people (address TEXT, hash TEXT)")
+    tables.execute("INSERT INTO people VALUES (?, '')", (KIM,))
+    sql = Sql(
+        domains=(KIM.partition("@")[2],),
+        database=str(tmp_path / "people.db"),
+        account="SELECT address FROM people WHERE address = :address",
+        password="SELECT hash FROM people WHERE address = :address",
+        known=0.001,
+        unknown=0.001,
+    )
+    provider = OAuthProvider(URL, ("mail",), f"{address}/keys")
+    with MailServer(Config(oauth=OAuth(providers=(provider,)), directory={"staff": sql})) as server:
+        assert log_in(server, issuer.sign()) == "OK"
+        tables.execute("DELETE FROM people")
+        assert "AUTHENTICATIONFAILED" in log_in(server, issuer.sign())
+        tables.execute("DROP TABLE people")
+        assert "UNAVAILABLE" in log_in(server, issuer.sign())
+    tables.close()
 
 
 def test_a_server_that_is_not_there() -> None:

@@ -24,10 +24,12 @@ from xml.etree import ElementTree
 from pillarbox.app.acme import responder
 from pillarbox.identity import sasl, scram
 from pillarbox.identity.authenticate import Login
-from pillarbox.identity.claims import Channel, Claim, refusal
+from pillarbox.identity.claims import Channel, Claim, Token, refusal
 from pillarbox.identity.directory import Directory
+from pillarbox.identity.gate import Gate
 from pillarbox.identity.sasl import Mechanisms
 from pillarbox.identity.scram import MIN_ITERATIONS
+from pillarbox.identity.tokens import Tokens
 from pillarbox.imap import session as imap
 from pillarbox.imap.settings import Settings
 from pillarbox.imap.wire import command as imap_wire
@@ -160,7 +162,13 @@ def directory() -> Directory:
 @cache
 def mechanisms() -> Mechanisms:
     hashes = scram.Hash.SHA_1 | scram.MODERN
-    return Mechanisms(directory(), hashes=hashes, random=lambda count: bytes(count), channel_binding=True)
+    return Mechanisms(
+        directory(),
+        hashes=hashes,
+        random=lambda count: bytes(count),
+        channel_binding=True,
+        tokens=Tokens(directory(), Gate()),
+    )
 
 
 def sasl_exchange(data: bytes) -> None:
@@ -176,7 +184,7 @@ def sasl_exchange(data: bytes) -> None:
         except (PeerSyntax, Refused):
             return
         if not isinstance(answer, bytes):
-            assert isinstance(answer, sasl.Credentials)
+            assert isinstance(answer, sasl.Credentials | Token)
             return
 
 
