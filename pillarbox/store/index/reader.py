@@ -34,7 +34,7 @@ from pillarbox.store.index.database import (
 from pillarbox.store.index.document import Field
 from pillarbox.store.index.runs import Kind
 from pillarbox.store.index.texts import Damaged, Places, decompress, places_of
-from pillarbox.store.index.vocabulary import Slice, Vocabulary
+from pillarbox.store.index.vocabulary import Slice, Vocabulary, together
 
 MEMORY = 96 << 20  # octets kept in one process: the words of a million messages
 CONNECTIONS = 32
@@ -234,11 +234,10 @@ class Reader:
     def postings(self, number: int, chunk: int) -> array[int]:
         def read() -> tuple[array[int], int]:
             numbers = array("H")
-            numbers.frombytes(
-                self._one(
-                    "SELECT numbers FROM posting WHERE account = ? AND id = ?", posting_id(number, chunk)
-                )[0]
+            (octets,) = self._one(
+                "SELECT numbers FROM posting WHERE account = ? AND id = ?", posting_id(number, chunk)
             )
+            numbers.frombytes(together(octets))
             return numbers, 2 * len(numbers)
 
         return cast("array[int]", self._memory.get((self.serial, 3, number, chunk), read))

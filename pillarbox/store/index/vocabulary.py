@@ -7,7 +7,7 @@ and where the postings of a run lie follows from its number: all runs of one fre
     words     "\\n" run "\\n" run ... "\\n"
     counts    "\\n"s before each `BLOCK` of `words`, so that a place in it is soon a run's number
     steps     (first run's number, messages of each, place of its first posting) for each frequency
-    postings  numbers of messages in the segment, ascending for each run, two octets each
+    postings  numbers of messages in the segment, ascending for each run, two octets each (the lower first)
 
 Postings are kept apart and read where they are needed.
 """
@@ -178,6 +178,20 @@ def join(parts: Sequence[tuple[Vocabulary, bytes, int]]) -> Packed:
             found[run] = piece if before is None else before + piece
     order, steps = _ordered((run, len(octets) // 2) for run, octets in found.items())
     return _packed(order, steps, b"".join(map(found.__getitem__, order)))
+
+
+def apart(postings: bytes) -> bytes:
+    """As they compress well: first the low octets of all numbers, then the high ones, which ascend slowly."""
+    return postings[::2] + postings[1::2]
+
+
+def together(octets: bytes) -> bytes:
+    """Postings again."""
+    out = bytearray(len(octets))
+    half = len(octets) // 2
+    out[::2] = octets[:half]
+    out[1::2] = octets[half:]
+    return bytes(out)
 
 
 def shifted(postings: bytes, more: int) -> bytes:

@@ -33,7 +33,7 @@ from pillarbox.store.index.document import Field
 from pillarbox.store.index.runs import Kind
 from pillarbox.store.index.segment import Key, Segment
 from pillarbox.store.index.texts import Group, compress, decompress
-from pillarbox.store.index.vocabulary import MAX_MESSAGES, Packed, Vocabulary
+from pillarbox.store.index.vocabulary import MAX_MESSAGES, Packed, Vocabulary, apart, together
 
 _ACCOUNT = database.ACCOUNT
 
@@ -165,7 +165,7 @@ class Writer:
         parts = map(compress, (vocabulary.words, vocabulary.counts, vocabulary.steps))
         run("INSERT INTO vocabulary VALUES (?, ?, ?, ?, ?)", _ACCOUNT, number, *parts)
         for chunk, start in enumerate(range(0, len(vocabulary.postings), 2 * CHUNK)):
-            numbers = compress(vocabulary.postings[start : start + 2 * CHUNK])
+            numbers = compress(apart(vocabulary.postings[start : start + 2 * CHUNK]))
             run("INSERT INTO posting VALUES (?, ?, ?)", _ACCOUNT, posting_id(number, chunk), numbers)
 
     def _insert_groups(self, groups: Iterable[Group]) -> None:
@@ -271,7 +271,9 @@ class Writer:
             "SELECT numbers FROM posting WHERE account = ? AND id BETWEEN ? AND ? ORDER BY id",
             *(_ACCOUNT, posting_id(number, 0), posting_id(number + 1, 0) - 1),
         )
-        return Vocabulary(*map(decompress, found[0])), b"".join(decompress(chunk) for (chunk,) in chunks)
+        return Vocabulary(*map(decompress, found[0])), b"".join(
+            together(decompress(chunk)) for (chunk,) in chunks
+        )
 
     def _groups(self, low: int, high: int) -> list[Group]:
         return [
