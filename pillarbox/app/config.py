@@ -500,6 +500,12 @@ def wrong_directories(config: Config) -> Iterator[tuple[str, str]]:
                 for unknown in set(names(getattr(each, field))) - set(NAMES):
                     known = ", ".join(f":{each}" for each in NAMES)
                     yield f"{key}{field}", f"there is no :{unknown}, only {known}"
+        if isinstance(each, Tokens):
+            # Whose a token is is read once for the provider and once for the account: it has to be the same.
+            for provider in config.oauth.providers:
+                if provider.issuer in each.issuers and provider.claim != each.claim:
+                    wrong = f'"{each.claim}" is not the claim of {provider.issuer} in oauth.providers'
+                    yield f"{key}claim", f'{wrong}, which is "{provider.claim}"'
 
 
 def _wrong_ldap(each: Ldap) -> Iterator[tuple[str, str]]:

@@ -103,8 +103,8 @@ class Tokens:
     async def _placed(self, spoken: Spoken, said: Token, channel: Channel) -> Spoken:
         """When what is kept elsewhere of the account is known here: a provider's first good token makes one,
         and whoever is in LDAP or tables is asked for there."""
-        if self._outside is None or spoken.expired:
-            return spoken
+        if self._outside is None or spoken.expired or not _is_for(spoken, channel):
+            return spoken  # it opens nothing, so it makes nothing either
         try:
             if spoken.issuer:
                 found = await account_of(
@@ -128,12 +128,11 @@ class Tokens:
 
         if spoken.expired:
             raise refuse("token has run out", INVALID_TOKEN)
+        if not _is_for(spoken, channel):
+            raise refuse(f"token is not for {_needed(channel)}", INSUFFICIENT_SCOPE)
         credential = self._directory.credential(spoken.address)
         if credential is None or not credential.enabled:
             raise refuse("no account, or a disabled one, for the token", INVALID_TOKEN)
-        needed = SCOPES.get(channel.protocol, channel.protocol)
-        if spoken.scope is not None and needed not in spoken.scope.split():
-            raise refuse(f"token is not for {needed}", INSUFFICIENT_SCOPE)
         return Proven(
             credential.address,
             credential.account,
@@ -143,3 +142,11 @@ class Tokens:
             said.mechanism,
             grant,
         )
+
+
+def _needed(channel: Channel) -> str:
+    return SCOPES.get(channel.protocol, channel.protocol)
+
+
+def _is_for(spoken: Spoken, channel: Channel) -> bool:
+    return spoken.scope is None or _needed(channel) in spoken.scope.split()

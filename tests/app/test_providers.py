@@ -17,6 +17,7 @@ from pillarbox.app.config import Config, ConfigError, parse
 from pillarbox.app.entering import OAuth, OAuthProvider, Sql
 from pillarbox.app.entering import Tokens as TokenAccounts
 from pillarbox.app.foreigners import MAX_ANSWER, Foreigners
+from pillarbox.app.wiring import existing
 from pillarbox.testing.server import MailServer
 from tests.identity.issuer import KIM, URL, Issuer
 
@@ -110,6 +111,21 @@ def test_the_first_token_makes_an_account(issuer: Issuer, address: str) -> None:
         server.check()
 
 
+def test_a_token_without_the_scope_makes_no_account(issuer: Issuer, address: str) -> None:
+    provider = OAuthProvider(URL, ("mail",), f"{address}/keys", scope="mail")
+    config = Config(
+        oauth=OAuth(providers=(provider,)),
+        directory={"partners": TokenAccounts(domains=(KIM.partition("@")[2],), issuers=(URL,))},
+    )
+    with MailServer(config) as server:
+        said = log_in(server, issuer.sign(email_verified=True, scope="openid"))
+        assert "AUTHENTICATIONFAILED" in said
+        with existing(server.config) as directory:
+            assert directory.credential(KIM) is None
+        assert log_in(server, issuer.sign(email_verified=True)) == "OK"
+        server.check()
+
+
 def test_accounts_in_tables_come_in_by_token_too(issuer: Issuer, address: str, tmp_path: Path) -> None:
     tables = sqlite3.connect(tmp_path / "people.db", isolation_level=None)
     tables.execute("CREATE TABLE people (address TEXT, hash TEXT)")
@@ -174,6 +190,23 @@ def test_a_provider_that_is_no_good(lines: str, words: str) -> None:
     with pytest.raises(ConfigError) as refused:
         parse(f"[[oauth.providers]]\n{lines}\n")
     assert words in str(refused.value) or "300" in str(refused.value)
+
+
+def test_provider_and_directory_read_the_same_claim() -> None:
+    text = """
+[directory.partners]
+kind = "tokens"
+domains = ["partners.test"]
+issuers = ["https://id.test"]
+claim = "upn"
+[[oauth.providers]]
+issuer = "https://id.test"
+audience = ["mail"]
+keys = "https://id.test/keys"
+"""
+    with pytest.raises(ConfigError, match="is not the claim of https"):
+        parse(text)
+    assert parse(text + 'claim = "upn"\n').oauth.providers[0].claim == "upn"
 
 
 def test_a_whole_configuration() -> None:
