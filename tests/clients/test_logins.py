@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pillarbox.app.config import Auth, Config, Tls
+from pillarbox.app.config import Auth, Config, Listen, Tls
 from pillarbox.app.wiring import existing, hashes
-from pillarbox.identity import app_passwords, scram, second_factor
+from pillarbox.identity import app_passwords, grants, scram, second_factor
 from pillarbox.identity.passwords import store
 from pillarbox.identity.scram import MIN_ITERATIONS
 from pillarbox.testing.server import MailServer
@@ -18,6 +18,7 @@ from tests.app.test_tls import Authority
 from tests.clients.logins import KINDS, MATRIX, PAGE, REFUSED, Door, Kind, Way, Who, mbsync, page
 
 PASSWORD = "the right password"
+SCOPES = "imap pop smtp"
 APP_NAMES = {"imap": "imap", "pop3": "pop3", "submission": "smtp"}
 _numbers = count()
 
@@ -55,6 +56,12 @@ class Place:
                     secret = PASSWORD + enabled.recovery_codes[0]
             if "disabled" in kind.name:
                 directory.set_enabled(account.prefix, False)
+            if "token" in kind.name:
+                seconds = -1 if "run out" in kind.name else 600
+                with directory.changing():
+                    grant = grants.begin(directory, account.prefix, "program", "Program", SCOPES)
+                    pair = grants.issue(directory, grant, SCOPES, secrets.token_bytes, access_seconds=seconds)
+                secret = "unknown" if "unknown" in kind.name else pair.access
             if kind.name == "wrong password":
                 secret = "something else"
         if "certificate" in kind.name:
@@ -66,7 +73,9 @@ class Place:
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     authority = Authority(tmp_path_factory.mktemp("authority"), "authority")
     auth = Auth(scram_sha1=True, totp_in_password=True)
-    with MailServer(Config(auth=auth, tls=Tls(client_ca=str(authority.file)))) as server:
+    with MailServer(
+        Config(auth=auth, listen=Listen(https="127.0.0.1:0"), tls=Tls(client_ca=str(authority.file)))
+    ) as server:
         server.add_account("somebody@example.test", PASSWORD)
         yield Place(server, authority)
         server.check()
