@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -160,13 +160,16 @@ def keep_visit(request: Request, response: Response, visit: str) -> None:
 
 def require_own_form(services: Services, request: Request, form: dict[str, str]) -> None:
     origin = request.headers.get("origin")
-    if origin and origin != "null" and urlsplit(origin).netloc != request.headers.get("host", ""):
+    # RFC 6454 7.1: scheme, "://", host and port; whatever else it is, it is not ours.
+    if origin and origin != "null" and origin.partition("://")[2] != request.headers.get("host", ""):
         raise Problem("That form is not ours", 403)
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise Problem("That form is not ours", 403)
     visit = _cookie(request, VISIT)
     wanted = _proof(services, visit, _cookie(request, SESSION))
-    if not visit or not hmac.compare_digest(wanted.encode(), form.get("proof", "").encode()):
+    if not visit or not hmac.compare_digest(
+        wanted.encode(), form.get("proof", "").encode("utf-8", "surrogatepass")
+    ):
         raise Problem("That page was too old, please go back, load it again and try once more", 403)
 
 

@@ -28,6 +28,27 @@ def test_name_and_password(browser: Browser) -> None:
     assert not browser.is_signed_in
 
 
+@pytest.mark.parametrize("origin", ["https://[", "https://[x]", "no origin"])
+def test_an_origin_that_is_none_is_no_fault_of_ours(browser: Browser, origin: str) -> None:
+    browser.get("/sign-in")
+    form = browser.form("/sign-in")
+    said = {**form.fields, "name": KIM, "password": PASSWORD}
+    assert browser.post(form.action, said, headers={"origin": origin}).status_code == 403
+    assert not browser.is_signed_in
+
+
+def test_a_proof_that_is_no_text_is_refused(browser: Browser) -> None:
+    browser.get("/sign-in")
+    headers = {"origin": browser.site, "content-type": "application/json"}
+    said = browser.http.post("/passkey", content=rb'{"proof": "\ud800"}', headers=headers)
+    assert said.status_code in (400, 403)
+
+
+def test_where_a_sign_in_leads_may_be_any_words(browser: Browser) -> None:
+    for path in ("//[", "/[", "/\\[", "/?login_hint=%ff"):
+        assert browser.get("/sign-in", params={"next": path}).status_code in (200, 400)
+
+
 def test_cookies_are_kept_from_scripts_and_other_sites(browser: Browser) -> None:
     browser.sign_in()
     answer = browser.http.get("/account")
