@@ -10,25 +10,17 @@ commands, mechanisms. The first octet says how the rest is cut into pieces.
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
 from base64 import b64encode
-from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from functools import cache, partial
-from pathlib import Path
 from random import Random
 from xml.etree import ElementTree
 
 from pillarbox.app.acme import responder
 from pillarbox.identity import sasl, scram
-from pillarbox.identity.authenticate import Login
-from pillarbox.identity.claims import Channel, Claim, Token, refusal
-from pillarbox.identity.directory import Directory
+from pillarbox.identity.claims import Channel, Token
 from pillarbox.identity.gate import Gate
 from pillarbox.identity.sasl import Mechanisms
-from pillarbox.identity.scram import MIN_ITERATIONS
 from pillarbox.identity.tokens import Tokens
 from pillarbox.imap import session as imap
 from pillarbox.imap.settings import Settings
@@ -38,9 +30,8 @@ from pillarbox.message.envelope import envelope
 from pillarbox.message.structure import structure
 from pillarbox.message.walk import walk
 from pillarbox.model.errors import PeerSyntax, Refused
-from pillarbox.net import memory, proxy
+from pillarbox.net import proxy
 from pillarbox.net.framing import Unstuffer
-from pillarbox.net.session import Session
 from pillarbox.pop3 import session as pop3
 from pillarbox.pop3 import table as pop3_table
 from pillarbox.pop3.settings import Settings as PopSettings
@@ -50,19 +41,10 @@ from pillarbox.smtp import session as smtp
 from pillarbox.smtp import table as smtp_table
 from pillarbox.smtp.wire import command as smtp_wire
 from pillarbox.web.published import NotARequest, Published, discovered, requested
-from tests.delivery.office import Office, office
 from tests.fuzz import storm
 from tests.fuzz.storm import IMAP, LMTP
-
-NAME, PASSWORD = "kim@example.test", "secret"
-
-
-@dataclass(frozen=True)
-class Target:
-    """`seeds` are things that make sense to it."""
-
-    run: Callable[[bytes], None]
-    seeds: tuple[bytes, ...]
+from tests.fuzz.web import TARGETS as WEB
+from tests.fuzz.world import Target, directory, login, world
 
 
 def autodiscover(data: bytes) -> None:
@@ -141,24 +123,6 @@ def proxy_header(data: bytes) -> None:
     assert proxy.read(data[: found.size - 1]) is None
 
 
-_folders: dict[str, tempfile.TemporaryDirectory[str]] = {}  # they go with the process
-
-
-def _folder(name: str) -> Path:
-    _folders[name] = tempfile.TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True)
-    return Path(_folders[name].name)
-
-
-@cache
-def directory() -> Directory:
-    made = Directory(_folder("directory") / "directory.db", clock=lambda: 0.0, pick=lambda n: 0)
-    verifiers = tuple(
-        scram.derive(each, PASSWORD, made.salt(NAME), MIN_ITERATIONS) for each in scram.MECHANISMS.values()
-    )
-    made.add(NAME, None, verifiers=verifiers)
-    return made
-
-
 @cache
 def mechanisms() -> Mechanisms:
     hashes = scram.Hash.SHA_1 | scram.MODERN
@@ -193,51 +157,6 @@ def message(data: bytes) -> None:
     tree = walk(data)
     envelope(tree.fields)
     structure(tree)
-
-
-async def login(claim: Claim, channel: Channel) -> Login:
-    raise refusal()
-
-
-@dataclass
-class World:
-    """What the sessions stand on; one for a process."""
-
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
-    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-    faults: list[BaseException] = field(default_factory=list)
-    office: Office | None = None
-
-    def report(self, error: BaseException) -> str:
-        self.faults.append(error)
-        return "trace"
-
-    def play(self, session: Session, data: bytes) -> None:
-        self.loop.run_until_complete(self._play(session, data))
-        if self.faults:
-            raise self.faults.pop()
-
-    async def _play(self, session: Session, data: bytes) -> None:
-        client = memory.connect(session)
-        step = (1, 3, 40, 1000)[data[0] % 4] if data else 1
-        for at in range(1, len(data), step):
-            if client.closed:
-                break
-            await client.send(data[at : at + step])
-            client.read_now()
-        if not client.driver.lost:
-            await client.disconnect()
-
-    def desk(self) -> Office:
-        if self.office is None:
-            entering = self.stack.enter_async_context(office(_folder("office")))
-            self.office = self.loop.run_until_complete(entering)
-        return self.office
-
-
-@cache
-def world() -> World:
-    return World()
 
 
 def imap_session(data: bytes) -> None:
@@ -357,6 +276,7 @@ TARGETS: dict[str, Target] = {
             bytes((len(sasl.ALL) - 1,)) + b"kim@example.test\xff\0secret",
         ),
     ),
+    **WEB,
     "message": Target(message, (_MESSAGE, b"Subject: x\r\n\r\nx\r\n")),
     "imap": Target(
         imap_session,
