@@ -14,14 +14,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.servers import HOST, free_ports
+from bench.servers import HOST, free_ports, wait_until_listening
 
 FOLDER = Path(os.environ.get("PILLARBOX_COURIER", "/"))
 IMAPD = FOLDER / "usr/bin/imapd"
@@ -82,15 +80,7 @@ class CourierServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection((HOST, self.imap_port), 1).close()
-                return
-            except OSError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("Courier did not start") from None
-                time.sleep(0.05)
+        wait_until_listening(self.process, self.imap_port)
 
     def stop(self) -> None:
         process, self.process = self.process, None

@@ -12,13 +12,11 @@ import datetime
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
-from bench.servers import BIG, HOST, free_ports, imap
+from bench.servers import BIG, HOST, free_ports, imap, wait_until_listening
 from pillarbox.net.tls import write_self_signed
 from tests.oracle import PASSWORD
 
@@ -129,15 +127,7 @@ class CyrusServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection((HOST, self.imap_port), 1).close()
-                return
-            except OSError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("Cyrus did not start") from None
-                time.sleep(0.05)
+        wait_until_listening(self.process, self.imap_port)
 
     def stop(self) -> None:
         process, self.process = self.process, None

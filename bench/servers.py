@@ -177,17 +177,12 @@ class PillarboxServer:
                 stderr=output,
                 env=environment,
             )
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection((HOST, self.imap_port), 1).close()
-                return
-            except OSError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    said = (self.folder / "output").read_text(errors="replace")
-                    self.__exit__()
-                    raise RuntimeError(f"pillarbox did not start: {said}") from None
-                time.sleep(0.05)
+        try:
+            wait_until_listening(self.process, self.imap_port)
+        except RuntimeError as error:
+            said = (self.folder / "output").read_text(errors="replace")
+            self.__exit__()
+            raise RuntimeError(f"pillarbox did not start: {said}") from error
 
     def stop(self) -> None:
         """As an operator would: it drains."""
@@ -237,6 +232,19 @@ class PillarboxServer:
     def pid(self) -> int:
         assert self.process is not None
         return self.process.pid
+
+
+def wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
+    """RuntimeError where it ends before, or does not listen within half a minute."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection((HOST, port), 1).close()
+            return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the server did not start") from None
+            time.sleep(0.05)
 
 
 def free_ports(count: int) -> list[int]:
