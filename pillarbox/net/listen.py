@@ -100,14 +100,8 @@ class Listening:
         def accept() -> asyncio.Protocol:
             return Arrival(admit, listener.proxies)
 
-        loop = asyncio.get_running_loop()
         for sock in sockets:
-            shared = sock.dup()  # closing the server must not close what the caller has bound
-            shared.setblocking(False)
-            if sock.family == getattr(socket, "AF_UNIX", None):
-                self._servers.append(await loop.create_unix_server(accept, sock=shared, backlog=BACKLOG))
-            else:
-                self._servers.append(await loop.create_server(accept, sock=shared, backlog=BACKLOG))
+            self._servers.append(await accepting(sock, accept))
 
     async def stop(self, grace: float) -> None:
         """Accept nothing more, let every session end in its own time, and after `grace` seconds end it."""
@@ -152,3 +146,13 @@ def _finder(
     if context is None or not isinstance(context, ServerContext):
         return context
     return lambda: context
+
+
+async def accepting(sock: socket.socket, accept: Callable[[], asyncio.Protocol]) -> asyncio.AbstractServer:
+    """Accept on `sock`, which stays the caller's."""
+    loop = asyncio.get_running_loop()
+    shared = sock.dup()  # closing the server must not close what the caller has bound
+    shared.setblocking(False)
+    if sock.family == getattr(socket, "AF_UNIX", None):
+        return await loop.create_unix_server(accept, sock=shared, backlog=BACKLOG)
+    return await loop.create_server(accept, sock=shared, backlog=BACKLOG)

@@ -15,10 +15,10 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from pillarbox.net.address import BACKLOG
 from pillarbox.net.arrive import Arrival, Networks
 from pillarbox.net.crowd import Crowd
 from pillarbox.net.inline import begin
+from pillarbox.net.listen import accepting
 from pillarbox.net.session import Peer
 from pillarbox.net.tls import ServerContext, feed, upgrading
 from pillarbox.web.strict import MAX_HEAD
@@ -129,12 +129,7 @@ class Gateway:
         def accept() -> asyncio.Protocol:
             return Arrival(admit, proxies)
 
-        shared = sock.dup()  # closing the server must not close what the caller has bound
-        shared.setblocking(False)
-        if sock.family == getattr(socket, "AF_UNIX", None):
-            self._servers.append(await loop.create_unix_server(accept, sock=shared, backlog=BACKLOG))
-        else:
-            self._servers.append(await loop.create_server(accept, sock=shared, backlog=BACKLOG))
+        self._servers.append(await accepting(sock, accept))
 
     async def stop(self, grace: float) -> None:
         """Accept nothing more, let requests be answered, and after `grace` seconds end what is left."""
