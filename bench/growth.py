@@ -60,7 +60,11 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description="How costs grow.")
     parser.add_argument("scale", nargs="?", type=Path, help="a result of bench.scale")
-    for name, steps in (("waiting", "1,100,1000,10000"), ("working", "1,8,64"), ("accounts", "10,1000")):
+    for name, steps in (
+        ("waiting", "1,100,1000,10000"),
+        ("working", "1,8,64"),
+        ("accounts", "10,1000,50000"),
+    ):
         parser.add_argument(f"--{name}", type=_numbers, default=_numbers(steps))
     parser.add_argument("--servers", default="dovecot-sdbox,pillarbox")
     return parser.parse_args()

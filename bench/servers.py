@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal, Protocol
@@ -26,6 +27,7 @@ from tests.oracle import HAS_POP3, PASSWORD, Dovecot
 
 HOST = "127.0.0.1"
 BIG = b"big"
+AT_ONCE = 32  # accounts made at a time
 
 XAPIAN = Path("/usr/lib/dovecot/modules/lib21_fts_xapian_plugin.so")
 
@@ -121,10 +123,13 @@ class DovecotServer:
         self.dovecot.stop()
 
     def ensure(self, users: list[str]) -> None:
-        for user in users:
-            client = Client(HOST, self.imap_port)
-            client.login(user, PASSWORD)
-            client.close()
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            list(threads.map(self._come, users))
+
+    def _come(self, user: str) -> None:
+        client = Client(HOST, self.imap_port)
+        client.login(user, PASSWORD)
+        client.close()
 
     def index(self, user: str) -> None:
         if self.variant == "xapian":
@@ -222,8 +227,11 @@ class PillarboxServer:
     async def _add(self, users: list[str]) -> None:
         hashed = hash_password(PASSWORD)
         async with core(load(self.config)) as parts:
-            for user in users:
-                await accounts.add(parts.directory, parts.store, user, hashed)
+            for start in range(0, len(users), AT_ONCE):  # the disk syncs what is made together
+                some = users[start : start + AT_ONCE]
+                await asyncio.gather(
+                    *(accounts.add(parts.directory, parts.store, user, hashed) for user in some)
+                )
 
     def index(self, user: str) -> None:
         """It is kept up while mail comes."""
