@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pillarbox.pop3.maildrop import Maildrop
 
 _RETR = re.compile(rb"retr ([0-9]{1,10})", re.IGNORECASE).fullmatch
-_COLUMNS = ("header_size", "size", *blobs.COLUMNS)
 
 
 def answer(maildrop: Maildrop, line: bytes, *, utf8: bool) -> bytes | None:
@@ -28,11 +27,10 @@ def answer(maildrop: Maildrop, line: bytes, *, utf8: bool) -> bytes | None:
     if found is None or not maildrop.actor.owner:  # whose rights would be another statement
         return None
     try:
-        uid = maildrop.uid(int(found[1]))
-        rows = maildrop.glance(uid, _COLUMNS)
-        if len(rows) != 1:
+        row = maildrop.glance(int(found[1]))
+        if row is None:
             return None
-        header_size, size, place, dictionary, frames, data = rows[0]
+        header_size, size, place, dictionary, frames, data = row
         if place != Place.INLINE or frames is not None:
             return None
         whole = blobs.octets(size, place, dictionary, frames, data)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pillarbox.pop3 import short
+from pillarbox.pop3 import maildrop, short
 from pillarbox.pop3.settings import Settings
 from pillarbox.pop3.wire.content import encode_content, encode_whole
-from tests.pop3.conftest import world
+from tests.pop3.conftest import ACCOUNT, Play, World, world
 
 MESSAGES = (
     b"Subject: plain\r\n\r\nA line.\r\n",
@@ -45,6 +45,48 @@ COMMANDS = (
 @given(st.binary(max_size=12) | st.lists(st.sampled_from((b"\r", b"\n", b".", b"a", b"\0"))).map(b"".join))
 def test_a_whole_message_is_spelled_as_its_pieces_are(text: bytes) -> None:
     assert encode_whole(text) == b"".join(encode_content((text,)))
+
+
+def test_messages_taken_in_their_order_are_those_asked_for(play: Play) -> None:
+    """Also where some are long, one is deleted and one expunged while they are taken."""
+
+    async def script(world: World) -> None:
+        texts = [b"Subject: %d\r\n\r\n" % number for number in range(60)]
+        for at in (30, 31, 40):
+            texts[at] += random.Random(at).randbytes(maildrop.HELD).hex().encode() + b"\r\n"
+        await world.append(*texts)
+        pop = await world.user()
+        await pop.send(*[b"RETR %d" % number for number in range(1, 20)], b"DELE 21")
+        await world.remove(22)
+        await pop.send(*[b"RETR %d" % number for number in range(20, 61)], b"QUIT")
+        said = await pop.client.read_all()
+        for number, text in enumerate(texts, 1):
+            answer = b"+OK %d octets\r\n%b.\r\n" % (len(text), text)
+            assert said.count(answer) == (number != 21), number
+        assert b"Message 21 is deleted" in said
+
+    play(script)
+
+
+def test_messages_taken_in_their_order_are_read_together(play: Play) -> None:
+    async def script(world: World) -> None:
+        await world.append(*[b"Subject: %d\r\n\r\n" % number for number in range(200)])
+        pop = await world.user()
+        statements = 0
+
+        def executed(cursor: object, sql: str, bindings: object) -> bool:
+            nonlocal statements
+            statements += 1
+            return True
+
+        world.store._handles.get(ACCOUNT).database.cursor.exec_trace = executed
+        await pop.send(*[b"RETR %d" % number for number in range(1, 201)])
+        for _ in range(200):
+            await pop.line()
+            await pop.lines()
+        assert statements < 20
+
+    play(script)
 
 
 @pytest.mark.parametrize("seed", range(6))
