@@ -37,30 +37,49 @@ async def contents(items: Sequence[Item], row: Mapping[str, Any], blob: Blob) ->
 
 
 def section_of(item: Item, header_size: int, layout: Layout | None, blob: Blob) -> Content:
-    wanted = item.section
-    assert wanted is not None
-    found: tuple[int, int] | None
-    if layout is not None:
-        found = parts.locate(layout, wanted)
-    elif not wanted.what:
-        found = (0, blob.size)
-    elif wanted.what == "TEXT":
-        found = (header_size, blob.size)
-    else:
-        found = (0, header_size)
-    # Deviates: RFC 9755 9 wants header fields all ASCII, as RFC 5322 has them, where UTF8=ACCEPT is not
-    # enabled. They are sent as they came: a surrogate would break signatures, and be another message
-    # under its UID.
+    found = _found(item, header_size, layout, blob.size)
     if found is None:
-        return None  # RFC 9051 6.4.5.1: a part that is not there is NIL
-    if wanted.what in ("HEADER.FIELDS", "HEADER.FIELDS.NOT"):
-        names = frozenset(name.lower() for name in wanted.fields)
-        chosen = section.fields(blob.read(*found), names, wanted.what == "HEADER.FIELDS.NOT")
-        return _cut(chosen, item.partial)
+        return None
+    start, end = found
+    if item.section is not None and item.section.fields:
+        return _fields(item, blob.read(start, end))
     start, end = _within(found, item.partial)
     if end - start <= WHOLE:
         return blob.read(start, end)
     return Stream(end - start, _pieces(blob, start, end))
+
+
+def octets_of(item: Item, header_size: int, layout: Layout | None, octets: bytes) -> bytes | None:
+    """`section_of` where all octets of the message are at hand."""
+    found = _found(item, header_size, layout, len(octets))
+    if found is None:
+        return None
+    start, end = found
+    if item.section is not None and item.section.fields:
+        return _fields(item, octets[start:end])
+    start, end = _within(found, item.partial)
+    return octets[start:end]
+
+
+def _found(item: Item, header_size: int, layout: Layout | None, size: int) -> tuple[int, int] | None:
+    """RFC 9051 6.4.5.1: a part that is not there is NIL."""
+    wanted = item.section
+    assert wanted is not None
+    # Deviates: RFC 9755 9 wants header fields all ASCII, as RFC 5322 has them, where UTF8=ACCEPT is not
+    # enabled. They are sent as they came: a surrogate would break signatures, and be another message
+    # under its UID.
+    if layout is not None:
+        return parts.locate(layout, wanted)
+    if not wanted.what:
+        return 0, size
+    return (header_size, size) if wanted.what == "TEXT" else (0, header_size)
+
+
+def _fields(item: Item, header: bytes) -> bytes:
+    """What HEADER.FIELDS and HEADER.FIELDS.NOT select."""
+    assert item.section is not None
+    names = frozenset(name.lower() for name in item.section.fields)
+    return _cut(section.fields(header, names, item.section.what == "HEADER.FIELDS.NOT"), item.partial)
 
 
 async def _binary(item: Item, table: PartTable | None, blob: Blob) -> Content:

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pillarbox.imap import objectid, telling
 from pillarbox.imap.commands import select as select_command
 from pillarbox.imap.commands import store as store_command
-from pillarbox.imap.contents import WHOLE, section_of
+from pillarbox.imap.contents import WHOLE, octets_of
 from pillarbox.imap.table import TABLE
 from pillarbox.imap.view import NEVER_RECENT, View
 from pillarbox.imap.wire import fetch as wire_fetch
@@ -30,7 +31,7 @@ from pillarbox.imap.wire import fetch_plan
 from pillarbox.imap.wire import store as wire_store
 from pillarbox.imap.wire.command import TAG
 from pillarbox.imap.wire.encode import encode
-from pillarbox.imap.wire.fetch_plan import Plan
+from pillarbox.imap.wire.fetch_plan import Plan, is_whole
 from pillarbox.imap.wire.reader import MEMO_LENGTH
 from pillarbox.imap.wire.response import Mark, ok
 from pillarbox.imap.wire.strings import REV1, Kind
@@ -141,25 +142,25 @@ def _unchanged(session: Session, view: View) -> bool:
 
 
 def _fetch(session: Session, view: View, place: int, rest: bytes, *, uid: bool) -> bytes | None:
-    plan = _planned(rest, session.kind, uid)
-    if plan is None:
+    asked = _asked(rest, session.kind, uid)
+    if asked is None:
         return None
-    shown = view.shown
-    flag_set = shown.flag_sets[place]
-    if plan.sets_seen and not view.read_only and SEEN not in session.flag_sets.meanings[flag_set]:
-        return None
+    plan, shown = asked.plan, view.shown
     number, columns = shown.uids[place], plan.columns
     # What the view knows is taken from the view, as in all commands.
-    of_view = {"uid": number, "flag_set": flag_set, "modseq": shown.modseqs[place]}
+    flag_set = shown.flag_sets[place] if asked.flag_set else 0
+    if plan.sets_seen and not view.read_only and SEEN not in session.flag_sets.meanings[flag_set]:
+        return None
+    modseq = shown.modseqs[place] if asked.modseq else 0
     spelled = session.flag_sets.spelled(view.recent_from != NEVER_RECENT and place >= view.first_recent)
     if plan.from_view:
+        of_view = {"uid": number, "flag_set": flag_set, "modseq": modseq}
         return fetch_plan.line(plan, place + 1, [of_view[name] for name in columns], spelled)
     if not session.actor.owner:
         return None  # whose rights would be another statement
-    wanted = columns + blobs.COLUMNS if plan.bodies else columns
     try:
         rows = session.store.glance(
-            session.account, emails.rows, session.actor, shown.mailbox, number, number, wanted
+            session.account, emails.rows, session.actor, shown.mailbox, number, number, asked.columns
         )
     except (Busy, Refused):
         return None
@@ -167,29 +168,46 @@ def _fetch(session: Session, view: View, place: int, rest: bytes, *, uid: bool) 
         return None
     row = list(rows[0])
     for at in plan.of_view:
-        row[at] = of_view[columns[at]]
+        row[at] = flag_set if columns[at] == "flag_set" else modseq
     line = fetch_plan.line(plan, place + 1, row, spelled)
-    return _with_bodies(plan, line, row) if plan.bodies else line
+    return _with_bodies(asked, line, row) if plan.bodies else line
 
 
-def _with_bodies(plan: Plan, head: bytes, row: list[Any]) -> bytes | None:
-    columns = plan.columns
-    held, dictionary, frames, data = row[len(columns) :]
-    size = row[columns.index("size")]
+def _with_bodies(asked: _Asked, head: bytes, row: list[Any]) -> bytes | None:
+    *_, held, dictionary, frames, data = row
+    size = row[asked.size]
     if held != Place.INLINE or frames is not None or size > WHOLE:
         return None
-    blob = blobs.Blob(size, dictionary, ((size, len(data)),), data, None)
-    header_size = row[columns.index("header_size")] if "header_size" in columns else 0
-    layout = parts.layout(row[columns.index("offsets")]) if "offsets" in columns else None
+    plan = asked.plan
     try:
-        contents = [section_of(item, header_size, layout, blob) for item in plan.bodies]
+        octets = blobs.octets(size, held, dictionary, frames, data)
     except Refused:
         return None
-    return fetch_plan.message(plan, head, contents)  # type: ignore[arg-type]  # none is too long to be held
+    if asked.whole:
+        return fetch_plan.message(plan, head, (octets,))
+    header_size = row[asked.header_size] if asked.header_size else 0
+    layout = parts.layout(row[asked.offsets]) if asked.offsets else None
+    contents = [octets_of(item, header_size, layout, octets) for item in plan.bodies]
+    return fetch_plan.message(plan, head, contents)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a FETCH reads, and where in the row that stands; 0, the place of the UID, for what it does not.
+    `whole`: it asks for the message as it is, and for no other octets."""
+
+    plan: Plan
+    columns: tuple[str, ...]
+    flag_set: bool
+    modseq: bool
+    size: int
+    header_size: int
+    offsets: int
+    whole: bool
 
 
 @lru_cache(maxsize=256)
-def _planned(rest: bytes, kind: Kind, uid: bool) -> Plan | None:
+def _asked(rest: bytes, kind: Kind, uid: bool) -> _Asked | None:
     """How this FETCH is answered, unless there is more to it than to read something."""
     try:
         said = wire_fetch.remembered(rest, kind.utf8)
@@ -201,7 +219,19 @@ def _planned(rest: bytes, kind: Kind, uid: bool) -> Plan | None:
     if items.ask_for("MODSEQ") or items.ask_for("OBJECTID"):
         return None  # to ask for these changes what the client is told from then on
     plan = fetch_plan.plan(items, kind, uid=uid)
-    return None if any(item.what != "SECTION" for item in plan.bodies) else plan
+    if any(item.what != "SECTION" for item in plan.bodies):
+        return None
+    at = {name: at for at, name in enumerate(plan.columns)}
+    return _Asked(
+        plan,
+        plan.columns + blobs.COLUMNS if plan.bodies else plan.columns,
+        plan.sets_seen or "flag_set" in at,
+        "modseq" in at,
+        at.get("size", 0),
+        at.get("header_size", 0),
+        at.get("offsets", 0),
+        len(plan.bodies) == 1 and is_whole(plan.bodies[0]),
+    )
 
 
 def _store(

@@ -119,7 +119,7 @@ def _plan(items: FetchItems, kind: Kind, uid: bool, flags: bool, modseq: bool, l
         words.append(b"%b %b" % (what.encode("ascii"), spelling))
         fields.append(Field(tuple(columns.setdefault(name, len(columns)) for name in names), how))
     header_lists = _header_lists(bodies) if lists else ()
-    whole = lists and len(bodies) == 1 and _is_whole(bodies[0])
+    whole = lists and len(bodies) == 1 and is_whole(bodies[0]) and not bodies[0].seen
     if header_lists or whole:
         for name in ("email",) if header_lists else ("size",):
             columns.setdefault(name, len(columns))
@@ -172,12 +172,11 @@ def _header_lists(bodies: tuple[Item, ...]) -> tuple[HeaderList, ...]:
     return tuple(out)
 
 
-def _is_whole(item: Item) -> bool:
+def is_whole(item: Item) -> bool:
+    """Whether it is the message as it is."""
     section = item.section
     return (
-        item.what == "SECTION"
-        and section is not None
-        and not (section.path or section.what or item.seen or item.partial)
+        item.what == "SECTION" and section is not None and not (section.path or section.what or item.partial)
     )
 
 
@@ -267,6 +266,8 @@ def heads(
 
 def message(plan: Plan, head: bytes, contents: Sequence[bytes | int | None]) -> bytes:
     """One whole line: `head` and what its bodies hold, aligned with `plan.bodies`."""
+    if len(contents) == 1:
+        return b"%b%b)\r\n" % (head, _body(plan.bodies[0], contents[0]))
     written = [_body(item, content) for item, content in zip(plan.bodies, contents)]
     return b"%b%b)\r\n" % (head, b" ".join(written))
 

@@ -49,10 +49,10 @@ class Transaction:
         "_connection",
         "_cursor",
         "_database",
+        "_now",
         "_reached",
         "_write",
         "account",
-        "now",
         "prefix",
         "touched",
     )
@@ -60,13 +60,19 @@ class Transaction:
     def __init__(self, database: "Database", write: bool) -> None:
         self.account = _ACCOUNT
         self.prefix = database.prefix
-        self.now = int(database.clock())
+        self._now = 0  # not asked yet
         self.touched = False
         self._database = database
         self._connection = database.connection
         self._cursor = database.cursor
         self._write = write
         self._reached = 0  # 0 = not known, so it has to be read
+
+    @property
+    def now(self) -> int:
+        if not self._now:
+            self._now = int(self._database.clock())
+        return self._now
 
     def rows(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
         return self._cursor.execute(sql, args).fetchall()
