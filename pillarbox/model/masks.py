@@ -15,6 +15,7 @@ Mask = int
 Spans = list[tuple[int, int]]  # half-open index ranges, ascending and disjoint
 
 NONE: Mask = 0
+SHORT = 8  # a stretch of so many is found, and cut out, as soon as they are one by one
 
 
 def full(count: int) -> Mask:
@@ -98,6 +99,15 @@ def spans_of_flag_sets(flag_sets: Column, wanted: Collection[int]) -> Spans:
 def selected(values: Sequence[int], mask: Mask) -> list[int]:
     """The values at the places of the mask."""
     return list(compress(values, mask.to_bytes(len(values), "little")))
+
+
+def stretches(values: Sequence[int], mask: Mask) -> list[Sequence[int]]:
+    """`selected`, in stretches of neighbours where these are long enough to be worth it: then no number is
+    looked at."""
+    edges = (mask ^ mask << 8).bit_count()
+    if edges * SHORT > 2 * mask.bit_count():
+        return [selected(values, mask)]
+    return [values[start:stop] for start, stop in spans(mask, len(values))]
 
 
 def size(mask: Mask) -> int:

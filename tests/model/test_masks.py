@@ -28,7 +28,19 @@ def test_masks_are_sets(a: set[int], b: set[int], count: int) -> None:
     assert set(masks.selected(places, mask_a | mask_b)) == a | b
     assert set(masks.selected(places, everything ^ mask_a)) == set(places) - a
     assert masks.size(mask_a) == len(a)
+    stretches = masks.stretches(places, mask_a)
+    assert [place for stretch in stretches for place in stretch] == sorted(a)
     assert masks.of_spans(list(masks.spans(mask_a, count)), count) == mask_a
+
+
+def test_long_stretches_are_not_looked_into() -> None:
+    everything = range(5000)
+    assert masks.stretches(everything, masks.full(5000)) == [everything]
+    holes = masks.full(5000) ^ masks.of_indices((0, 700, 4999), 5000)
+    assert masks.stretches(everything, holes) == [range(1, 700), range(701, 4999)]
+    odd = masks.of_indices(range(1, 5000, 2), 5000)
+    assert masks.stretches(everything, odd) == [list(range(1, 5000, 2))]
+    assert masks.stretches(everything, masks.NONE) == []
 
 
 @given(st.lists(st.integers(0, 700), max_size=50), st.sets(st.integers(0, 700)))

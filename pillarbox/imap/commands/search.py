@@ -37,12 +37,13 @@ async def search(session: Session, tag: bytes, command: wire.Search) -> Outcome:
     require_free(session, tag, returning)
     found, relevancy = await ranked(session, tag, command, wants_relevancy(command))
     shown = session.selected
-    numbers = _numbers(shown, found, uid=command.uid)
     data, modseq = await modseq_of(session, command, shown, found)
     if returning is None:
-        return Done(completed, data=(*data, wire.Found(numbers, modseq)))
+        stretches = masks.stretches(_all(shown, uid=command.uid), found)
+        return Done(completed, data=(*data, wire.Found(stretches, modseq)))
     save(session, command, found)
     if returning.options != {ReturnOption.SAVE}:
+        numbers = masks.selected(_all(shown, uid=command.uid), found)
         told = results.told(tag, numbers, returning, uid=command.uid, modseq=modseq, relevancy=relevancy)
         data += (told,)
     return Done(completed, data=data + updating(session, tag, command, found))
@@ -98,7 +99,7 @@ def save(session: Session, command: wire.Search, found: Mask) -> None:
     """`$`, if RETURN says so."""
     if command.returning is None or ReturnOption.SAVE not in command.returning:
         return
-    uids = _numbers(session.selected, found, uid=True)
+    uids = masks.selected(session.selected.shown.uids, found)
     saved = results.of(uids, results.returned(len(uids), command.returning))
     session.view = view.saving(session.selected, runs_of(saved))
 
@@ -116,5 +117,5 @@ def refused_unparsed(session: Session, line: bytes) -> None:
         session.view = view.saving(session.view, ())
 
 
-def _numbers(shown: View, found: Mask, *, uid: bool) -> Sequence[int]:
-    return masks.selected(shown.shown.uids if uid else range(1, shown.exists + 1), found)
+def _all(shown: View, *, uid: bool) -> Sequence[int]:
+    return shown.shown.uids if uid else range(1, shown.exists + 1)

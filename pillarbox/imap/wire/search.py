@@ -1,6 +1,6 @@
 """SEARCH and UID SEARCH (RFC 9051 6.4.4; RFC 3501 6.4.4). The ESEARCH response is in `esearch`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -32,9 +32,10 @@ class Search:
 @dataclass(frozen=True, slots=True)
 class Found:
     """`* SEARCH 2 84 882` (RFC 3501 7.2.5); never sent to a client that enabled IMAP4rev2. `modseq`: the
-    greatest of those found, when the search asked for mod-sequences (RFC 7162 3.1.6)."""
+    greatest of those found, when the search asked for mod-sequences (RFC 7162 3.1.6). `stretches` of numbers
+    that may, but need not, follow each other."""
 
-    numbers: Sequence[int]
+    stretches: Sequence[Sequence[int]]
     modseq: int | None = None
 
 
@@ -57,20 +58,19 @@ def parse_search(reader: Reader, *, uid: bool = False) -> Search:
 def encode_found(response: Found, kind: Kind) -> bytes:
     """obsolete-search-response = "SEARCH" *(SP nz-number) [SP "(" "MODSEQ" SP mod-sequence-value ")"]"""
     modseq = b"" if response.modseq is None else b" (MODSEQ %d)" % response.modseq
-    return b"* SEARCH" + _numbers(response.numbers) + modseq + b"\r\n"
+    numbers = [octets for stretch in response.stretches for octets in _numbers(stretch)]
+    return b"* SEARCH" + b"".join(numbers) + modseq + b"\r\n"
 
 
-def _numbers(numbers: Sequence[int]) -> bytes:
+def _numbers(numbers: Sequence[int]) -> Iterator[bytes]:
     """Each after a space. Where a client asks for all messages, or all but a few, most numbers follow each
     other, and their octets are known already."""
-    out = []
     for start in range(0, len(numbers), TOGETHER):
         some = numbers[start : start + TOGETHER]
         if some[-1] - some[0] == len(some) - 1:
-            out.append(_consecutive(some[0], len(some)))
+            yield _consecutive(some[0], len(some))
         else:
-            out.append(f" {' '.join(map(str, some))}".encode("ascii"))
-    return b"".join(out)
+            yield f" {' '.join(map(str, some))}".encode("ascii")
 
 
 @lru_cache(maxsize=1024)

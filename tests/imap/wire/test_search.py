@@ -217,8 +217,9 @@ REFUSED = [
 
 RESPONSES = [
     (Found(()), REV1, b"* SEARCH\r\n"),
-    (Found((2, 84, 882)), REV1, b"* SEARCH 2 84 882\r\n"),
-    (Found((2, 5), 917162500), REV1, b"* SEARCH 2 5 (MODSEQ 917162500)\r\n"),
+    (Found(((2, 84, 882),)), REV1, b"* SEARCH 2 84 882\r\n"),
+    (Found((range(8, 12), (84,), range(882, 884))), REV1, b"* SEARCH 8 9 10 11 84 882 883\r\n"),
+    (Found(((2, 5),), 917162500), REV1, b"* SEARCH 2 5 (MODSEQ 917162500)\r\n"),
     (Esearch(b"a", all=((1, 3),), modseq=1236), REV1, b'* ESEARCH (TAG "a") ALL 1:3 MODSEQ 1236\r\n'),
     (
         Esearch(b"a", True, partial=(Range(-1, -100), ((7, 9),))),
