@@ -36,6 +36,7 @@ from pillarbox.imap.wire.reader import MEMO_LENGTH
 from pillarbox.imap.wire.response import Mark, ok
 from pillarbox.imap.wire.strings import REV1, Kind
 from pillarbox.message import parts
+from pillarbox.message.section import Section
 from pillarbox.model.errors import PeerSyntax, Refused
 from pillarbox.model.flags import SEEN
 from pillarbox.model.names import INBOX
@@ -57,6 +58,9 @@ _COMMAND = re.compile(
 _SELECT = re.compile(
     rb"(%b) SELECT (?:([A-Za-z0-9._-]{1,100})|\"([A-Za-z0-9._-]{1,100})\")" % TAG, re.IGNORECASE
 ).fullmatch
+
+
+_PART_1 = Section((1,))
 
 
 def _ended(text: str) -> bytes:
@@ -185,6 +189,9 @@ def _with_bodies(asked: _Asked, head: bytes, row: list[Any]) -> bytes | None:
         return None
     if asked.whole:
         return fetch_plan.message(plan, head, (octets,))
+    if asked.first:
+        found = parts.first(row[asked.offsets])
+        return fetch_plan.message(plan, head, (found and octets[slice(*found)],))
     header_size = row[asked.header_size] if asked.header_size else 0
     layout = parts.layout(row[asked.offsets]) if asked.offsets else None
     contents = [octets_of(item, header_size, layout, octets) for item in plan.bodies]
@@ -194,7 +201,7 @@ def _with_bodies(asked: _Asked, head: bytes, row: list[Any]) -> bytes | None:
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What a FETCH reads, and where in the row that stands; 0, the place of the UID, for what it does not.
-    `whole`: it asks for the message as it is, and for no other octets."""
+    `whole`: of octets it asks for the message as it is only; `first`: for part 1 only."""
 
     plan: Plan
     columns: tuple[str, ...]
@@ -204,6 +211,7 @@ class _Asked:
     header_size: int
     offsets: int
     whole: bool
+    first: bool
 
 
 @lru_cache(maxsize=256)
@@ -230,7 +238,8 @@ def _asked(rest: bytes, kind: Kind, uid: bool) -> _Asked | None:
         at.get("size", 0),
         at.get("header_size", 0),
         at.get("offsets", 0),
-        len(plan.bodies) == 1 and is_whole(plan.bodies[0]),
+        whole=len(plan.bodies) == 1 and is_whole(plan.bodies[0]),
+        first=len(plan.bodies) == 1 and plan.bodies[0].section == _PART_1 and not plan.bodies[0].partial,
     )
 
 

@@ -19,6 +19,7 @@ _ONE: tuple[Path, ...] = ((1,),)
 _FIRST: dict[Path, int] = {(1,): 0}
 _NO_CHILDREN: tuple[tuple[int, ...], ...] = ((),)
 
+_SINGLE = (1).to_bytes(4, "little")  # how many rows
 _ROW = struct.Struct("<6I")  # start, body, end, lines, parent's row + 1, kind
 
 
@@ -101,6 +102,17 @@ def layout(offsets: bytes) -> Layout:
         paths.append(path)
         by_path.setdefault(path, row)
     return Layout(rows, tuple(paths), by_path, tuple([tuple(each) for each in children]))
+
+
+def first(offsets: bytes) -> tuple[int, int] | None:
+    """As `locate` says of part 1, which most clients read, without a look at the others: it is row 1 of a
+    multipart, and row 0 of what is none."""
+    _, body, end, _, _, kind = _ROW.unpack_from(offsets, 4)
+    if kind == Kind.MULTIPART:
+        if offsets[:4] == _SINGLE:
+            return None
+        _, body, end, _, _, _ = _ROW.unpack_from(offsets, 4 + _ROW.size)
+    return body, end
 
 
 def _end_of_rows(offsets: bytes) -> int:

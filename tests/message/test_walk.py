@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pillarbox.message.derive import derive
 from pillarbox.message.limits import MAX_DEPTH, MAX_PARTS
-from pillarbox.message.parts import PartTable, find, layout, locate, unpack
+from pillarbox.message.parts import PartTable, find, first, layout, locate, unpack
 from pillarbox.message.section import Section, What
 from pillarbox.message.walk import Kind
 
@@ -21,7 +21,9 @@ def table(raw: bytes) -> PartTable:
 
 
 def shown(raw: bytes, *path: int, what: What = "") -> bytes | None:
-    found = locate(layout(derive(raw).offsets), Section(path, what))
+    offsets = derive(raw).offsets
+    found = locate(layout(offsets), Section(path, what))
+    assert first(offsets) == locate(layout(offsets), Section((1,)))
     return None if found is None else raw[slice(*found)]
 
 
@@ -104,6 +106,12 @@ def test_the_parts_of_a_nested_message() -> None:
     assert shown(MIXED, 5) is None
     assert shown(MIXED, 2, what="HEADER") is None
     assert shown(MIXED, what="MIME") is None
+
+
+def test_a_multipart_without_parts() -> None:
+    raw = crlf("Content-Type: multipart/mixed; boundary=b\n\nno part\n")
+    assert shown(raw, what="TEXT") == b"no part\r\n"
+    assert shown(raw, 1) == (None if len(table(raw).parts) == 1 else b"no part\r\n")
 
 
 def test_bare_line_feeds_end_lines_too() -> None:
