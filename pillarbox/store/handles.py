@@ -27,7 +27,8 @@ from pillarbox.store.tx import Busy
 
 LIMIT = 256
 IDLE = 60.0  # seconds without use, after which the log goes into the database and the handle is closed
-TEND = 5.0  # how often that is looked at
+TEND = 5.0  # how often that is looked at; who is not used for as long gives back the pages it has read
+SLIMMED = 32  # accounts that do so at once: half a millisecond, or a few where they have read much
 NOTE = 60.0  # how often it is noted how far an account in use has come (`store.known`)
 PATIENCE = 0.002  # seconds that a lock is waited for on the event loop
 
@@ -42,6 +43,7 @@ class Handle:
         "checkpointing",
         "database",
         "heavy",
+        "lean",
         "log",
         "met",
         "noted",
@@ -68,6 +70,7 @@ class Handle:
         self.noted = -math.inf  # when it was last noted how far the account had come
         self.rooted = False  # whether it is on disk that this writer may have written
         self.used = 0.0
+        self.lean = 0.0  # `used` as it was when the pages were given back
 
     def written(self, connection: apsw.Connection, database: str, pages: int) -> int:
         """SQLite calls this after each commit."""
@@ -79,6 +82,14 @@ class Handle:
         if pages < self.checked:
             self.checked = 0  # the log has been begun again
         self.pages = pages
+
+    def slim(self) -> bool:
+        """Give back the pages that have been read, a third of what it weighs; False when there are none."""
+        if self.lean == self.used or not self.resting:
+            return False
+        self.lean = self.used
+        self.database.connection.release_memory()
+        return True
 
     @property
     def resting(self) -> bool:
@@ -255,12 +266,13 @@ class Handles:
         """Accounts at rest: their log goes into the database, then the handle is closed."""
         self._tending = asyncio.get_running_loop().call_later(TEND, self._tend)
         self._close_dropped()
-        before = time.monotonic() - IDLE
-        closed = False
+        now = time.monotonic()
+        freed = 0
         for account, handle in list(self._open.items()):
-            if handle.used > before:
+            if handle.used > now - TEND:
                 break
-            if not handle.resting:
+            freed += freed < SLIMMED and handle.slim()
+            if handle.used > now - IDLE or not handle.resting:
                 continue
             self._leave(handle)
             if handle.pages:
@@ -269,8 +281,8 @@ class Handles:
             else:
                 del self._open[account]
                 self._close(handle)
-                closed = True
-        if closed:
+                freed += 1
+        if freed:
             _return_memory()
 
     def _close_dropped(self) -> None:

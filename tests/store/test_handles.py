@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import apsw
 import pytest
 
 from pillarbox.model.actors import SERVER
@@ -80,6 +81,30 @@ def test_at_rest_the_database_alone_is_complete(
             assert tx.row("SELECT count(*) FROM remembered") == (1,)
         opened.close()
         await store.write(ACCOUNT, fill, 2)  # and opens again
+
+    play(story)
+
+
+def test_at_rest_no_pages_are_held(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handles, "TEND", 0.01)
+    monkeypatch.setattr(handles, "SLIMMED", 2)
+
+    async def story(store: Store) -> None:
+        for account in range(10, 15):
+            await store.create_account(account)
+            await store.read(account, mailboxes.list_all, SERVER)
+        connections = [handle.database.connection for handle in store._handles._open.values()]
+        assert len(connections) >= 5
+
+        def held() -> int:
+            return sum(one.status(apsw.SQLITE_DBSTATUS_CACHE_USED)[0] for one in connections)
+
+        most = held()
+        await until(lambda: held() < most / 2)
+        for account in range(10, 15):
+            assert len(await store.read(account, mailboxes.list_all, SERVER)) == 6
+        assert held() > most / 2  # they are still open
+        await until(lambda: held() < most / 2)
 
     play(story)
 
