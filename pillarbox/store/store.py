@@ -345,6 +345,7 @@ class Store:
         if account not in self._handles:
             with suppress(Refused):  # whoever asks for something is told
                 await self.read(account, _first_look)
+                self._executor.submit(snapshots.prefetch, files.account_folder(self.data, account))
 
     def modseq(self, account: int) -> int:
         """The account's mod-sequence: has anything changed? `UNKNOWN` while another process has it locked,

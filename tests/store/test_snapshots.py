@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from array import array
 from collections.abc import Awaitable, Callable, Iterator
@@ -223,6 +224,35 @@ def test_a_damaged_file_is_none(tmp_path: Path, at: int) -> None:
     play(tmp_path, after)
     path.write_bytes(b"")
     play(tmp_path, after)
+
+
+def test_who_logs_in_has_small_ones_read_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Path] = []
+
+    def advised(fd: int, start: int, length: int, advice: int) -> None:
+        assert (start, length, advice) == (0, 0, os.POSIX_FADV_WILLNEED)
+        begun.append(Path(f"/proc/self/fd/{fd}").readlink())
+
+    async def first(store: Store) -> None:
+        await append(store, 20)
+        await store.expect(ACCOUNT)
+        await load(store)
+
+    async def again(store: Store) -> None:
+        await store.expect(ACCOUNT)
+        await store.expect(ACCOUNT)  # it is open now
+
+    async def small_ones_only(store: Store) -> None:
+        monkeypatch.setattr(snapshots, "AT_ONCE", 10)
+        await store.expect(ACCOUNT)
+
+    monkeypatch.setattr(os, "posix_fadvise", advised)
+    play(tmp_path, first)
+    assert begun == []
+    play(tmp_path, again)
+    assert begun == [path_of(tmp_path)]
+    play(tmp_path, small_ones_only)
+    assert len(begun) == 1
 
 
 def test_another_past_is_none_of_ours(tmp_path: Path) -> None:
