@@ -165,8 +165,9 @@ def test_what_the_documentation_shows_is_understood() -> None:
 
 
 def test_masters_change_in_a_running_server_and_directories_do_not() -> None:
+    provider = '[[oauth.providers]]\nissuer = "i"\naudience = ["mail"]\nkeys = "https://i.test/keys"\n'
     tokens = '[directory.x]\nkind = "tokens"\ndomains = ["a.test"]\nissuers = ["i"]\n'
-    wanted = parse(f'[auth.masters]\n"a@a.test" = ["a.test"]\n{tokens}')
+    wanted = parse(f'[auth.masters]\n"a@a.test" = ["a.test"]\n{tokens}{provider}')
     taken, refused = reloaded(Config(), wanted)
     assert taken.auth.masters == {"a@a.test": ("a.test",)}
     assert (taken.directory, refused) == ({}, ["directory"])
