@@ -32,6 +32,7 @@ from pillarbox.app.entering import (
     wrong_provider,
 )
 from pillarbox.identity.addresses import maybe_address
+from pillarbox.identity.scram import ITERATIONS, MAX_ITERATIONS
 
 FILE_NAME = "pillarbox.toml"
 
@@ -153,6 +154,7 @@ class Auth(Struct, frozen=True, forbid_unknown_fields=True):
     accounts of submission servers, which may fetch what an IMAP URL authorizes for submission. `scram_sha1`:
     whether SCRAM-SHA-1 is offered too, for clients that know no better. `channel_binding`: whether SCRAM's
     -PLUS mechanisms are; there is one kind of binding, and clients that know only others cannot log in then.
+    `scram_iterations`: of what is stored of a password; beyond 65,536 clients built on Cyrus SASL give up.
     `totp_in_password`: whether with a second factor the password followed by a code opens an account.
     `masters`: who may log in as others, and in which domains; `master_separator` is between both names."""
 
@@ -162,6 +164,7 @@ class Auth(Struct, frozen=True, forbid_unknown_fields=True):
     totp_in_password: bool = False
     scram_sha1: bool = False
     channel_binding: bool = False
+    scram_iterations: Annotated[int, Meta(le=MAX_ITERATIONS)] = ITERATIONS
     masters: dict[str, tuple[str, ...]] = {}
     master_separator: Annotated[str, Meta(pattern=r"^[!#$%&*/=?^{|}~;,:]$")] = "*"
 
@@ -360,6 +363,9 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
         for domain in domains:
             if maybe_address(f"postmaster@{domain}") is None:
                 raise _error(file, text, f"auth.masters.{master}", f'"{domain}" is no domain')
+    if config.auth.scram_iterations < ITERATIONS:
+        wrong = f"must be {ITERATIONS} or more: they are what slows down who has stolen the directory"
+        raise _error(file, text, "auth.scram_iterations", wrong)
     for key, wrong in wrong_directories(config.directory, config.oauth):
         raise _error(file, text, key, wrong)
     if wrong := wrong_provider(config.oauth):

@@ -227,7 +227,7 @@ async def first_account(config: Config, parts: Core) -> FirstAccount | None:
     if not parts.directory.is_empty() or directories.named(config, address) is not None:
         return None
     password = generate(secrets.randbelow)
-    stored = store(password, parts.directory.salt(address), hashes(config))
+    stored = store(password, parts.directory.salt(address), hashes(config), config.auth.scram_iterations)
     await accounts.add(parts.directory, parts.store, address, stored.hash, stored.verifiers)
     return FirstAccount(address, password)
 

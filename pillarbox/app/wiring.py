@@ -330,7 +330,13 @@ class Sessions:
         )
         stored = hashes(config)
         completion = Completion(
-            self._pool, hashes=stored, salt=parts.directory.salt, record=self._writer.complete, report=report
+            self._pool,
+            hashes=stored,
+            salt=parts.directory.salt,
+            record=self._writer.complete,
+            report=report,
+            iterations=partial(parts.directory.iterations, wanted=config.auth.scram_iterations),
+            stored_iterations=parts.directory.stored_iterations,
         )
         may_act = masters(config)
         guard = self._guard
@@ -365,6 +371,7 @@ class Sessions:
         mechanisms = Mechanisms(
             parts.directory,
             hashes=stored,
+            iterations=config.auth.scram_iterations,
             random=secrets.token_bytes,
             channel_binding=config.auth.channel_binding,
             gate=gate,

@@ -44,12 +44,13 @@ def add(
         account = directory.require(address)
         salt = directory.salt(account.address)
         wanted = hashes(config)
+        iterations = directory.device_iterations(account.prefix, config.auth.scram_iterations)
         made = app_passwords.add(
             directory,
             account,
             name,
             password,
-            [scram.derive(hash_, password, salt) for hash_ in scram.Hash if hash_ in wanted],
+            [scram.derive(hash_, password, salt, iterations) for hash_ in scram.Hash if hash_ in wanted],
             protocols=tuple(each.strip() for each in protocols.split(",") if each.strip()),
             expires_at=_end(expires, directory.now()),
         )
