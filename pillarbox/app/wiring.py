@@ -477,6 +477,8 @@ def web(
         secrets.token_bytes,
         time.time,
         config.auth.cleartext,
+        hashes(config),
+        config.auth.scram_iterations,
     )
     return site(services, report, mounted)
 

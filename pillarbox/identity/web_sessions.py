@@ -40,6 +40,16 @@ def find(directory: Directory, token: str) -> WebSession | None:
     return WebSession(*rows[0]) if rows else None
 
 
+def go_on(directory: Directory, token: str) -> None:
+    """After the one change that its owner has just made in this very session; not after another's."""
+    with directory.changing():
+        directory.run(
+            "UPDATE web_session SET version = version + 1 WHERE digest = ? AND version + 1 ="
+            " (SELECT credential_version FROM account WHERE account.prefix = web_session.account)",
+            digest(token),
+        )
+
+
 def end(directory: Directory, token: str) -> None:
     with directory.changing():
         directory.run("DELETE FROM web_session WHERE digest = ?", digest(token))
