@@ -43,6 +43,7 @@ from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.gate import Gate
+from pillarbox.identity.masters import NONE as NO_MASTERS
 from pillarbox.identity.masters import Masters
 from pillarbox.identity.oauth_clients import Client, Clients, Lifetimes
 from pillarbox.identity.outside.outside import Outside
@@ -381,7 +382,8 @@ class Sessions:
             tokens=tokens,
         )
         if url:
-            people = authenticator(take_code=take_code, devices=False)
+            # A master who signed in as somebody could leave ways in there that outlast his being one.
+            people = authenticator(take_code=take_code, devices=False, masters=NO_MASTERS)
             from pillarbox.app.mounted import routes as others
 
             mounted = others(config, parts.directory, url)

@@ -237,6 +237,9 @@ class Mechanisms:
         try:
             proven = exchange.step(response)
             assert not isinstance(proven, Token)
+            if isinstance(exchange, Scram) and not exchange.by_device:
+                # Begun before the network was shut, so that what people choose was still among what proves.
+                self._gate.still_open(name, channel)
             return proven
         except Rejected as rejected:
             self._gate.still_open(name, channel)

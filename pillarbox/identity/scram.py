@@ -134,6 +134,11 @@ class Scram:
         self.name = next(name for name, each in MECHANISMS.items() if each is hash_) + (PLUS if plus else "")
         self.proving = ""  # whose proof the next message is
 
+    @property
+    def by_device(self) -> bool:
+        """Whether it was an app password that was proved."""
+        return self._proven is not None and bool(self._proven.device)
+
     def step(self, response: bytes | None) -> bytes | Proven:
         if response is None:
             return b""  # RFC 5802 5: the client speaks first

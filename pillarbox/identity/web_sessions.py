@@ -32,9 +32,10 @@ def begin(directory: Directory, account: int, version: int, random: Callable[[in
 
 def find(directory: Directory, token: str) -> WebSession | None:
     rows = directory.run(
-        "SELECT account, address, version, web_session.created_at FROM web_session"
-        " JOIN account ON account.prefix = account WHERE digest = ? AND expires_at > ?"
-        " AND state = 1 AND version = credential_version",
+        "SELECT web_session.account, address, version, web_session.created_at FROM web_session"
+        " JOIN account ON account.prefix = web_session.account"
+        " LEFT JOIN outside ON outside.account = account.prefix WHERE digest = ? AND expires_at > ?"
+        " AND account.state = 1 AND coalesce(outside.state, 1) = 1 AND version = credential_version",
         *(digest(token), directory.now()),
     )
     return WebSession(*rows[0]) if rows else None
