@@ -127,8 +127,12 @@ def fields(encoded: str) -> dict[str, str]:
 
 
 def session_of(services: Services, request: Request) -> WebSession | None:
+    """Refused, for now, from a network that an administrator has shut."""
     token = _cookie(request, SESSION)
-    return web_sessions.find(services.directory, token) if token else None
+    session = web_sessions.find(services.directory, token) if token else None
+    if session is not None:
+        services.gate.check(session.address, channel_of(request))
+    return session
 
 
 def fresh_session_of(services: Services, request: Request) -> WebSession:

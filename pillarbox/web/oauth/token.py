@@ -38,6 +38,7 @@ def answering(handler: Handler) -> Callable[[Services, Request], Awaitable[Respo
     async def endpoint(services: Services, request: Request) -> Response:
         try:
             require_privacy(services, request)
+            services.gate.check("", channel_of(request))
             form = await form_of(request)
             return await handler(services, request, await _client(services, request, form), form)
         except Failed as failed:
