@@ -19,9 +19,20 @@ from msgspec import Meta, Struct
 
 from pillarbox.app import entering
 from pillarbox.app.arriving import Mx, Proxy, Reports, ReverseDns
-from pillarbox.app.entering import KINDS, Ldap, OAuth, Sql, Tokens, Web, resolved_directory, wrong_provider
+from pillarbox.app.entering import (
+    KINDS,
+    Ldap,
+    OAuth,
+    Sql,
+    Tokens,
+    Web,
+    directory_key,
+    resolved_directory,
+    wrong_directories,
+    wrong_provider,
+)
 from pillarbox.identity.addresses import maybe_address
-from pillarbox.identity.outside.spelling import NAMES, names
+from pillarbox.identity.scram import ITERATIONS, MAX_ITERATIONS
 
 FILE_NAME = "pillarbox.toml"
 
@@ -143,6 +154,7 @@ class Auth(Struct, frozen=True, forbid_unknown_fields=True):
     accounts of submission servers, which may fetch what an IMAP URL authorizes for submission. `scram_sha1`:
     whether SCRAM-SHA-1 is offered too, for clients that know no better. `channel_binding`: whether SCRAM's
     -PLUS mechanisms are; there is one kind of binding, and clients that know only others cannot log in then.
+    `scram_iterations`: of what is stored of a password; beyond 65,536 clients built on Cyrus SASL give up.
     `totp_in_password`: whether with a second factor the password followed by a code opens an account.
     `masters`: who may log in as others, and in which domains; `master_separator` is between both names."""
 
@@ -152,6 +164,7 @@ class Auth(Struct, frozen=True, forbid_unknown_fields=True):
     totp_in_password: bool = False
     scram_sha1: bool = False
     channel_binding: bool = False
+    scram_iterations: Annotated[int, Meta(le=MAX_ITERATIONS)] = ITERATIONS
     masters: dict[str, tuple[str, ...]] = {}
     master_separator: Annotated[str, Meta(pattern=r"^[!#$%&*/=?^{|}~;,:]$")] = "*"
 
@@ -350,7 +363,10 @@ def parse(text: str, file: str = FILE_NAME) -> Config:
         for domain in domains:
             if maybe_address(f"postmaster@{domain}") is None:
                 raise _error(file, text, f"auth.masters.{master}", f'"{domain}" is no domain')
-    for key, wrong in wrong_directories(config):
+    if config.auth.scram_iterations < ITERATIONS:
+        wrong = f"must be {ITERATIONS} or more: they are what slows down who has stolen the directory"
+        raise _error(file, text, "auth.scram_iterations", wrong)
+    for key, wrong in wrong_directories(config.directory, config.oauth):
         raise _error(file, text, key, wrong)
     if wrong := wrong_provider(config.oauth):
         raise _error(file, text, "oauth.providers", wrong)
@@ -453,7 +469,7 @@ def _name_directory(tree: dict[str, Any]) -> None:
 def _refuse_unknown_of_directories(tree: dict[str, Any], text: str, file: str) -> None:
     tables = tree.get("directory")
     for name, table in tables.items() if isinstance(tables, dict) else ():
-        prefix = _directory_key(name)
+        prefix = directory_key(name)
         if not isinstance(table, dict) or table.get("kind") not in KINDS:
             kinds = ", ".join(f'"{kind}"' for kind in KINDS)
             raise _error(file, text, f"{prefix}kind", f"must be one of {kinds}")
@@ -471,56 +487,8 @@ def _directory_at_fault(tree: dict[str, Any]) -> str | None:
             msgspec.convert(table, Ldap | Sql | Tokens)
         except msgspec.ValidationError as error:
             _, _, at = str(error).partition(" - at `$.")
-            return (_directory_key(name) + re.split(r"[`\[]", at)[0]).rstrip(".")
+            return (directory_key(name) + re.split(r"[`\[]", at)[0]).rstrip(".")
     return None
-
-
-def _directory_key(name: str) -> str:
-    return "directory." if name == "directory" else f"directory.{name}."
-
-
-def wrong_directories(config: Config) -> Iterator[tuple[str, str]]:
-    """Keys and what is wrong with them."""
-    owners: dict[str, str] = {}
-    for name, each in config.directory.items():
-        key = _directory_key(name)
-        for domain in each.domains:
-            written = maybe_address(f"postmaster@{domain}")
-            if written is None:
-                yield f"{key}domains", f'"{domain}" is no domain'
-                continue
-            folded = written.folded.rpartition("@")[2]
-            if folded in owners:
-                yield f"{key}domains", f'"{domain}" is {owners[folded]}\'s already'
-            owners[folded] = name
-        if isinstance(each, Ldap):
-            yield from ((f"{key}{field}", wrong) for field, wrong in _wrong_ldap(each))
-        if isinstance(each, Sql):
-            for field in ("account", "password", "aliases"):
-                for unknown in set(names(getattr(each, field))) - set(NAMES):
-                    known = ", ".join(f":{each}" for each in NAMES)
-                    yield f"{key}{field}", f"there is no :{unknown}, only {known}"
-        if isinstance(each, Tokens):
-            # Whose a token is is read once for the provider and once for the account: it has to be the same.
-            for provider in config.oauth.providers:
-                if provider.issuer in each.issuers and provider.claim != each.claim:
-                    wrong = f'"{each.claim}" is not the claim of {provider.issuer} in oauth.providers'
-                    yield f"{key}claim", f'{wrong}, which is "{provider.claim}"'
-
-
-def _wrong_ldap(each: Ldap) -> Iterator[tuple[str, str]]:
-    for url in each.urls:
-        if not re.fullmatch(r"(?:ldaps?://[^/?\s]+|ldapi://[^/?\s]+)/?", url):
-            yield "urls", f'"{url}" is no server; write "ldaps://host" or "ldap://host:port"'
-        elif url.startswith("ldap://") and each.starttls is False and (each.bind or each.password):
-            host = re.sub(r":\d+$|[\[\]]", "", url.removeprefix("ldap://").rstrip("/"))
-            if host not in ("localhost", "127.0.0.1", "::1"):
-                yield "starttls", f"passwords would go to {host} in the clear; only loopback does without TLS"
-    if not each.base and not each.user:
-        yield "base", "where people are searched for is missing (or `user`, to make their names)"
-    if each.bind and not each.password and each.password_file is None:
-        # RFC 4513 5.1.2: the server would take it for anonymous, and say that all is well.
-        yield "bind", "needs a password or a password_file"
 
 
 def _nearest(name: str, prefix: str, siblings: list[str]) -> str:

@@ -1,11 +1,14 @@
 """What may stand in `pillarbox.toml` about who may come in: `directory`, `web` and `oauth`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+
+from pillarbox.identity.addresses import maybe_address
+from pillarbox.identity.outside.spelling import NAMES, names
 
 
 class _Directory(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -141,6 +144,60 @@ def wrong_provider(oauth: OAuth) -> str:
         if each.keys and not each.audience:
             return f"{each.issuer} needs an audience: its tokens for other services would be good here"
     return ""
+
+
+def directory_key(name: str) -> str:
+    return "directory." if name == "directory" else f"directory.{name}."
+
+
+def wrong_directories(
+    directories: Mapping[str, Ldap | Sql | Tokens], oauth: OAuth
+) -> Iterator[tuple[str, str]]:
+    """Keys and what is wrong with them."""
+    owners: dict[str, str] = {}
+    for name, each in directories.items():
+        key = directory_key(name)
+        for domain in each.domains:
+            written = maybe_address(f"postmaster@{domain}")
+            if written is None:
+                yield f"{key}domains", f'"{domain}" is no domain'
+                continue
+            folded = written.folded.rpartition("@")[2]
+            if folded in owners:
+                yield f"{key}domains", f'"{domain}" is {owners[folded]}\'s already'
+            owners[folded] = name
+        if isinstance(each, Ldap):
+            yield from ((f"{key}{field}", wrong) for field, wrong in _wrong_ldap(each))
+        if isinstance(each, Sql):
+            for field in ("account", "password", "aliases"):
+                for unknown in set(names(getattr(each, field))) - set(NAMES):
+                    known = ", ".join(f":{each}" for each in NAMES)
+                    yield f"{key}{field}", f"there is no :{unknown}, only {known}"
+        if isinstance(each, Tokens):
+            known_issuers = [provider.issuer for provider in oauth.providers]
+            for issuer in each.issuers:
+                if issuer not in known_issuers:
+                    yield f"{key}issuers", f'"{issuer}" is no issuer in oauth.providers'
+            # Whose a token is is read once for the provider and once for the account: it has to be the same.
+            for provider in oauth.providers:
+                if provider.issuer in each.issuers and provider.claim != each.claim:
+                    wrong = f'"{each.claim}" is not the claim of {provider.issuer} in oauth.providers'
+                    yield f"{key}claim", f'{wrong}, which is "{provider.claim}"'
+
+
+def _wrong_ldap(each: Ldap) -> Iterator[tuple[str, str]]:
+    for url in each.urls:
+        if not re.fullmatch(r"(?:ldaps?://[^/?\s]+|ldapi://[^/?\s]+)/?", url):
+            yield "urls", f'"{url}" is no server; write "ldaps://host" or "ldap://host:port"'
+        elif url.startswith("ldap://") and each.starttls is False and (each.bind or each.password):
+            host = re.sub(r":\d+$|[\[\]]", "", url.removeprefix("ldap://").rstrip("/"))
+            if host not in ("localhost", "127.0.0.1", "::1"):
+                yield "starttls", f"passwords would go to {host} in the clear; only loopback does without TLS"
+    if not each.base and not each.user:
+        yield "base", "where people are searched for is missing (or `user`, to make their names)"
+    if each.bind and not each.password and each.password_file is None:
+        # RFC 4513 5.1.2: the server would take it for anonymous, and say that all is well.
+        yield "bind", "needs a password or a password_file"
 
 
 def resolved_directory(each: Ldap | Sql | Tokens, absolute: Callable[[str], str]) -> Ldap | Sql | Tokens:

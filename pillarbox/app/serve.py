@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pillarbox.app import accounts, directories, folder, indexing, privileges
 from pillarbox.app.acme import files
-from pillarbox.app.acme.places import places
+from pillarbox.app.acme.places import beside, places
 from pillarbox.app.config import Config, ConfigError
 from pillarbox.app.guard import Truth, guarding, pruning
 from pillarbox.app.wiring import PROTOCOLS, Core, Report, hashes
@@ -177,6 +177,7 @@ def foundation(config: Config, tell: Tell) -> Iterator[Foundation]:
             certificate = certificate_of(config)
         ready = Foundation(certificate, _read_once(certificate, owner, tell), [], lock)
         stack.callback(ready.release)
+        shared = beside(config)
         for protocol, address in (*config.listen.each(), *(("acme", each) for each in places(config))):
             if protocol not in PROTOCOLS:
                 tell("this version does not speak", protocol=protocol, address=address)
@@ -185,7 +186,7 @@ def foundation(config: Config, tell: Tell) -> Iterator[Foundation]:
                 with privileges.lowered(owner):
                     ready.bound.extend(_bind(protocol, address))
             else:
-                ready.bound.extend(_bind(protocol, address))
+                ready.bound.extend(_bind(protocol, address, shared=address in shared))
         privileges.drop(owner)
         yield ready
 
@@ -226,7 +227,7 @@ async def first_account(config: Config, parts: Core) -> FirstAccount | None:
     if not parts.directory.is_empty() or directories.named(config, address) is not None:
         return None
     password = generate(secrets.randbelow)
-    stored = store(password, parts.directory.salt(address), hashes(config))
+    stored = store(password, parts.directory.salt(address), hashes(config), config.auth.scram_iterations)
     await accounts.add(parts.directory, parts.store, address, stored.hash, stored.verifiers)
     return FirstAccount(address, password)
 
@@ -249,9 +250,9 @@ def certificate_of(config: Config) -> Certificate:
     return made
 
 
-def _bind(protocol: str, address: str) -> list[Bound]:
+def _bind(protocol: str, address: str, *, shared: bool = False) -> list[Bound]:
     try:
-        return [Bound(protocol, spell(sock), sock) for sock in bind(address)]
+        return [Bound(protocol, spell(sock), sock) for sock in bind(address, shared=shared)]
     except OSError as error:
         reason = error.strerror or str(error)
         raise Refused(f"Cannot listen on {address} for {protocol}: {reason}") from None

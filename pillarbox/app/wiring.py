@@ -43,6 +43,7 @@ from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.completion import Completion
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.gate import Gate
+from pillarbox.identity.masters import NONE as NO_MASTERS
 from pillarbox.identity.masters import Masters
 from pillarbox.identity.oauth_clients import Client, Clients, Lifetimes
 from pillarbox.identity.outside.outside import Outside
@@ -330,7 +331,13 @@ class Sessions:
         )
         stored = hashes(config)
         completion = Completion(
-            self._pool, hashes=stored, salt=parts.directory.salt, record=self._writer.complete, report=report
+            self._pool,
+            hashes=stored,
+            salt=parts.directory.salt,
+            record=self._writer.complete,
+            report=report,
+            iterations=partial(parts.directory.iterations, wanted=config.auth.scram_iterations),
+            stored_iterations=parts.directory.stored_iterations,
         )
         may_act = masters(config)
         guard = self._guard
@@ -365,6 +372,7 @@ class Sessions:
         mechanisms = Mechanisms(
             parts.directory,
             hashes=stored,
+            iterations=config.auth.scram_iterations,
             random=secrets.token_bytes,
             channel_binding=config.auth.channel_binding,
             gate=gate,
@@ -374,7 +382,8 @@ class Sessions:
             tokens=tokens,
         )
         if url:
-            people = authenticator(take_code=take_code, devices=False)
+            # A master who signed in as somebody could leave ways in there that outlast his being one.
+            people = authenticator(take_code=take_code, devices=False, masters=NO_MASTERS)
             from pillarbox.app.mounted import routes as others
 
             mounted = others(config, parts.directory, url)
@@ -470,6 +479,8 @@ def web(
         secrets.token_bytes,
         time.time,
         config.auth.cleartext,
+        hashes(config),
+        config.auth.scram_iterations,
     )
     return site(services, report, mounted)
 

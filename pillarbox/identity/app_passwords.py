@@ -7,8 +7,10 @@ logs in by whichever mechanism it likes, and costs no turn at the threads that c
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pillarbox.identity.directory import Account, Directory
@@ -19,6 +21,7 @@ from pillarbox.model.errors import Code, Refused
 PROTOCOLS = ("imap", "pop3", "smtp", "managesieve", "http")
 MAX_NAME = 64  # characters
 MAX_EACH = 100  # of an account; each is tried when one of them proves itself by SCRAM
+_DAYS = re.compile(r"(\d{1,5})d")
 USE_NOTED = 60  # seconds: a device that connects all the time is noted once in so many
 
 
@@ -67,6 +70,22 @@ def add(
                 *(account.prefix, name, one.hash, one.iterations, one.salt, one.stored_key, one.server_key),
             )
     return AppPassword(name, protocols, now, expires_at, None, "")
+
+
+def end_of(expires: str, now: int) -> int | None:
+    """The moment after the last day, which ends in UTC."""
+    if not expires:
+        return None
+    today = datetime.fromtimestamp(now, UTC).date()
+    try:
+        match = _DAYS.fullmatch(expires)
+        last = today + timedelta(int(match[1])) if match else datetime.strptime(expires, "%Y-%m-%d").date()
+        after = last + timedelta(1)
+    except (ValueError, OverflowError):
+        raise Refused(f"{expires} is no day; write 2027-01-31 or 90d") from None
+    if last < today:
+        raise Refused(f"{expires} has passed")
+    return int(datetime(after.year, after.month, after.day, tzinfo=UTC).timestamp())
 
 
 def each_of(directory: Directory, prefix: int) -> list[AppPassword]:

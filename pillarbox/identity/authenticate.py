@@ -152,9 +152,11 @@ class Authenticator:
         return credential, ""
 
     def _device(self, credential: Credential | None, claim: Credentials, channel: Channel) -> str | None:
-        if credential is None or not credential.enabled or not self._devices:
+        if not self._devices:
             return None
-        return app_passwords.maybe_name(self._directory, credential.account, claim.password, channel.protocol)
+        # Of nobody's there are none, but looking for them takes as long.
+        prefix = credential.account if credential is not None and credential.enabled else -1
+        return app_passwords.maybe_name(self._directory, prefix, claim.password, channel.protocol)
 
     def _is_outside(self, name: str) -> bool:
         return self._outside is not None and self._outside.covers(name)

@@ -1,8 +1,9 @@
 """Passwords that are not stored in every way that is wanted are completed when they are seen: at a login.
 
-Accounts of an earlier version have no SCRAM verifiers, imported ones a hash of another server. Only the
-password itself can make what is lacking, so it is made when its owner has just proved to know it, after the
-answer, on the threads that check passwords. A completion that fails is tried again at the next login.
+Accounts of an earlier version have no SCRAM verifiers, or of another number of iterations, imported ones a
+hash of another server. Only the password itself can make what is lacking, so it is made when its owner has
+just proved to know it, after the answer, on the threads that check passwords. A completion that fails is
+tried again at the next login.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from typing import Protocol
 from pillarbox.identity.directory import Credential
 from pillarbox.identity.passwords import is_current, store
 from pillarbox.identity.pool import PasswordPool
-from pillarbox.identity.scram import Hash, Verifier
+from pillarbox.identity.scram import ITERATIONS, Hash, Verifier
 
 LINE = "completion"  # one line among those of the networks
 MAX_AT_ONCE = 100  # accounts; who comes beyond that is completed at another login
@@ -27,6 +28,9 @@ class Record(Protocol):
 
 
 class Completion:
+    """`iterations`: with how many an account's password is to be stored; `stored_iterations`: with how many
+    it is."""
+
     def __init__(
         self,
         pool: PasswordPool,
@@ -35,7 +39,11 @@ class Completion:
         salt: Callable[[str], bytes],
         record: Record,
         report: Callable[[BaseException], object],
+        iterations: Callable[[int], int] = lambda prefix: ITERATIONS,
+        stored_iterations: Callable[[int], set[int]] = lambda prefix: set(),
     ) -> None:
+        self._iterations = iterations
+        self._stored_iterations = stored_iterations
         self._pool = pool
         self._hashes = hashes
         self._salt = salt
@@ -45,7 +53,11 @@ class Completion:
 
     def begin(self, credential: Credential, password: str) -> None:
         """Complete in the background what is stored of this password, which is the right one."""
-        complete = credential.scram & self._hashes == self._hashes and is_current(credential.password_hash)
+        complete = (
+            credential.scram & self._hashes == self._hashes
+            and is_current(credential.password_hash)
+            and self._stored_iterations(credential.account) <= {self._iterations(credential.account)}
+        )
         if complete or credential.account in self._under_way or len(self._under_way) >= MAX_AT_ONCE:
             return
         task = asyncio.create_task(self._complete(credential, password))
@@ -58,10 +70,10 @@ class Completion:
             await asyncio.wait(self._under_way.values())
 
     async def _complete(self, credential: Credential, password: str) -> None:
-        salt = self._salt(credential.address)
+        salt, iterations = self._salt(credential.address), self._iterations(credential.account)
 
         def make_and_record() -> None:
-            made = store(password, salt, self._hashes)
+            made = store(password, salt, self._hashes, iterations)
             kept = is_current(credential.password_hash)
             new_hash = None if kept else made.hash
             self._record(credential.account, credential.version, new_hash, made.verifiers)

@@ -13,6 +13,7 @@ from pillarbox.model.errors import Code, Refused
 SECONDS = 600
 PAUSE = 5  # seconds between two questions; RFC 8628 3.5: five more for each that comes too soon
 MAX_WAITING = 2_000  # anybody may ask
+MAX_WAITING_EACH = 50  # from one network, so that it does not take the places of all others
 DENIED = 0  # in the place of an account
 _ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"  # RFC 8628 6.1: no vowels, so no words; 34 bits in eight letters
 _LENGTH = 8
@@ -38,19 +39,23 @@ class Request:
     scope: str
 
 
-def ask(directory: Directory, client: Client, scope: str, random: Random) -> Asked:
+def ask(directory: Directory, client: Client, scope: str, random: Random, network: str = "") -> Asked:
+    """`network`: where the device is, if that is counted."""
     asked = Asked(random(32).hex(), _user_code(random))
     now = directory.now()
     with directory.changing():
         grants.prune(directory)
         ((waiting,),) = directory.run("SELECT count(*) FROM oauth_device WHERE expires_at > ?", now)
-        if waiting >= MAX_WAITING:
+        ((beside,),) = directory.run(
+            "SELECT count(*) FROM oauth_device WHERE network = ? AND expires_at > ?", network, now
+        )
+        if waiting >= MAX_WAITING or (network and beside >= MAX_WAITING_EACH):
             raise Refused("Too many devices ask at once, try again later", Code.UNAVAILABLE, temporary=True)
         directory.run("DELETE FROM oauth_device WHERE user_code = ?", asked.user_code)
         directory.run(
-            "INSERT INTO oauth_device VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+            "INSERT INTO oauth_device VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?)",
             *(digest(asked.device_code), asked.user_code, client.id, client.name, scope),
-            *(now + SECONDS, PAUSE, now - PAUSE),
+            *(now + SECONDS, PAUSE, now - PAUSE, network),
         )
     return asked
 

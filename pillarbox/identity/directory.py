@@ -31,6 +31,7 @@ _OF_ACCOUNTS = (
 )
 BUSY_MILLISECONDS = 5_000  # how long a change waits for another process' change
 SECRET_OCTETS = 32
+COUNTED_SECONDS = 60.0
 
 _CREDENTIAL = """SELECT account.prefix, user, account.address, account.state, password, credential_version,
   scram, EXISTS (SELECT 1 FROM second_factor WHERE second_factor.account = account.prefix),
@@ -100,6 +101,7 @@ class Directory:
         self._clock = clock
         self._pick = pick
         self._changes = threading.Lock()
+        self._counts: dict[Hash, tuple[float, list[tuple[int, int]]]] = {}
         self._stored_hashes: tuple[object, Hash] = (None, Hash(0))
         self._db = apsw.Connection(str(path))
         self._db.set_busy_timeout(BUSY_MILLISECONDS)
@@ -147,9 +149,7 @@ class Directory:
 
     def salt(self, name: str) -> bytes:
         """SCRAM's salt for a name, the same for one that is nobody's: it is there before any password."""
-        written = maybe_address(name)
-        folded = name if written is None else written.folded
-        octets = folded.encode("utf-8", "surrogatepass")
+        octets = _folded(name).encode("utf-8", "surrogatepass")
         return hmac.digest(self._salt, octets, hashlib.sha256)[: scram.SALT_OCTETS]
 
     def verifier(self, prefix: int, hash_: Hash) -> Verifier | None:
@@ -160,6 +160,41 @@ class Directory:
             *(prefix, hash_),
         )
         return Verifier(hash_, *rows[0]) if rows else None
+
+    def iterations(self, prefix: int, wanted: int) -> int:
+        """Of what is stored of an account's password from now on: those of its app passwords where it has
+        some, because one exchange has one count, whoever proves it; else those that are `wanted`."""
+        ((found,),) = self.run("SELECT max(iterations) FROM app_verifier WHERE account = ?", prefix)
+        return found or wanted
+
+    def device_iterations(self, prefix: int, wanted: int) -> int:
+        """The same for a new app password: those of the password go before."""
+        ((found,),) = self.run("SELECT max(iterations) FROM verifier WHERE account = ?", prefix)
+        return found or self.iterations(prefix, wanted)
+
+    def stored_iterations(self, prefix: int) -> set[int]:
+        """With how many iterations an account's password is stored."""
+        return {row[0] for row in self.run("SELECT iterations FROM verifier WHERE account = ?", prefix)}
+
+    def usual_iterations(self, name: str, hash_: Hash, wanted: int) -> int:
+        """What a name is told that has no verifier. Where some accounts have other counts than new ones, such
+        names have them in the same proportion, each always the same until it changes once and for all, as an
+        account does: so no count tells that there is one."""
+        now = self._clock()
+        if hash_ not in self._counts or not 0 <= now - self._counts[hash_][0] < COUNTED_SECONDS:
+            rows = self.run(
+                "SELECT iterations, count(*) FROM verifier WHERE mechanism = ? GROUP BY iterations", hash_
+            )
+            self._counts[hash_] = now, sorted(rows, key=lambda row: (row[0] == wanted, row[0]))
+        counts = self._counts[hash_][1]
+        octets = b"iterations\0" + _folded(name).encode("utf-8", "surrogatepass")
+        drawn = int.from_bytes(hmac.digest(self._salt, octets, hashlib.sha256)[:8], "big")
+        place = drawn * sum(many for _, many in counts) >> 64
+        for iterations, many in counts:
+            if place < many:
+                return int(iterations)
+            place -= many
+        return wanted
 
     def stored_hashes(self) -> Hash:
         """With which hash functions every account that can log in by password can use SCRAM."""
@@ -259,7 +294,10 @@ class Directory:
     ) -> None:
         """Store the same password in further ways, unless it has changed since `version`; `password_hash`
         replaces the present one where it is not None. What is remembered of logins stays good."""
+        verifiers = tuple(verifiers)
         with self.changing():
+            if any(each.iterations != self.iterations(prefix, each.iterations) for each in verifiers):
+                return  # an app password has been made meanwhile
             if self.run(
                 "UPDATE account SET password = coalesce(?, password)"
                 " WHERE prefix = ? AND credential_version = ? AND password IS NOT NULL RETURNING 1",
@@ -375,6 +413,11 @@ class Directory:
     def _version(self) -> int:
         ((version,),) = self.run("PRAGMA user_version")
         return int(version)
+
+
+def _folded(name: str) -> str:
+    written = maybe_address(name)
+    return name if written is None else written.folded
 
 
 def _account(row: tuple[Any, ...]) -> Account:

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from pillarbox.identity.addresses import fold_domain, maybe_address
 from pillarbox.identity.grants import PREFIX
+from pillarbox.identity.outside.tokens import is_verified
 from pillarbox.identity.tokens import Spoken
 from pillarbox.model.errors import Code, Refused
 
@@ -244,7 +245,7 @@ def judge(claims: dict[str, Any], terms: Terms, now: float) -> Spoken | None:
         return None
     address = claims.get(terms.claim)
     written = maybe_address(address) if isinstance(address, str) else None
-    if written is None or claims.get("email_verified", True) is not True:
+    if written is None or ("email_verified" in claims and not is_verified(claims)):
         return None
     if terms.domains and fold_domain(written.domain) not in map(fold_domain, terms.domains):
         return None

@@ -137,17 +137,18 @@ def start(name: str) -> Mechanism | None:
 
 
 class Mechanisms:
-    """What can be used. `hashes`: those that SCRAM may be used with, by what the directory stores; `random`
-    gives so many octets; `channel_binding`: whether the -PLUS mechanisms are offered under TLS; `gate` is
-    where proofs wait as passwords do. `announced`: with which of them SCRAM is offered, where it is not all;
-    `outside` knows the accounts that are kept elsewhere; `masters` are known by names of two; `tokens` says
-    what bearer tokens are worth, where there are any."""
+    """What can be used. `hashes`: those that SCRAM may be used with, by what the directory stores, with
+    `iterations` from now on; `random` gives so many octets; `channel_binding`: whether the -PLUS
+    mechanisms are offered under TLS; `gate` is where proofs wait as passwords do. `announced`: with which of
+    the hashes SCRAM is offered, where it is not all; `outside` knows the accounts that are kept elsewhere;
+    `masters` are known by names of two; `tokens` says what bearer tokens are worth, where there are any."""
 
     def __init__(
         self,
         directory: Directory | None = None,
         *,
         hashes: Hash = Hash(0),  # noqa: B008
+        iterations: int = scram.ITERATIONS,
         random: Callable[[int], bytes] = bytes,
         channel_binding: bool = False,
         gate: Gate | None = None,
@@ -162,6 +163,7 @@ class Mechanisms:
         self._announced = hashes if announced is None else announced
         self._tokens = tokens
         self._directory = directory
+        self._iterations = iterations
         self._hashes = hashes if directory is not None else Hash(0)
         self._random = random
         self._channel_binding = channel_binding
@@ -196,7 +198,14 @@ class Mechanisms:
             user, name = self._masters.split(name) or ("", name)
             elsewhere = self._outside is not None and self._outside.covers(name)
             only_devices = elsewhere or self._gate.is_shut(name, channel)
-            found = candidates(directory, name, hash_, channel.protocol, only_devices=only_devices)
+            found = candidates(
+                directory,
+                name,
+                hash_,
+                channel.protocol,
+                only_devices=only_devices,
+                iterations=self._iterations,
+            )
             return found.acting_for(user) if user else found
 
         end_point = self._end_point(channel)
@@ -228,6 +237,9 @@ class Mechanisms:
         try:
             proven = exchange.step(response)
             assert not isinstance(proven, Token)
+            if isinstance(exchange, Scram) and not exchange.by_device:
+                # Begun before the network was shut, so that what people choose was still among what proves.
+                self._gate.still_open(name, channel)
             return proven
         except Rejected as rejected:
             self._gate.still_open(name, channel)

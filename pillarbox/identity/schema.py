@@ -130,5 +130,14 @@ OAUTH = (
     "CREATE INDEX passkey_account ON passkey (account)",
 )
 
-UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, SCRAM, APP_PASSWORDS, SECOND_FACTOR, ROUTES, OUTSIDE, OAUTH)
+ASKERS = (
+    # Of the device; '' is not counted.
+    "ALTER TABLE oauth_device ADD COLUMN network TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX oauth_device_network ON oauth_device (network)",
+)
+
+UPGRADES: tuple[tuple[str, ...], ...] = (
+    *(FIRST, SCRAM, APP_PASSWORDS, SECOND_FACTOR),
+    *(ROUTES, OUTSIDE, OAUTH, ASKERS),
+)
 VERSION = len(UPGRADES)

@@ -26,7 +26,7 @@ from pillarbox.identity.claims import Proven, refusal
 from pillarbox.identity.prepare import prepare
 from pillarbox.model.errors import PeerSyntax
 
-# Of what is stored from now on. Cyrus SASL (2.1), and with it mbsync and mutt, computes no more than these.
+# Of what is stored where nothing else is configured. Cyrus SASL (2.1), and with it mbsync, computes no more.
 ITERATIONS = 65_536
 MIN_ITERATIONS = 4096  # RFC 7677 4; what is stored with fewer counts as nothing
 MAX_ITERATIONS = 10_000_000  # a client would compute for minutes
@@ -133,6 +133,11 @@ class Scram:
         self._proven: Proven | None = None
         self.name = next(name for name, each in MECHANISMS.items() if each is hash_) + (PLUS if plus else "")
         self.proving = ""  # whose proof the next message is
+
+    @property
+    def by_device(self) -> bool:
+        """Whether it was an app password that was proved."""
+        return self._proven is not None and bool(self._proven.device)
 
     def step(self, response: bytes | None) -> bytes | Proven:
         if response is None:

@@ -32,12 +32,23 @@ def begin(directory: Directory, account: int, version: int, random: Callable[[in
 
 def find(directory: Directory, token: str) -> WebSession | None:
     rows = directory.run(
-        "SELECT account, address, version, web_session.created_at FROM web_session"
-        " JOIN account ON account.prefix = account WHERE digest = ? AND expires_at > ?"
-        " AND state = 1 AND version = credential_version",
+        "SELECT web_session.account, address, version, web_session.created_at FROM web_session"
+        " JOIN account ON account.prefix = web_session.account"
+        " LEFT JOIN outside ON outside.account = account.prefix WHERE digest = ? AND expires_at > ?"
+        " AND account.state = 1 AND coalesce(outside.state, 1) = 1 AND version = credential_version",
         *(digest(token), directory.now()),
     )
     return WebSession(*rows[0]) if rows else None
+
+
+def go_on(directory: Directory, token: str) -> None:
+    """After the one change that its owner has just made in this very session; not after another's."""
+    with directory.changing():
+        directory.run(
+            "UPDATE web_session SET version = version + 1 WHERE digest = ? AND version + 1 ="
+            " (SELECT credential_version FROM account WHERE account.prefix = web_session.account)",
+            digest(token),
+        )
 
 
 def end(directory: Directory, token: str) -> None:

@@ -15,9 +15,10 @@ FOLDER_MODE = 0o755
 _UNIX = "unix:"
 
 
-def bind(address: str) -> list[socket.socket]:
+def bind(address: str, *, shared: bool = False) -> list[socket.socket]:
     """Listening sockets for `address`, one for each of the host's IP addresses; "*" means all of the
-    machine's. Port 0 takes a free one, the same for all. OSError when it cannot be had."""
+    machine's. Port 0 takes a free one, the same for all. OSError when it cannot be had. `shared`: another of
+    this user's sockets may have the port too; who comes goes to the one that names the address."""
     if (path := unix_path(address)) is not None:
         return [_bind_unix(path)]
     host, _, port = address.rpartition(":")
@@ -29,7 +30,7 @@ def bind(address: str) -> list[socket.socket]:
     chosen = int(port)
     try:
         for family, _, _, _, name in dict.fromkeys(found):
-            sock = _bind_tcp(family, (name[0], chosen, *name[2:]), alone=not sockets)
+            sock = _bind_tcp(family, (name[0], chosen, *name[2:]), alone=not sockets, shared=shared)
             if sock is not None:
                 sockets.append(sock)
                 chosen = sock.getsockname()[1]
@@ -64,7 +65,7 @@ def release(sockets: list[socket.socket]) -> None:
             Path(path).unlink(missing_ok=True)
 
 
-def _bind_tcp(family: int, name: tuple[object, ...], *, alone: bool) -> socket.socket | None:
+def _bind_tcp(family: int, name: tuple[object, ...], *, alone: bool, shared: bool) -> socket.socket | None:
     """None when the machine does not have this family or address, though it was found another."""
     try:
         # Said by name, because asyncio turns Nagle's delay off only where it knows that it is TCP.
@@ -75,6 +76,8 @@ def _bind_tcp(family: int, name: tuple[object, ...], *, alone: bool) -> socket.s
         return None
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             # Each family has its own socket, so that "*" means the same on every system.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

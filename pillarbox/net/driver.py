@@ -237,7 +237,9 @@ class Driver(asyncio.Protocol):
     # What the listener and the wheel call.
 
     def drain(self) -> None:
-        """Tell the session, at its next free moment, that the server stops."""
+        """Tell the session, when it is free, that the server stops; half a handshake promises nothing."""
+        if self._hold & SHAKING:
+            self.abort()
         self._draining = True
         self._run()
 
@@ -249,6 +251,8 @@ class Driver(asyncio.Protocol):
     def abort(self) -> None:
         if not self._hold & LOST:
             self._transport.abort()
+            if self._hold & SHAKING and self._pending is not None:
+                self._pending.cancel()  # uvloop does not tell a handshake that its transport is gone
 
     def overdue(self, now: float) -> float | None:
         hold = self._hold
@@ -315,8 +319,7 @@ class Driver(asyncio.Protocol):
 
     def _run_again(self) -> None:
         self._scheduled = False
-        if not self._hold & LOST:
-            self._run()
+        self._run()
 
     def _event(self, session: Session) -> bool:
         """Give the session the next event of the input; False when it is not all there yet."""
@@ -504,8 +507,7 @@ class Driver(asyncio.Protocol):
             self._common.wheel.arm(self, self._heard + timeout)
 
     def _unused(self) -> int:
-        pending = 0 if self._compression is None else self._compression.pending
-        return len(self._input) - self._at + pending
+        return len(self._input) - self._at + (self._compression.pending if self._compression else 0)
 
     def _flush(self) -> None:
         data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
@@ -569,8 +571,7 @@ class Driver(asyncio.Protocol):
 
     def _use(self, compression: Compression) -> None:
         """See to it that its memory is given back when nothing follows."""
-        now = self._common.wheel.now()
-        compression.used = now
+        compression.used = now = self._common.wheel.now()
         if not compression.slot:
             self._common.wheel.arm(compression, now + QUIET)
 
@@ -584,16 +585,15 @@ class Driver(asyncio.Protocol):
     async def _shake(self) -> None:
         try:
             transport = await self._common.upgrade(self._transport, self)
-        except OSError as reason:  # ssl.SSLError and timeouts are OSErrors
+        except (OSError, asyncio.CancelledError):  # ssl.SSLError and timeouts are OSErrors
             self._transport.abort()
-            self.connection_lost(reason)
+            self.connection_lost(None)
             return
         if self._hold & LOST:
             return
         self._transport = transport
         self.end_point = self._common.end_point(transport)
-        self._reading = True
-        self.tls = True
+        self._reading = self.tls = True
         self._pending = None
         self._hold &= ~SHAKING
         self._heard = self._common.wheel.now()

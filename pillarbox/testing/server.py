@@ -24,14 +24,14 @@ import uvloop
 
 from pillarbox.app import accounts
 from pillarbox.app.checking import check_all
-from pillarbox.app.config import DEFAULT_LISTEN, Addresses, Authentication, Config, Listen
+from pillarbox.app.config import DEFAULT_LISTEN, Addresses, Auth, Authentication, Config, Listen
 from pillarbox.app.deliver import deliver
 from pillarbox.app.serve import Foundation, serving
 from pillarbox.app.wiring import Core, core, existing, hashes, post
 from pillarbox.app.workers import Several, several
 from pillarbox.filter.dns import Resolve
 from pillarbox.identity.passwords import store
-from pillarbox.identity.scram import MIN_ITERATIONS
+from pillarbox.identity.scram import ITERATIONS, MIN_ITERATIONS
 from pillarbox.net.session import Peer
 
 T = TypeVar("T")
@@ -137,9 +137,8 @@ class MailServer:
 
     def add_account(self, address: str, password: str) -> None:
         parts = self._server.parts
-        # As few iterations as there may be: an account of a test shall not cost what it does in earnest.
         salt, config = parts.directory.salt(address), self._config
-        stored = store(password, salt, hashes(config), MIN_ITERATIONS)
+        stored = store(password, salt, hashes(config), config.auth.scram_iterations)
         self._run(accounts.add(parts.directory, parts.store, address, stored.hash, stored.verifiers))
 
     def deliver(self, address: str, message: bytes) -> None:
@@ -255,12 +254,20 @@ class MailServer:
         return wanted if wanted != Authentication() else Authentication(smtp=False)
 
     @property
+    def _auth(self) -> Auth:
+        """As few iterations as there may be: an account of a test shall not cost what it does in earnest."""
+        wanted = self._wanted.auth
+        few = MIN_ITERATIONS if wanted.scram_iterations == ITERATIONS else wanted.scram_iterations
+        return msgspec.structs.replace(wanted, scram_iterations=few)
+
+    @property
     def _config(self) -> Config:
         return msgspec.structs.replace(
             self._wanted,
             data=str(Path(self._folder.name) / "var"),
             workers=self._workers,
             authentication=self._authentication,
+            auth=self._auth,
             listen=Listen(
                 imap=_FREE,
                 imaps=_FREE,

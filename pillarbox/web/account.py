@@ -1,12 +1,10 @@
 """The account page: what opens this account besides its password, and taking it away."""
 
-from datetime import UTC, datetime
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from pillarbox.identity import app_passwords, grants, passkeys, second_factor
-from pillarbox.web import pages
+from pillarbox.identity import grants, passkeys, second_factor
+from pillarbox.web import app_passwords, pages
 from pillarbox.web.sign_in import to_sign_in
 from pillarbox.web.visits import (
     Problem,
@@ -35,7 +33,7 @@ async def show(services: Services, request: Request) -> Response:
         pages.items(
             *(
                 _row(
-                    f"{each.name}, since {_day(each.created_at)}, {_used(each.used_at)}",
+                    f"{each.name}, since {pages.day(each.created_at)}, {pages.used(each.used_at)}",
                     pages.form(
                         "/account/passkeys/remove",
                         pages.button("Remove"),
@@ -56,8 +54,8 @@ async def show(services: Services, request: Request) -> Response:
         pages.items(
             *(
                 _row(
-                    f"{each.name} ({each.scope}), since {_day(each.created_at)}, {_used(each.used_at)}"
-                    + (f" from {each.used_from}" if each.used_from else ""),
+                    f"{each.name} ({each.scope}), since {pages.day(each.created_at)},"
+                    f" {pages.used(each.used_at)}" + (f" from {each.used_from}" if each.used_from else ""),
                     pages.form(
                         "/account/revoke",
                         pages.button("Take back"),
@@ -68,14 +66,7 @@ async def show(services: Services, request: Request) -> Response:
             )
         )
         or pages.text("None."),
-        pages.heading("App passwords"),
-        pages.items(
-            *(
-                pages.words(f"{each.name}, since {_day(each.created_at)}, {_used(each.used_at)}")
-                for each in app_passwords.each_of(directory, account)
-            )
-        )
-        or pages.text("None."),
+        *app_passwords.section(services, session, mark),
         pages.heading("Second factor"),
         pages.text(
             f"On, with {factor.recovery_codes} recovery codes left." if factor is not None else "Off."
@@ -105,11 +96,3 @@ async def revoke(services: Services, request: Request) -> Response:
 
 def _row(words: str, form: str) -> str:
     return pages.words(words) + form
-
-
-def _day(moment: int) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
-
-
-def _used(moment: int | None) -> str:
-    return f"used last on {_day(moment)}" if moment is not None else "not used yet"

@@ -1,6 +1,7 @@
 """HTML. All pages are made here, of text that is escaped here."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from html import escape
 
 from starlette.responses import HTMLResponse
@@ -52,6 +53,29 @@ def field(
         f'<label>{escape(label)}<input type="{escape(kind)}" name="{escape(name)}" value="{escape(value)}"'
         f' autocomplete="{escape(complete)}" {more}></label>'
     )
+
+
+def tick(label: str, name: str, ticked: bool) -> str:
+    on = " checked" if ticked else ""
+    box = f'<input type="checkbox" name="{escape(name)}" value="1"{on}>'
+    return f'<label class="tick">{box}{escape(label)}</label>'
+
+
+def code(secret: str) -> str:
+    """Something to copy."""
+    return f"<p><code>{escape(secret)}</code></p>"
+
+
+def link(path: str, label: str) -> str:
+    return f'<p><a href="{escape(path)}">{escape(label)}</a></p>'
+
+
+def day(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
+
+
+def used(moment: int | None) -> str:
+    return f"used last on {day(moment)}" if moment is not None else "not used yet"
 
 
 def button(label: str, name: str = "", value: str = "", *, kind: str = "submit", id: str = "") -> str:

@@ -29,6 +29,7 @@ from pillarbox.web.visits import (
     Services,
     channel_of,
     form_of,
+    fresh_session_of,
     note,
     require_own_form,
     require_privacy,
@@ -38,7 +39,6 @@ from pillarbox.web.visits import (
 )
 
 SECONDS = 300
-FRESH = 900  # seconds since signing in within which a passkey may be added: it stays when the session is over
 _RANDOM = 16
 
 
@@ -96,7 +96,7 @@ async def options(services: Services, request: Request) -> Response:
 
     require_privacy(services, request)
     await _message(services, request)
-    session = _fresh(services, request)
+    session = fresh_session_of(services, request)
     options = generate_registration_options(
         rp_id=_host(services),
         rp_name=services.hostname,
@@ -123,7 +123,7 @@ async def add(services: Services, request: Request) -> Response:
 
     require_privacy(services, request)
     said = await _message(services, request)
-    session = _fresh(services, request)
+    session = fresh_session_of(services, request)
     credential = said.get("credential")
     challenge = _signed_challenge(services, request, credential, "register")
     try:
@@ -205,13 +205,6 @@ def _credential_of(services: Services, passkey: Passkey) -> Any:
     if credential is None or not credential.enabled or credential.account != passkey.account:
         raise Problem("account is disabled")
     return credential
-
-
-def _fresh(services: Services, request: Request) -> web_sessions.WebSession:
-    session = session_of(services, request)
-    if session is None or services.directory.now() >= session.created_at + FRESH:
-        raise Problem("Please sign out and in again first", 403)
-    return session
 
 
 async def _message(services: Services, request: Request) -> dict[str, Any]:

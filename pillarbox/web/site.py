@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Route, Router
 
 from pillarbox.model.errors import Refused
-from pillarbox.web import account, pages, passkeys, sign_in
+from pillarbox.web import account, app_passwords, pages, passkeys, sign_in
 from pillarbox.web.oauth import authorize, token, verify
 from pillarbox.web.oauth.metadata import AUTHORIZE, DEVICE, REVOKE, TOKEN, VERIFY, WELL_KNOWN, metadata
 from pillarbox.web.strict import Inner, Report, strict
@@ -52,6 +52,8 @@ def site(services: Services, report: Report, mounted: Sequence[BaseRoute] = ()) 
         at("/passkey", "POST", passkeys.sign_in),
         at("/account", "GET", account.show),
         at("/account/revoke", "POST", account.revoke),
+        at(app_passwords.ADD, "POST", app_passwords.add),
+        at(app_passwords.REVOKE, "POST", app_passwords.revoke),
         at("/account/passkeys/options", "POST", passkeys.options),
         at("/account/passkeys", "POST", passkeys.add),
         at("/account/passkeys/remove", "POST", passkeys.remove),

@@ -23,12 +23,14 @@ from pillarbox.identity.directory import Directory
 from pillarbox.identity.gate import Gate
 from pillarbox.identity.oauth_clients import Clients, Lifetimes
 from pillarbox.identity.pool import PasswordPool, network
+from pillarbox.identity.scram import ITERATIONS, MODERN, Hash
 from pillarbox.identity.web_sessions import WebSession
 from pillarbox.net.session import Peer
 
 T = TypeVar("T")
 
 MAX_FIELDS = 40
+FRESH = 900  # seconds since signing in within which what stays when the session is over may be made
 SESSION, VISIT = "session", "visit"
 
 
@@ -50,7 +52,8 @@ class Problem(Exception):
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the site works with. `directory` is read on the loop, `writer` changed on threads; `url`: what
-    the server is called from outside, without a slash at its end; `cleartext` as in the mail protocols."""
+    the server is called from outside, without a slash at its end; `cleartext` as in the mail protocols;
+    `hashes` and `iterations`: of what is stored for SCRAM."""
 
     directory: Directory
     writer: Directory
@@ -64,6 +67,8 @@ class Services:
     random: Callable[[int], bytes]
     clock: Callable[[], float]
     cleartext: str = "loopback"
+    hashes: Hash = MODERN
+    iterations: int = ITERATIONS
 
     async def change(self, request: Request, work: Callable[[Directory], T]) -> T:
         """Do this on a thread, in the line of the client's network."""
@@ -122,8 +127,20 @@ def fields(encoded: str) -> dict[str, str]:
 
 
 def session_of(services: Services, request: Request) -> WebSession | None:
+    """Refused, for now, from a network that an administrator has shut."""
     token = _cookie(request, SESSION)
-    return web_sessions.find(services.directory, token) if token else None
+    session = web_sessions.find(services.directory, token) if token else None
+    if session is not None:
+        services.gate.check(session.address, channel_of(request))
+    return session
+
+
+def fresh_session_of(services: Services, request: Request) -> WebSession:
+    """Of somebody who has signed in just now."""
+    session = session_of(services, request)
+    if session is None or services.directory.now() >= session.created_at + FRESH:
+        raise Problem("Please sign out and in again first", 403)
+    return session
 
 
 def session_token(request: Request) -> str:

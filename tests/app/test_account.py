@@ -39,6 +39,22 @@ def test_programs_get_the_password_too(run: Run) -> None:
     assert password_works("kim@example.test", added["password"])
 
 
+def test_as_many_iterations_as_the_owner_wants(run: Run) -> None:
+    def stored() -> list[int]:
+        found: list[int] = run("account", "show", "kim@example.test", "--json").value["scram_iterations"]
+        return found
+
+    run("account", "add", "kim@example.test")
+    assert stored() == [65_536]
+    Path("pillarbox.toml").write_text("[auth]\nscram_iterations = 100_000\n")
+    run("account", "app-password", "add", "kim@example.test", "--name", "phone")
+    run("account", "password", "kim@example.test")
+    assert stored() == [65_536]  # as the phone's, which the same exchange is for
+    run("account", "app-password", "revoke", "kim@example.test", "--name", "phone")
+    run("account", "password", "kim@example.test")
+    assert stored() == [100_000]
+
+
 def test_a_hash_of_another_server(run: Run) -> None:
     sha = b"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n"
     added = run("account", "add", "kim@example.test", "--hash-stdin", "--json", stdin=sha)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from pillarbox.app.acme import files
@@ -257,6 +258,29 @@ def test_a_port_with_the_site_is_answered_by_the_site(tmp_path: Path, http: str,
         assert ask(server, f"{well_known}a-Token_1", "HEAD", place="http") == (200, b"")
         assert ask(server, f"{well_known}a-Token_1", "POST", place="http")[0] == 405
         assert ask(server, "/sign-in", place="http")[0] == 200
+        assert server.stop() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is no address of the machine")
+@pytest.mark.parametrize("everywhere", ["0.0.0.0", "*"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_site_on_one_address_leaves_the_visitor_all_others(
+    tmp_path: Path, everywhere: str, workers: int
+) -> None:
+    """As where a proxy on the same machine asks the site on loopback."""
+    port = free_port()
+    text = CONFIG.replace("workers = 1", f"workers = {workers}").replace('managesieve = "127.0.0.1:0"\n', "")
+    acme = (
+        '[acme]\nnames = ["mail.example.test"]\nagree_to_terms = true\n'
+        f'http = "{everywhere}:{port}"\ndirectory = "https://127.0.0.1:1/dir"\n'
+    )
+    (tmp_path / "pillarbox.toml").write_text(f'{text}http = "127.0.0.1:{port}"\n{acme}')
+    with running(tmp_path) as server:
+        files.write(tmp_path / "var" / "acme" / "challenges" / "a-Token_1", b"a-Token_1.thumb")
+        for host, site in (("127.0.0.1", 200), ("127.0.0.2", 404)):
+            answer = httpx.get(f"http://{host}:{port}/.well-known/acme-challenge/a-Token_1", timeout=20)
+            assert (answer.status_code, answer.content) == (200, b"a-Token_1.thumb")
+            assert httpx.get(f"http://{host}:{port}/sign-in", timeout=20).status_code == site
         assert server.stop() == 0
 
 

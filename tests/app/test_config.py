@@ -165,8 +165,9 @@ def test_what_the_documentation_shows_is_understood() -> None:
 
 
 def test_masters_change_in_a_running_server_and_directories_do_not() -> None:
+    provider = '[[oauth.providers]]\nissuer = "i"\naudience = ["mail"]\nkeys = "https://i.test/keys"\n'
     tokens = '[directory.x]\nkind = "tokens"\ndomains = ["a.test"]\nissuers = ["i"]\n'
-    wanted = parse(f'[auth.masters]\n"a@a.test" = ["a.test"]\n{tokens}')
+    wanted = parse(f'[auth.masters]\n"a@a.test" = ["a.test"]\n{tokens}{provider}')
     taken, refused = reloaded(Config(), wanted)
     assert taken.auth.masters == {"a@a.test": ("a.test",)}
     assert (taken.directory, refused) == ({}, ["directory"])
@@ -182,3 +183,10 @@ def test_masters_change_in_a_running_server_and_directories_do_not() -> None:
 def test_masters_and_their_domains_are_looked_at(text: str, sentence: str) -> None:
     with pytest.raises(ConfigError, match="line 2: " + sentence):
         parse(f"[auth.masters]\n{text}")
+
+
+def test_fewer_iterations_than_clients_compute_are_refused() -> None:
+    assert parse("[auth]\nscram_iterations = 100_000").auth.scram_iterations == 100_000
+    for few in ("65_535", "0", "10_000_001"):
+        with pytest.raises(ConfigError, match=r"line 2: auth\.scram_iterations: "):
+            parse(f"[auth]\nscram_iterations = {few}")

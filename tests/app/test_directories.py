@@ -243,7 +243,7 @@ def test_a_library_that_is_missing_is_named(run, tmp_path, monkeypatch, module, 
 
 
 def tokens(**more: str) -> str:
-    return table("tokens", issuers='["i"]', **more)
+    return table("tokens", **{"issuers": '["i"]', **more})
 
 
 def ldap(**more: str) -> str:
@@ -260,6 +260,10 @@ def table(kind: str, name: str = "x", domains: str = '["a.test"]', **more: str) 
     [
         (table("nis"), 'line 2: directory.x.kind: must be one of "ldap"'),
         (tokens(claims='"x"'), "line 5: directory.x.claims: there is no such key; the nearest is claim"),
+        (
+            tokens(issuers='["i", "https://typo.test"]'),
+            'line 4: directory.x.issuers: "https://typo.test" is no iss',
+        ),
         (tokens(domains='["a b"]'), 'line 3: directory.x.domains: "a b" is no domain'),
         (tokens(domains="[]"), "line 3: directory.x.domains: expected array of length >= 1"),
         (tokens(domains="[]").replace(".x]", "]"), "line 3: directory.domains: expected array"),
@@ -277,7 +281,8 @@ def table(kind: str, name: str = "x", domains: str = '["a.test"]', **more: str) 
     ],
 )
 def test_mistakes_in_the_configuration_are_named(run, tmp_path, text, wrong) -> None:
-    (tmp_path / "pillarbox.toml").write_text(text)
+    provider = '[[oauth.providers]]\nissuer = "i"\naudience = ["mail"]\nkeys = "https://i.test/keys"\n'
+    (tmp_path / "pillarbox.toml").write_text(text + provider)
     ran = run("account", "list")
     assert ran.code == 2 and wrong in ran.err, ran.err
 

@@ -6,6 +6,7 @@ import smtplib
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from scramp import ScramClient
 
@@ -13,6 +14,8 @@ from pillarbox.app.config import Auth, Config
 from pillarbox.testing.server import MailServer
 from tests.app.test_abuse import asking, until
 from tests.clients.test_scram import log_in
+from tests.web.browser import Browser
+from tests.web.conftest import CONFIG
 
 HELP, KIM = "help@staff.test", "kim@example.test"
 SECRET, OWN = "the master's own", "kim's own"
@@ -99,4 +102,18 @@ def test_it_is_off_by_default() -> None:
                 client.login(quoted(f"{KIM}*{HELP}"), SECRET)
             with pytest.raises(imaplib.IMAP4.error, match="AUTHORIZATIONFAILED"):
                 client.authenticate("PLAIN", lambda _: f"{KIM}\0{HELP}\0{SECRET}".encode())
+        server.check()
+
+
+def test_a_master_does_not_sign_in_as_somebody() -> None:
+    """What the account page gives, app passwords and passkeys, would outlast his being a master."""
+    config = msgspec.structs.replace(CONFIG, auth=Auth(masters={HELP: ("example.test",)}))
+    with MailServer(config) as server:
+        for name, password in ((HELP, SECRET), (KIM, OWN)):
+            server.add_account(name, password)
+        with Browser(server) as browser:
+            assert browser.sign_in(f"{KIM}*{HELP}", SECRET).status_code == 403
+            assert not browser.is_signed_in
+            browser.sign_in(HELP, SECRET)
+            assert browser.is_signed_in
         server.check()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import imaplib
 import poplib
+import smtplib
 import ssl
 import subprocess
 from collections.abc import Callable
@@ -209,6 +210,59 @@ def msmtp(door: Door, protocol: str) -> Heard:
     )
 
 
+def mutt(door: Door, protocol: str) -> Heard:
+    (door.home / "token").write_text(door.who.secret)
+    user = door.who.name.replace("@", "%40")
+    (door.home / "muttrc").write_text(
+        f'set smtp_url = "smtps://{user}@localhost:{door.port(protocol, tls=True)}"\n'
+        f'set smtp_oauth_refresh_command = "cat {door.home}/token"\n'
+        f'set smtp_authenticators = "{door.mechanism.lower()}"\n'
+        f'set certificate_file = "{door.server.certificate}"\n'
+        f'set record = ""\nset from = "{door.who.name}"\nset use_envelope_from = yes\n'
+        "set ssl_starttls = no\nset ssl_usesystemcerts = no\n"
+    )
+    ran = door.run(
+        *("mutt", "-n", "-d", "2", "-F", str(door.home / "muttrc"), "-s", "x", "somebody@example.test"),
+        said="x\n",
+    )
+    log = door.home / ".muttdebug0"
+    return Heard(ran.inside, ran.said + (log.read_text(errors="replace") if log.exists() else ""))
+
+
+def getmail(door: Door, protocol: str) -> Heard:
+    (door.home / "mail").mkdir(exist_ok=True)
+    for name in ("cur", "new", "tmp"):
+        (door.home / "mail" / name).mkdir(exist_ok=True)
+    (door.home / "getmailrc").write_text(
+        "[retriever]\ntype = SimpleIMAPSSLRetriever\nserver = localhost\n"
+        f"port = {door.port('imap', tls=True)}\nusername = {door.who.name}\nuse_xoauth2 = true\n"
+        f'password_command = ("echo", "{door.who.secret}")\nca_certs = {door.server.certificate}\n\n'
+        f"[destination]\ntype = Maildir\npath = {door.home}/mail/\n"
+    )
+    return door.run("getmail", f"--getmaildir={door.home}", "--rcfile=getmailrc")
+
+
+def python_smtplib(door: Door, protocol: str) -> Heard:
+    who = door.who
+    first = {"OAUTHBEARER": _bearer(who), "XOAUTH2": _xoauth2(who)}.get(door.mechanism, b"").decode()
+
+    def token(challenge: bytes | None = None) -> str:
+        return first if challenge is None else "\x01" if door.mechanism == "OAUTHBEARER" else ""
+
+    port = door.port(protocol, tls=True)
+    with smtplib.SMTP_SSL("localhost", port, context=door.context, timeout=20) as client:
+        client.ehlo("localhost")
+        client.user, client.password = who.name, who.secret
+        try:
+            if door.mechanism in TOKENS:
+                client.auth(door.mechanism, token, initial_response_ok=True)
+            else:
+                client.auth(door.mechanism, getattr(client, f"auth_{door.mechanism.lower()}"))
+        except smtplib.SMTPAuthenticationError as refused:
+            return Heard(False, str(refused))
+        return Heard(client.mail(who.name)[0] == 250, "")
+
+
 def mbsync(door: Door, protocol: str) -> Heard:
     mechanism = {"LOGIN command": "LOGIN"}.get(door.mechanism, door.mechanism)
     (door.home / "mail").mkdir(exist_ok=True)
@@ -244,6 +298,7 @@ def _ways() -> tuple[Way, ...]:
         ),
         *each("imap", "aioimaplib", asyncio_imaplib, "LOGIN command"),
         *each("imap", "curl", curl, "PLAIN", "LOGIN", "EXTERNAL", *TOKENS),
+        *each("imap", "getmail", getmail, "XOAUTH2"),
         *each("imap", "gsasl", gsasl, "PLAIN", "LOGIN", *SCRAM[:2]),
         *each("imap", "mbsync", mbsync, "LOGIN command", "PLAIN", *SCRAM[:2]),
         *each("pop3", "poplib", python_poplib, "USER PASS"),
@@ -251,7 +306,9 @@ def _ways() -> tuple[Way, ...]:
         *each("submission", "curl", curl, "PLAIN", "LOGIN", "EXTERNAL", *TOKENS),
         *each("submission", "gsasl", gsasl, "PLAIN", "LOGIN", *SCRAM[:2]),
         *each("submission", "swaks", swaks, "PLAIN", "LOGIN"),
-        *each("submission", "msmtp", msmtp, "PLAIN", "LOGIN", *SCRAM[:2], "EXTERNAL"),
+        *each("submission", "msmtp", msmtp, "PLAIN", "LOGIN", *SCRAM[:2], "EXTERNAL", *TOKENS),
+        *each("submission", "mutt", mutt, *TOKENS),
+        *each("submission", "smtplib", python_smtplib, "PLAIN", "LOGIN", *TOKENS),
     )
 
 

@@ -10,6 +10,8 @@ import pytest
 from scramp import ScramClient
 
 from pillarbox.app.config import Auth, Config
+from pillarbox.app.wiring import existing
+from pillarbox.identity.passwords import store
 from pillarbox.identity.scram import END_POINT, MECHANISMS
 from pillarbox.testing.server import MailServer
 from tests.clients.conftest import program
@@ -111,3 +113,48 @@ def test_a_client_from_which_plus_was_hidden_is_turned_away(binding: MailServer)
         client.stage = None
         with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
             log_in(imap, client)
+
+
+def test_a_server_for_clients_that_compute_more(tmp_path: Path) -> None:
+    """The owner wants 100,000 iterations: GNU SASL and scramp log in, from the first password on."""
+    with MailServer(Config(auth=Auth(scram_iterations=100_000))) as server:
+        server.add_account(ADDRESS, PASSWORD)
+        with existing(server.config) as directory:
+            assert directory.stored_iterations(directory.require(ADDRESS).prefix) == {100_000}
+        said = gsasl(server, tmp_path, "--no-starttls", "--mechanism=SCRAM-SHA-256")
+        assert ". OK [CAPABILITY" in said, said
+        with over_tls(server) as imap:
+            log_in(imap, ScramClient(["SCRAM-SHA-512"], ADDRESS, PASSWORD))
+            assert imap.select()[0] == "OK"
+        server.check()
+
+
+@pytest.mark.parametrize(("iterations", "inside"), [(65_536, True), (65_537, False)])
+def test_what_cyrus_sasl_computes_at_most(tmp_path: Path, iterations: int, inside: bool) -> None:
+    """mbsync, which takes the best mechanism there is and no other after it: hence the default."""
+    with MailServer(Config()) as server:
+        with existing(server.config) as directory:
+            stored = store(PASSWORD, directory.salt(ADDRESS), iterations=iterations)
+        server.add_account(ADDRESS, PASSWORD)
+        with existing(server.config) as directory:
+            directory.set_password(directory.require(ADDRESS).prefix, stored.hash, stored.verifiers)
+        (tmp_path / "mail").mkdir()
+        (tmp_path / "mbsyncrc").write_text(
+            f'IMAPAccount a\nHost localhost\nPort {server.imaps_port}\nUser {ADDRESS}\nPass "{PASSWORD}"\n'
+            f"SSLType IMAPS\nCertificateFile {server.certificate}\n\nIMAPStore far\nAccount a\n\n"
+            f"MaildirStore near\nPath {tmp_path}/mail/\nInbox {tmp_path}/mail/INBOX\n\n"
+            "Channel all\nFar :far:\nNear :near:\nPatterns INBOX\nCreate Near\nSyncState *\n"
+        )
+        # It does not end by itself after it has given up.
+        with subprocess.Popen(
+            [program("mbsync"), "-c", str(tmp_path / "mbsyncrc"), "all"],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as mbsync:
+            assert mbsync.stderr is not None
+            said = next((line for line in mbsync.stderr if "SASL" in line), "")
+            if said:
+                mbsync.kill()
+        assert (mbsync.returncode == 0) == inside, said
+        assert inside or "iteration-count is too big" in said

@@ -200,6 +200,14 @@ TARGETS: dict[str, Target] = {
             _post(b"/oauth/device_authorization", b"client_id=mail-program&scope=imap+pop"),
             _post(b"/oauth/revoke", b"token=a&client_id=mail-program&token_type_hint=refresh_token"),
             _post(b"/sign-in", b"name=kim&password=x&proof=a", b"origin: http://mail.example.test\r\n"),
+            _post(
+                b"/account/app-passwords",
+                b"proof=a&name=x&imap=1&expires=2030-01-01",
+                b"origin: http://mail.example.test\r\n",
+            ),
+            _post(
+                b"/account/app-password/revoke", b"proof=a&name=x", b"origin: http://mail.example.test\r\n"
+            ),
             b"POST /passkey HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
             b'origin: http://mail.example.test\r\n\r\n{"id":"a","response":{"clientDataJSON":"e30"}}',
         ),

@@ -79,12 +79,18 @@ def test_other_keys(door: Door, issuer: Issuer, curve: ec.EllipticCurve, alg: st
         {"email": "no address"},
         {"email": "kim@elsewhere.test"},  # an account here, but not his to speak for
         {"email_verified": False},
-        {"email_verified": "true"},
+        {"email_verified": "false"},
+        {"email_verified": "True"},
+        {"email_verified": 1},
     ],
     ids=str,
 )
 def test_what_is_not_believed(door: Door, issuer: Issuer, other: dict[str, Any]) -> None:
     assert door(issuer.sign(**other)) == "invalid_token"
+
+
+def test_an_address_that_is_said_to_be_verified_in_words(door: Door, issuer: Issuer) -> None:
+    assert door(issuer.sign(email_verified="true")) == KIM
 
 
 def test_times_and_skew(door: Door, issuer: Issuer, clock: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from scramp import ScramClient
 
-from pillarbox.identity import app_passwords, scram
+from pillarbox.identity import app_passwords, passwords, scram
 from pillarbox.identity.abuse import Ledger, Note, Rules
 from pillarbox.identity.authenticate import Authenticator
 from pillarbox.identity.claims import Channel, Credentials
@@ -59,8 +59,8 @@ class Door:
         except Refused as refused:
             return refused.code
 
-    async def scram(self, password: str) -> Any:
-        client = ScramClient(["SCRAM-SHA-256"], KIM, password)
+    async def scram(self, password: str, name: str = KIM, between: Callable[[], None] = lambda: None) -> Any:
+        client = ScramClient(["SCRAM-SHA-256"], name, password)
         exchange = self.mechanisms.start("SCRAM-SHA-256", HERE)
         assert exchange is not None
         try:
@@ -68,6 +68,7 @@ class Door:
             challenge = await self.mechanisms.step(exchange, first, HERE)
             assert isinstance(challenge, bytes)
             client.set_server_first(challenge.decode())
+            between()
             await self.mechanisms.step(exchange, client.get_client_final().encode(), HERE)
             claim = await self.mechanisms.step(exchange, b"", HERE)
             return (await self.users.login(claim, HERE)).address  # type: ignore[arg-type]
@@ -107,6 +108,72 @@ def test_nobody_waits_as_long_as_somebody(door: Door) -> None:
         return door.slept
 
     assert asyncio.run(run(KIM)) == asyncio.run(run("nobody@example.test")) == asyncio.run(run("no address"))
+
+
+def work(door: Door, directory: Directory, monkeypatch: pytest.MonkeyPatch, run: Any) -> dict[str, Any]:
+    """What one attempt has the server do, beside the waiting: hashes with their parameters, statements in
+    the directory, keys tried for a proof."""
+    hashes: list[str] = []
+    proofs: list[scram.Hash] = []
+    statements: list[str] = []
+    with monkeypatch.context() as patch:
+        proves = scram._proves
+
+        class Counting:
+            def verify(self, stored: str, password: str) -> bool:
+                hashes.append(stored.rpartition("$")[0].rpartition("$")[0])
+                return hasher.verify(stored, password)
+
+        hasher = passwords._hasher
+        patch.setattr(passwords, "_hasher", Counting())
+        patch.setattr(scram, "_proves", lambda one, *rest: proofs.append(one.hash) or proves(one, *rest))
+        directory._db.exec_trace = lambda cursor, sql, values: statements.append(sql) or True
+        try:
+            code = asyncio.run(run())
+        finally:
+            directory._db.exec_trace = None
+    return {"code": code, "hashes": hashes, "proofs": proofs, "statements": statements, "waits": door.slept}
+
+
+@pytest.mark.parametrize("way", ["login", "scram"])
+def test_as_much_is_done_for_nobody_as_for_somebody(
+    door: Door, directory: Directory, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Counted, because times on a machine that does other things tell nothing."""
+    stored = store(PASSWORD, directory.salt("off@example.test"), scram.MODERN, scram.MIN_ITERATIONS)
+    off = directory.add("off@example.test", stored.hash, None, stored.verifiers)
+    directory.set_enabled(off.prefix, False)
+    directory.add("plain@example.test", stored.hash, None, stored.verifiers)
+    asyncio.run(door.scram("first", "nobody@example.test"))  # how many there are is counted once a minute
+    done = {}
+    for name in ("plain@example.test", "off@example.test", "nobody@example.test", "nobody@else.test"):
+        door.ledger, door.slept = Ledger(RULES), []
+        door.__post_init__()
+        done[name] = work(door, directory, monkeypatch, lambda name=name: getattr(door, way)("a guess", name))
+    somebody = done["plain@example.test"]
+    assert somebody["code"] is Code.AUTHENTICATIONFAILED
+    assert (len(somebody["hashes"]), len(somebody["proofs"])) == ((1, 0) if way == "login" else (0, 1))
+    for each in done.values():
+        assert each == somebody
+
+
+def test_an_exchange_that_was_begun_before_its_network_was_shut(door: Door) -> None:
+    """Two hundred of them would be as many guesses, without a wait."""
+
+    async def run(password: str) -> Any:
+        return await door.scram(password, between=shut)
+
+    def shut() -> None:
+        for number in range(4):
+            door.ledger.take(Note("failed", "192.0.2.1", f"u{number}@example.test"), door.clock())
+
+    assert asyncio.run(run(PASSWORD)) is Code.UNAVAILABLE
+    door.ledger = Ledger(RULES)
+    door.__post_init__()
+    assert asyncio.run(run("a guess")) is Code.UNAVAILABLE
+    door.ledger = Ledger(RULES)
+    door.__post_init__()
+    assert asyncio.run(run(DEVICE)) == KIM
 
 
 def test_scram_waits_and_is_shut_out_as_passwords_are(door: Door) -> None:

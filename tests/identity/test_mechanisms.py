@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from scramp import ScramClient
 
-from pillarbox.identity import scram
+from pillarbox.identity import app_passwords, scram
 from pillarbox.identity.authenticate import Authenticator, Login
 from pillarbox.identity.candidates import candidates
 from pillarbox.identity.claims import Channel, Claim, Credentials
@@ -177,3 +177,88 @@ def test_a_completion_that_fails_harms_no_login(directory: Directory, pool: Pass
 
     asyncio.run(once())
     assert [str(each) for each in failures] == ["the disk is full"]
+
+
+# How many iterations
+
+
+def counting(
+    directory: Directory, pool: PasswordPool, clock: Any, wanted: int
+) -> tuple[Authenticator, Completion]:
+    failures: list[BaseException] = []
+    completion = Completion(
+        pool,
+        hashes=MODERN,
+        salt=directory.salt,
+        record=directory.complete,
+        report=failures.append,
+        iterations=lambda prefix: directory.iterations(prefix, wanted),
+        stored_iterations=directory.stored_iterations,
+    )
+    return Authenticator(directory, pool, clock=clock, key=bytes(32), completion=completion), completion
+
+
+def test_a_password_is_stored_with_as_many_iterations_as_are_wanted_at_the_next_login(
+    directory: Directory, mechanisms: Mechanisms, pool: PasswordPool, clock: Any, kim: Account
+) -> None:
+    authenticator, completion = counting(directory, pool, clock, 5000)
+
+    async def log_in() -> None:
+        await authenticator.login(RIGHT)
+        await completion.settled()
+
+    asyncio.run(log_in())
+    assert directory.stored_iterations(kim.prefix) == {5000}
+    assert asyncio.run(authenticator.login(prove(mechanisms, "SCRAM-SHA-256"))).account == kim.prefix
+
+
+def test_a_device_goes_on_when_more_iterations_are_wanted(
+    directory: Directory, mechanisms: Mechanisms, pool: PasswordPool, clock: Any, kim: Account
+) -> None:
+    """One exchange has one count, so the password waits until the app passwords have gone."""
+    count = directory.device_iterations(kim.prefix, 5000)
+    assert count == scram.MIN_ITERATIONS
+    verifiers = [
+        scram.derive(each, "device", directory.salt(kim.address), count) for each in Hash if each in MODERN
+    ]
+    app_passwords.add(directory, kim, "phone", "device", verifiers)
+    authenticator, completion = counting(directory, pool, clock, 5000)
+
+    async def log_in() -> None:
+        await authenticator.login(RIGHT)
+        await completion.settled()
+
+    asyncio.run(log_in())
+    for password in ("device", "pencil"):
+        proof = prove(mechanisms, "SCRAM-SHA-256", password=password)
+        assert asyncio.run(authenticator.login(proof)).account == kim.prefix
+    app_passwords.revoke(directory, kim, "phone")
+    asyncio.run(log_in())
+    assert directory.stored_iterations(kim.prefix) == {5000}
+
+
+def test_iterations_do_not_tell_who_has_an_account(directory: Directory, clock: Any) -> None:
+    """A quarter of the accounts have other iterations than new ones: so has a quarter of all names, and each
+    keeps them until it goes over to the new ones, once."""
+    for number in range(40):
+        count = 4096 if number < 10 else 5000
+        verifier = scram.Verifier(Hash.SHA_256, count, bytes(24), bytes(32), bytes(32))
+        directory.add(f"a{number}@example.test", "hash", verifiers=[verifier])
+    names = [f"nobody{number}@example.test" for number in range(400)]
+
+    def told(name: str) -> int:
+        return candidates(directory, name, Hash.SHA_256, "imap", iterations=5000).iterations
+
+    first = {name: told(name) for name in names}
+    assert 60 < sum(count == 4096 for count in first.values()) < 140
+    assert {name: told(name.upper()) for name in names} == first
+    gone = directory.require("a0@example.test")
+    directory.set_enabled(gone.prefix, False)
+    assert told(gone.address) == 4096  # as before
+    for number in range(8):
+        verifier = scram.Verifier(Hash.SHA_256, 5000, bytes(24), bytes(32), bytes(32))
+        directory.set_password(directory.require(f"a{number}@example.test").prefix, "hash", [verifier])
+    clock.now += 3600
+    then = {name: told(name) for name in names}
+    assert 0 < sum(count == 4096 for count in then.values()) < 50
+    assert all(first[name] == 4096 for name in names if then[name] == 4096)

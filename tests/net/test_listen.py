@@ -325,6 +325,30 @@ def test_stopping_drains_sessions_and_ends_those_that_do_not_end(run: Run, told:
     run(scene())
 
 
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"])
+@pytest.mark.parametrize("tls", ["implicit", "starttls"])
+def test_half_a_handshake_does_not_hold_up_a_stop(
+    run: Run, told: Any, context: ssl.SSLContext, tls: str, said: bytes
+) -> None:
+    async def scene() -> None:
+        async with serving(told, tls=tls, context=context) as server:
+            reader, writer = await server.connect()
+            if tls == "starttls":
+                writer.write(b"tls\r\n")
+                await reader.readuntil(b"going\r\n")
+            writer.write(said)
+            await until(lambda: server.listening.connections == 1)
+            async with asyncio.timeout(20):
+                await server.listening.stop(grace=60)
+            assert server.listening.connections == 0
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
+            await hang_up(writer)
+            assert not server.errors
+
+    run(scene())
+
+
 def test_a_connection_that_comes_in_while_stopping_is_drained_too(run: Run, told: Any) -> None:
     async def scene() -> None:
         server = Server(told)

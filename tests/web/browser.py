@@ -37,7 +37,7 @@ class _Forms(HTMLParser):
         about = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.forms.append(Form(about["action"]))
-        elif tag == "input" and self.forms:
+        elif tag == "input" and self.forms and (about.get("type") != "checkbox" or "checked" in about):
             self.forms[-1].fields[about["name"]] = about["value"]
         elif tag == "button" and self.forms and about.get("name"):
             self.forms[-1].buttons.append((about["name"], about["value"]))

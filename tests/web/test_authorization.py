@@ -1,14 +1,16 @@
 """The authorization server, as a program and its user's browser meet it."""
 
 import secrets
+import ssl
 import time
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
 from pillarbox.app.wiring import existing
-from pillarbox.identity import grants
+from pillarbox.identity import devices, grants
 from pillarbox.testing.server import MailServer
 from tests.web.browser import KIM, Browser, Program, words
 from tests.web.conftest import WEBMAIL
@@ -311,3 +313,18 @@ def test_the_way_back_keeps_its_own_query(program: Program) -> None:
     query = parse_qs(urlsplit(program.browser.left).query)
     assert query["own"] == ["1"]
     assert "code" in query
+
+
+def test_the_devices_of_one_network_leave_room_for_others(guarded: MailServer) -> None:
+    context = ssl.create_default_context(cafile=guarded.certificate)
+
+    def ask(source: str, times: int = 1) -> list[int]:
+        transport = httpx.HTTPTransport(verify=context, local_address=source)
+        where = f"https://localhost:{guarded.https_port}/oauth/device_authorization"
+        about = {"client_id": "mail-program", "scope": "imap"}
+        with httpx.Client(transport=transport, timeout=30) as client:
+            return [client.post(where, data=about).status_code for _ in range(times)]
+
+    most = devices.MAX_WAITING_EACH
+    assert ask("127.0.0.2", most + 1) == [200] * most + [503]
+    assert ask("127.0.0.3") == [200]

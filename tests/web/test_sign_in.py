@@ -3,6 +3,7 @@
 import secrets
 import socket
 import ssl
+from pathlib import Path
 
 import msgspec
 import pyotp
@@ -13,6 +14,7 @@ from pillarbox.app.wiring import existing
 from pillarbox.identity import app_passwords, second_factor
 from pillarbox.identity.audit import FILE, Audit
 from pillarbox.testing.server import MailServer
+from tests.app.test_abuse import asking, until
 from tests.web.browser import KIM, PASSWORD, Browser, Program, words
 from tests.web.conftest import CONFIG
 
@@ -188,6 +190,26 @@ def test_who_guesses_is_shut_out_everywhere(guarded: MailServer) -> None:
     finally:
         log.close()
     assert {(each.protocol, each.mechanism, each.account) for each in found} <= {("http", "FORM", KIM)}
+
+
+def test_an_administrators_ban_holds_for_who_is_signed_in(
+    guarded: MailServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may be for somebody who has been robbed, of his cookie or of what his program has."""
+    ask = asking(guarded, tmp_path, monkeypatch, capsys)
+    with Browser(guarded) as browser:
+        program = Program(browser)
+        tokens = program.tokens()
+        assert browser.is_signed_in
+        ask("ban", "add", "127.0.0.1")
+        until(lambda: browser.http.get("/account").status_code == 503)
+        mark = {"proof": "x", "name": "x", "imap": "1"}
+        assert browser.post("/account/app-passwords", mark).status_code in (403, 503)
+        answer = program.refresh(tokens["refresh_token"])
+        assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+        ask("ban", "lift", "127.0.0.1")
+        until(lambda: browser.http.get("/account").status_code == 200)
+        assert program.refresh(tokens["refresh_token"]).status_code == 200
 
 
 # What is no good as HTTP

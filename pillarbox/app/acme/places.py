@@ -9,6 +9,19 @@ def places(config: Config) -> tuple[str, ...]:
     return tuple(each for each in config.acme.addresses if not any(_takes(one, each) for one in http))
 
 
+def beside(config: Config) -> frozenset[str]:
+    """Addresses of one port, of which one is every address of the machine and the other a particular one,
+    where the site is: each is bound so that it bears the other."""
+    found: set[str] = set()
+    for address in places(config):
+        host, _, port = address.rpartition(":")
+        if host not in _EVERY or port == "0":
+            continue
+        near = {one for name, one in config.listen.each() if name == "http" and one.endswith(f":{port}")}
+        found |= {address, *near} if near else set()
+    return frozenset(found)
+
+
 def _takes(bound: str, address: str) -> bool:
     """Whether who listens on `bound` has `address` too. Of port 0 each takes another."""
     host, _, port = address.rpartition(":")
@@ -16,3 +29,6 @@ def _takes(bound: str, address: str) -> bool:
     if port != same or port == "0":
         return False
     return every in (host, "", "*", "[::]" if host.startswith("[") else "0.0.0.0")
+
+
+_EVERY = ("", "*", "0.0.0.0", "[::]")

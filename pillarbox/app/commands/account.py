@@ -90,17 +90,18 @@ def list_accounts(context: typer.Context, json: Json = False) -> None:
 def show_account(context: typer.Context, address: Address, json: Json = False) -> None:
     """Show an account with its mailboxes."""
 
-    async def run() -> tuple[Account, list[dict[str, Any]]]:
+    async def run() -> tuple[dict[str, Any], list[dict[str, Any]]]:
         async with core(load(context.obj), make=False) as parts:
             account = parts.directory.require(address)
-            return account, await _mailboxes(parts, account)
+            iterations = sorted(parts.directory.stored_iterations(account.prefix))
+            return {**_plain(account), "scram_iterations": iterations}, await _mailboxes(parts, account)
 
-    account, found = asyncio.run(run())
-    about = {**_plain(account), "mailboxes": found}
+    shown, found = asyncio.run(run())
+    about = {**shown, "mailboxes": found}
     show(
         about,
         json,
-        *(f"{key}: {value}" for key, value in _plain(account).items()),
+        *(f"{key}: {value}" for key, value in shown.items()),
         table(
             ("mailbox", "messages", "unseen", "octets"),
             [(each["path"], each["messages"], each["unseen"], each["octets"]) for each in found],
@@ -126,7 +127,8 @@ def password(
     with existing(config) as directory:
         account = directory.require(address)
         secret = _secret(password_stdin, hash_stdin)
-        stored = secret.stored(directory.salt(account.address), config)
+        iterations = directory.iterations(account.prefix, config.auth.scram_iterations)
+        stored = secret.stored(directory.salt(account.address), config, iterations)
         directory.set_password(account.prefix, stored.hash, stored.verifiers)
         if revoke_tokens:
             with directory.changing():
@@ -271,10 +273,10 @@ class _Secret:
     made: bool = False
     hash: str | None = field(default=None, repr=False)
 
-    def stored(self, salt: bytes, config: Config) -> Stored:
+    def stored(self, salt: bytes, config: Config, iterations: int = 0) -> Stored:
         if self.hash is not None:
             return Stored(self.hash, ())  # the rest is made when its owner first logs in
-        return store(self.password, salt, hashes(config))
+        return store(self.password, salt, hashes(config), iterations or config.auth.scram_iterations)
 
 
 def _secret(password_stdin: bool, hash_stdin: bool) -> _Secret:

@@ -1,8 +1,6 @@
 """`pillarbox account app-password`: a password for each device."""
 
-import re
 import secrets
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -14,13 +12,11 @@ from pillarbox.app.wiring import existing, hashes
 from pillarbox.identity import app_passwords, scram
 from pillarbox.identity.app_passwords import AppPassword
 from pillarbox.identity.passwords import generate
-from pillarbox.model.errors import Refused
 
 app = typer.Typer(help="Give each device a password of its own, and take it away.", no_args_is_help=True)
 
 Address = Annotated[str, typer.Argument(help="The account's address, like kim@example.org.")]
 Name = Annotated[str, typer.Option("--name", help="What you call the device.")]
-_DAYS = re.compile(r"(\d{1,5})d")
 
 
 @app.command()
@@ -44,14 +40,15 @@ def add(
         account = directory.require(address)
         salt = directory.salt(account.address)
         wanted = hashes(config)
+        iterations = directory.device_iterations(account.prefix, config.auth.scram_iterations)
         made = app_passwords.add(
             directory,
             account,
             name,
             password,
-            [scram.derive(hash_, password, salt) for hash_ in scram.Hash if hash_ in wanted],
+            [scram.derive(hash_, password, salt, iterations) for hash_ in scram.Hash if hash_ in wanted],
             protocols=tuple(each.strip() for each in protocols.split(",") if each.strip()),
-            expires_at=_end(expires, directory.now()),
+            expires_at=app_passwords.end_of(expires, directory.now()),
         )
     acted(config, f"app-password add {made.name}", account.address)
     about = {**_plain(made), "address": account.address, "password": password}
@@ -78,22 +75,6 @@ def revoke(context: typer.Context, address: Address, name: Name, json: Json = Fa
         app_passwords.revoke(directory, account, name)
     acted(config, f"app-password revoke {name}", account.address)
     show({"address": account.address, "revoked": name}, json, f"{name} can no longer log in.")
-
-
-def _end(expires: str, now: int) -> int | None:
-    """The moment after the last day, which ends in UTC."""
-    if not expires:
-        return None
-    today = datetime.fromtimestamp(now, UTC).date()
-    try:
-        match = _DAYS.fullmatch(expires)
-        last = today + timedelta(int(match[1])) if match else datetime.strptime(expires, "%Y-%m-%d").date()
-        after = last + timedelta(1)
-    except (ValueError, OverflowError):
-        raise Refused(f"{expires} is no day; write 2027-01-31 or 90d") from None
-    if last < today:
-        raise Refused(f"{expires} has passed")
-    return int(datetime(after.year, after.month, after.day, tzinfo=UTC).timestamp())
 
 
 def _plain(each: AppPassword) -> dict[str, Any]:

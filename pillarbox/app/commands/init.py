@@ -96,7 +96,7 @@ async def _begin(config: Config, domain: str, spelled: str) -> _Begun:
 
 async def _first(config: Config, parts: Core, address: str) -> str:
     password = generate(secrets.randbelow)
-    stored = store(password, parts.directory.salt(address), hashes(config))
+    stored = store(password, parts.directory.salt(address), hashes(config), config.auth.scram_iterations)
     await accounts.add(parts.directory, parts.store, address, stored.hash, stored.verifiers)
     return password
 

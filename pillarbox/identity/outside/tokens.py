@@ -36,7 +36,7 @@ async def account_of(
             continue
         if not isinstance(subject, str) or not subject:
             raise refusal("token has no subject")
-        if provider.verified and claims.get("email_verified") not in (True, "true"):
+        if provider.verified and not is_verified(claims):
             raise refusal("address in the token is not verified")
         key = f"{issuer}\0{subject}"
         known = record.known(directory, written.folded)
@@ -47,3 +47,10 @@ async def account_of(
         assert credential is not None
         return Proven(credential.address, credential.account, credential.version, mechanism=mechanism)
     raise refusal("token is for an address in no domain of its issuer")
+
+
+def is_verified(claims: Mapping[str, object]) -> bool:
+    """Whether the issuer says that it has verified the address."""
+    said = claims.get("email_verified")
+    # OpenID Connect Core 5.1 has a boolean; Amazon Cognito and Apple write it as text.
+    return said is True or said == "true"

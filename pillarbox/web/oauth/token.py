@@ -14,9 +14,10 @@ from pillarbox.identity import codes, devices, grants
 from pillarbox.identity.directory import Directory
 from pillarbox.identity.grants import Pair
 from pillarbox.identity.oauth_clients import Client, scopes
+from pillarbox.identity.pool import network
 from pillarbox.model.errors import Refused
 from pillarbox.web.oauth.metadata import DEVICE_GRANT, VERIFY
-from pillarbox.web.visits import Problem, Services, channel_of, form_of, require_privacy
+from pillarbox.web.visits import Problem, Services, channel_of, form_of, peer_of, require_privacy
 
 
 class Failed(Exception):
@@ -38,6 +39,7 @@ def answering(handler: Handler) -> Callable[[Services, Request], Awaitable[Respo
     async def endpoint(services: Services, request: Request) -> Response:
         try:
             require_privacy(services, request)
+            services.gate.check("", channel_of(request))
             form = await form_of(request)
             return await handler(services, request, await _client(services, request, form), form)
         except Failed as failed:
@@ -149,17 +151,19 @@ async def _revoke(services: Services, request: Request, client: Client, form: di
 async def _device(services: Services, request: Request, client: Client, form: dict[str, str]) -> Response:
     scope = _scope(form)
     await services.gate.enter("", channel_of(request))
+    where = network(peer_of(request).address)
+    counted = "" if services.gate.ledger.is_exempt(where) else where
     asked = await services.change(
-        request, lambda directory: devices.ask(directory, client, scope, services.random)
+        request, lambda directory: devices.ask(directory, client, scope, services.random, counted)
     )
     shown = devices.spelled(asked.user_code)
-    where = services.url + VERIFY
+    page = services.url + VERIFY
     return JSONResponse(
         {
             "device_code": asked.device_code,
             "user_code": shown,
-            "verification_uri": where,
-            "verification_uri_complete": f"{where}?user_code={shown}",
+            "verification_uri": page,
+            "verification_uri_complete": f"{page}?user_code={shown}",
             "expires_in": devices.SECONDS,
             "interval": devices.PAUSE,
         },

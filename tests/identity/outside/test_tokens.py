@@ -50,6 +50,8 @@ def test_the_first_token_makes_the_account(come, outside, directory, accounts, c
     [
         {"email_verified": False},
         {"email_verified": None},
+        {"email_verified": 1},
+        {"email_verified": "yes"},
         {"email": "kim@corp.test"},  # another directory's
         {"email": "kim@here.test"},
         {"email": "no address"},
