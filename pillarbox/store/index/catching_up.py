@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from array import array
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,14 +20,14 @@ from pillarbox.store.commit import to_disk
 from pillarbox.store.engine import sqlite
 from pillarbox.store.index import database
 from pillarbox.store.index.document import NOTHING, Document, document
-from pillarbox.store.index.segment import Builder
+from pillarbox.store.index.segment import build
 from pillarbox.store.index.texts import Damaged, groups
 from pillarbox.store.index.writer import Overtaken, Writer
 from pillarbox.store.tx import Tx
 
 BATCH = 4096  # messages of one step: `FAN` of them are a full segment
 BATCH_OCTETS = 24 << 20  # of their text
-BATCH_SECONDS = 2.0  # of a processor: who is killed gets on all the same, who searches has some of it soon
+BATCH_SECONDS = 1.0  # of a processor to read it, and listing takes as long again: who is killed gets on all the same, who searches has some of it soon
 MORE = 64  # ids of new mail that are worth going on for
 READ = 64  # emails looked up at once
 
@@ -134,27 +135,28 @@ def _step(
     clock: Callable[[], float],
 ) -> tuple[int, int]:
     """A batch of emails; how many messages, and octets of mail."""
-    builder = Builder()
-    added: list[tuple[int, Document]] = []
+    emails = array("Q")
+    made: list[Document] = []
     until = clock() + BATCH_SECONDS
-    last, octets = after, 0
+    last, octets, text = after, 0, 0
     while (
         last < horizon.email
-        and len(added) < BATCH
-        and builder.octets < BATCH_OCTETS
-        and (clock() < until or not added)
+        and len(made) < BATCH
+        and text < BATCH_OCTETS
+        and (clock() < until or not made)
     ):
         with mail.transaction(write=False) as tx:
             rows = emails_above(tx, last, horizon.email, READ)
             opened = [(email, _open(tx, blob)) for email, blob in rows]
         for email, blob in opened:
-            made = _document(blob, documents)
-            builder.add(email, made)
-            added.append((email, made))
+            found = _document(blob, documents)
+            emails.append(email)
+            made.append(found)
+            text += len(found.header) + len(found.body)
             octets += blob.size if blob is not None else 0
         last = rows[-1][0] if len(rows) == READ else horizon.email
-    writer.add(after, last, horizon.modseq, builder.finish(writer.frequent()), groups(added))
-    return len(added), octets
+    writer.add(after, last, horizon.modseq, build(emails, made, writer.frequent()), groups(zip(emails, made)))
+    return len(made), octets
 
 
 def horizon_of(tx: Tx) -> Horizon:

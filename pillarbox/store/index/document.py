@@ -9,7 +9,7 @@ fields whose names are no names: folded they might look like others.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -66,14 +66,16 @@ class Document:
     names: frozenset[bytes]
     lined: bytes = b""
 
-    def lines(self) -> Iterator[tuple[Field, set[bytes]]]:
-        """What is listed whole, by field: `HEADER` for those with their names."""
-        for field, text in (*self.lists.items(), (Field.HEADER, self.lined)):
-            found = set(text.split(b"\n"))
-            found.discard(b"")  # no needle is in it
-            if len(text) > LONGEST_LINE:
-                found = {line if len(line) <= LONGEST_LINE else TOO_LONG for line in found}
-            yield field, found
+
+def lines_of(text: bytes) -> Iterable[bytes]:
+    """What is listed whole of one of `lists`, or of `lined`."""
+    if b"\n" not in text and len(text) <= LONGEST_LINE:
+        return (text,)
+    found = set(text.split(b"\n"))
+    found.discard(b"")  # no needle is in it
+    if len(text) > LONGEST_LINE:
+        found = {line if len(line) <= LONGEST_LINE else TOO_LONG for line in found}
+    return found
 
 
 def plain(name: str) -> bool:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pillarbox.store.index import pairs, vocabulary
-from pillarbox.store.index.document import Document, Field
+from pillarbox.store.index.document import Document, Field, lines_of
 from pillarbox.store.index.runs import LONG, Kind, borders, grams_of, words
-from pillarbox.store.index.vocabulary import MAX_MESSAGES, Packed, Vocabulary
+from pillarbox.store.index.vocabulary import Packed, Vocabulary
 
 Key = tuple[Field, Kind]
 
@@ -30,70 +30,71 @@ class Segment:
     vocabularies: dict[Key, Packed]
 
 
-class Builder:
-    """Takes documents, then gives their segment. Memory grows with the different runs and the postings."""
+def build(emails: array[int], documents: Sequence[Document], frequent: Sequence[bytes] = ()) -> Segment:
+    """Of messages in the order of their emails' ids. `frequent`: words whose pairs are listed where these
+    messages are too few to tell which.
 
-    def __init__(self) -> None:
-        self.emails = array("Q")
-        self.octets = 0  # of text
-        self._found: dict[Key, defaultdict[bytes, list[int]]] = {}
-        self._bodies: list[bytes] = []
-
-    @property
-    def full(self) -> bool:
-        return len(self.emails) >= MAX_MESSAGES
-
-    def add(self, email: int, document: Document) -> None:
-        """The next message; ids ascend."""
-        number = len(self.emails)
-        self.emails.append(email)
-        self._bodies.append(document.body)
-        self.octets += len(document.header) + len(document.body)
-        header = b"%b\n%b" % (document.own, document.header)
-        texts = ((Field.HEADER, header), (Field.BODY, document.body), *document.lists.items())
-        for field, text in texts:
-            for kind, cut in _CUTS.items():
-                runs = cut(text)
-                if runs:
-                    found = self._of(field, kind)
-                    for run in runs:
-                        found[run].append(number)
-        for field, lines in document.lines():
-            if lines:
-                found = self._of(field, Kind.LINE)
-                for line in lines:
-                    found[line].append(number)
-        found = self._of(Field.NAMES, Kind.WORD)
-        for name in document.names:
-            found[name].append(number)
-
-    def _of(self, field: Field, kind: Kind) -> defaultdict[bytes, list[int]]:
-        found = self._found.get((field, kind))
-        if found is None:
-            found = self._found[field, kind] = defaultdict(list)
-        return found
-
-    def finish(self, frequent: Sequence[bytes] = ()) -> Segment:
-        """`frequent`: words whose pairs are listed where these messages are too few to tell which."""
-        packed = self._paired(frequent)
-        for (field, kind), found in self._found.items():
-            if field is not Field.NAMES and kind in GRAMS and (grams := _cut_long(found, kind)):
+    One vocabulary after another, not one message after another: what is known of one is at hand in the
+    processor's caches, of all it is not, and only one is held in memory before it is packed.
+    """
+    packed: dict[Key, Packed] = {}
+    for field in Field:
+        if field is Field.NAMES:
+            found = _found((number, document.names) for number, document in enumerate(documents))
+            if found:
+                packed[field, Kind.WORD] = vocabulary.pack(found)
+            continue
+        for kind, cut in _CUTS.items():
+            found = _found((number, cut(text)) for number, text in _texts(documents, field))
+            if field is Field.BODY and kind is Kind.WORD:
+                packed |= _paired(documents, frequent, found)
+            if grams := _cut_long(found, kind):
                 packed[field, GRAMS[kind]] = vocabulary.pack(grams)
             if found:
                 packed[field, kind] = vocabulary.pack(found)
-        return Segment(self.emails, packed)
+        if field is not Field.BODY and (found := _found(_lines(documents, field))):
+            packed[field, Kind.LINE] = vocabulary.pack(found)
+    return Segment(emails, packed)
 
-    def _paired(self, frequent: Sequence[bytes]) -> dict[Key, Packed]:
-        words: dict[bytes, list[int]] = self._found.get((Field.BODY, Kind.WORD), defaultdict(list))
-        count = len(self.emails)
-        if count >= pairs.ENOUGH:
-            frequent = pairs.frequent(zip(words, map(len, words.values())), count)
-        if not frequent:
-            return {}
-        packed = {(Field.BODY, Kind.PAIRED): vocabulary.pack(pairs.everywhere(frequent, count))}
-        if found := pairs.listed(self._bodies, frequent):
-            packed[Field.BODY, Kind.PAIR] = vocabulary.pack(found)
-        return packed
+
+def _found(cut: Iterable[tuple[int, Iterable[bytes]]]) -> dict[bytes, list[int]]:
+    """The numbers of the messages that each run is in, of their numbers, which ascend, and their runs."""
+    found: defaultdict[bytes, list[int]] = defaultdict(list)
+    for number, runs in cut:
+        for run in runs:
+            found[run].append(number)
+    return found
+
+
+def _texts(documents: Sequence[Document], field: Field) -> Iterator[tuple[int, bytes]]:
+    for number, document in enumerate(documents):
+        if field is Field.BODY:
+            yield number, document.body
+        elif field is Field.HEADER:
+            yield number, b"%b\n%b" % (document.own, document.header)
+        elif field in document.lists:
+            yield number, document.lists[field]
+
+
+def _lines(documents: Sequence[Document], field: Field) -> Iterator[tuple[int, Iterable[bytes]]]:
+    for number, document in enumerate(documents):
+        text = document.lined if field is Field.HEADER else document.lists.get(field)
+        if text:
+            yield number, lines_of(text)
+
+
+def _paired(
+    documents: Sequence[Document], frequent: Sequence[bytes], words: dict[bytes, list[int]]
+) -> dict[Key, Packed]:
+    count = len(documents)
+    if count >= pairs.ENOUGH:
+        frequent = pairs.frequent(zip(words, map(len, words.values())), count)
+    if not frequent:
+        return {}
+    packed = {(Field.BODY, Kind.PAIRED): vocabulary.pack(pairs.everywhere(frequent, count))}
+    if found := pairs.listed([document.body for document in documents], frequent):
+        packed[Field.BODY, Kind.PAIR] = vocabulary.pack(found)
+    return packed
 
 
 def _cut_long(found: dict[bytes, list[int]], kind: Kind) -> dict[bytes, list[int]]:
