@@ -27,7 +27,9 @@ from pillarbox.store.tx import Tx
 
 BATCH = 4096  # messages of one step: `FAN` of them are a full segment
 BATCH_OCTETS = 24 << 20  # of their text
-BATCH_SECONDS = 1.0  # of a processor to read it, and listing takes as long again: who is killed gets on all the same, who searches has some of it soon
+# Of a processor, to read a batch; listing it takes as long again. Who is killed gets on all the same, and who
+# searches has some of it soon.
+BATCH_SECONDS = 1.0
 MORE = 64  # ids of new mail that are worth going on for
 READ = 64  # emails looked up at once
 
@@ -140,10 +142,7 @@ def _step(
     until = clock() + BATCH_SECONDS
     last, octets, text = after, 0, 0
     while (
-        last < horizon.email
-        and len(made) < BATCH
-        and text < BATCH_OCTETS
-        and (clock() < until or not made)
+        last < horizon.email and len(made) < BATCH and text < BATCH_OCTETS and (clock() < until or not made)
     ):
         with mail.transaction(write=False) as tx:
             rows = emails_above(tx, last, horizon.email, READ)

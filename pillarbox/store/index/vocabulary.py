@@ -127,6 +127,17 @@ class Vocabulary:
             for number in range(first, stop):
                 yield listed[number], Slice(base + (number - first) * size, size)
 
+    def pieces(self, postings: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Everything in it, in order, each with its own postings as they are; `postings` are those of all."""
+        listed = self.words[1:-1].split(b"\n")
+        return zip(listed, chain.from_iterable(chain.from_iterable(self._cut(postings, len(listed)))))
+
+    def _cut(self, postings: bytes, count: int) -> Iterator[Iterator[tuple[bytes]]]:
+        for first, stop, size, base in zip(
+            self._firsts, [*self._firsts[1:], count], self._sizes, self._bases
+        ):
+            yield struct.iter_unpack(f"{2 * size}s", postings[2 * base : 2 * (base + (stop - first) * size)])
+
     def near(self, starts: Sequence[bytes], ends: Sequence[bytes], most: int) -> list[tuple[bytes, Slice]]:
         """Runs that begin or end with one of these, for who looks for runs similar to another: the most
         frequent ones, at most `most` for each."""
@@ -163,20 +174,20 @@ class Packed(NamedTuple):
 def pack(found: Mapping[bytes, Sequence[int]]) -> Packed:
     """From the messages of each run, which ascend."""
     order, steps = _ordered(zip(found, map(len, found.values())))
-    postings = array("H", chain.from_iterable(map(found.__getitem__, order)))
-    return _packed(order, steps, postings.tobytes())
+    numbers = chain.from_iterable(map(found.__getitem__, order))
+    # `array` looks at each number for twice as long.
+    postings = struct.pack(f"{sum(map(len, found.values()))}H", *numbers)
+    return _packed(order, steps, postings)
 
 
 def join(parts: Sequence[tuple[Vocabulary, bytes, int]]) -> Packed:
     """One vocabulary of several, each with its postings and what its messages' numbers grow by."""
     found: dict[bytes, bytes] = {}
     for vocabulary, postings, more in parts:
-        moved = shifted(postings, more)
-        for run, (start, count) in vocabulary.slices():
-            piece = moved[2 * start : 2 * (start + count)]
+        for run, piece in vocabulary.pieces(shifted(postings, more)):
             before = found.get(run)
             found[run] = piece if before is None else before + piece
-    order, steps = _ordered((run, len(octets) // 2) for run, octets in found.items())
+    order, steps = _ordered((run, len(piece) // 2) for run, piece in found.items())
     return _packed(order, steps, b"".join(map(found.__getitem__, order)))
 
 
