@@ -74,7 +74,7 @@ class Builder:
         return found
 
     def finish(self, frequent: Sequence[bytes] = ()) -> Segment:
-        """`frequent`: words whose pairs are listed where these messages are too few to tell which."""
+        """`frequent`: words that are listed whole in pairs where these messages are too few to tell which."""
         packed = self._paired(frequent)
         for (field, kind), found in self._found.items():
             if field is not Field.NAMES and kind in GRAMS and (grams := _cut_long(found, kind)):
@@ -88,9 +88,9 @@ class Builder:
         count = len(self.emails)
         if count >= pairs.ENOUGH:
             frequent = pairs.frequent(zip(words, map(len, words.values())), count)
-        if not frequent:
-            return {}
-        packed = {(Field.BODY, Kind.PAIRED): vocabulary.pack(pairs.everywhere(frequent, count))}
+        packed: dict[Key, Packed] = {}
+        if frequent:
+            packed[Field.BODY, Kind.PAIRED] = vocabulary.pack(pairs.everywhere(frequent, count))
         if found := pairs.listed(self._bodies, frequent):
             packed[Field.BODY, Kind.PAIR] = vocabulary.pack(found)
         return packed
