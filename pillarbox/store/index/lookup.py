@@ -129,10 +129,7 @@ def _in_field(segment: Listed, field: Field, runs: Sequence[Run]) -> Steps[Answe
 
 def _by_pairs(segment: Listed, runs: Sequence[Run], answer: Answer) -> Steps[None]:
     """Narrow an answer by what is listed of two words side by side."""
-    named = segment.vocabulary(Field.BODY, Kind.PAIRED)
-    paired: dict[bytes, Sequence[int]] = {}
-    if named is not None:
-        paired = {word: segment.postings(Field.BODY, Kind.PAIRED, piece) for word, piece in named.slices()}
+    paired = _paired(segment)
     for first, space, second in zip(runs, runs[1:], runs[2:]):
         if first.kind is not Kind.WORD or space.octets != _SPACE:
             continue
@@ -141,6 +138,17 @@ def _by_pairs(segment: Listed, runs: Sequence[Run], answer: Answer) -> Steps[Non
         if len(runs) == 3:
             answer.sure = found.sure
             answer.maybe = marks.without(answer.maybe, found.sure)
+
+
+def _paired(segment: Listed) -> dict[bytes, Sequence[int]]:
+    """Where each word that is listed whole in pairs is."""
+    named = segment.vocabulary(Field.BODY, Kind.PAIRED)
+    if named is None:
+        return {}
+    words = list(named.slices())
+    last = words[-1][1]
+    ends = segment.postings(Field.BODY, Kind.PAIRED, Slice(0, last.start + last.size))
+    return {word: ends[start : start + size] for word, (start, size) in words}
 
 
 def _side_by_side(
@@ -206,7 +214,7 @@ def _unpaired(
             return None
         for word, piece in listed.find_named(run.octets, run.stand):
             ends = paired.get(word, ())
-            if list(ends) == [0, segment.messages]:
+            if len(ends) == 2 and ends[1] - ends[0] == segment.messages:
                 continue
             postings = segment.postings(field, Kind.WORD, piece)
             if ends:

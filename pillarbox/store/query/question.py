@@ -16,7 +16,7 @@ from pillarbox.store.index.lookup import Answer, Listed, Steps
 from pillarbox.store.index.marks import Marks
 from pillarbox.store.index.reader import Snapshot
 from pillarbox.store.index.runs import encode
-from pillarbox.store.index.texts import COLUMNS, matching
+from pillarbox.store.index.texts import COLUMNS, decompress, matching, pieces_of
 
 TextKey = search.Header | search.Body | search.Text
 
@@ -87,12 +87,17 @@ def looking(snapshot: Snapshot, asked: Question, wanted: Marks, found: Marks) ->
             continue
         ids = group.places.emails
         first, last = snapshot.rank_of(ids[0]), snapshot.rank_of(ids[-1])
+        complete = last - first == len(ids) - 1
         numbers = [
             number
-            for column, text in group.texts
-            for number in matching(text, group.places.ends[column], octets, start)
+            for column, kept in group.columns
+            for piece in pieces_of(kept)
+            if not complete or wanted.find(1, first + piece.first, first + piece.stop) >= 0
+            for number in matching(
+                decompress(piece.packed), group.places.ends[column], octets, start, piece.first
+            )
         ]
-        if last - first == len(ids) - 1:
+        if complete:
             for number in numbers:
                 if wanted[first + number]:
                     found[first + number] = 1
