@@ -35,7 +35,7 @@ LAYOUT = 6
 FORMAT = f"{LAYOUT}.{searchable.VERSION}.{version()}.{sys.byteorder}"
 
 PAGE = 8192
-CHUNK = 1 << 15  # postings in one row
+CHUNK = 1 << 14  # postings in one row
 SLACK = 8  # an eighth of the file may be unused
 TIDY_WAIT = 100  # milliseconds to have the log for oneself
 WAIT = 10_000  # milliseconds a writer waits for another, or a reader while a log is begun anew

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, repeat
+from itertools import chain, compress, islice, repeat
 from operator import contains
 from typing import Protocol, TypeVar
 
@@ -33,7 +33,7 @@ NEW = 16  # messages found in a turn that make up for it
 MOST_RUNS = 6  # of a needle that are looked up; the longest tell most
 MOST_WORDS = 2048  # runs that one run of several may be in and still be looked up
 MANY = 128  # of so many messages one is a candidate: more are worth a look at pairs of words
-FEW = 16  # candidates that are not worth another lookup
+FEW = 48  # candidates that are not worth another lookup
 MOST_GRAMS = 32  # of one run
 DENSE = 500  # lines of a needle from which on looking at every line costs less than finding each
 
@@ -210,9 +210,10 @@ def _unpaired(
     listed = segment.vocabulary(field, Kind.WORD)
     work = 0
     if listed is not None and len(run.octets) <= LONG:
-        if listed.count(run.octets, run.stand) > MOST_WORDS:
+        words = list(islice(listed.find_named(run.octets, run.stand), MOST_WORDS + 1))
+        if len(words) > MOST_WORDS:
             return None
-        for word, piece in listed.find_named(run.octets, run.stand):
+        for word, piece in words:
             ends = paired.get(word, ())
             if len(ends) == 2 and ends[1] - ends[0] == segment.messages:
                 continue

@@ -3,9 +3,9 @@
 The words of a phrase like "from the mailing list" are all in so many messages that they narrow nothing, and
 most messages would have to be looked into. So what stands side by side in a body is listed too. A word
 that is in many of the messages that are indexed together, a `frequent` one, is listed whole; of another
-there is no more than its last octet, where it comes first, or its first one, where it comes second, with an asterisk
-for the rest of it: "OF THE", "OF T*", "*F THE", "*F T*". All pairs are listed, so that nothing has to be
-looked into where a needle is decided by such a line, and few kinds of lines are needed for that.
+one no more than its last octet where it comes first, or its first octet where it comes second, with an
+asterisk for the rest: "OF THE", "OF T*", "*F THE", "*F T*". All pairs are listed, so whatever such a line
+decides needs no look into a text, and there are few different lines.
 
 Which words are frequent differs between batches, and a segment keeps for each of its messages which were
 (`Kind.PAIRED`): as stretches of messages, two numbers each, from the first and up to the one after the last.

@@ -252,7 +252,7 @@ class Reader:
         if not rows or rows[0][0] < email:
             return None
         last, places, *kept = rows[0]
-        return Texts(last, places_of(places), [*zip(columns, kept)])
+        return Texts(last, places_of(places, columns), [*zip(columns, kept)])
 
     def _one(self, sql: str, number: int) -> tuple[bytes, ...]:
         rows = self._rows(sql, ACCOUNT, number)

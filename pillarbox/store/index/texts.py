@@ -15,7 +15,7 @@ from __future__ import annotations
 import struct
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,7 +24,9 @@ import zstandard
 from pillarbox.store.index.document import Document
 
 SIZE = 64 * 1024  # octets of text a group should have: less are too many rows, more takes longer to read
-PIECE = 16 * 1024  # octets of it that are compressed together: less compresses badly, more takes longer to open
+PIECE = (
+    16 * 1024
+)  # octets of it that are compressed together: less compresses badly, more takes longer to open
 LEVEL = 3
 MAX_TEXT = 1 << 30  # octets of one group; far above what one message may say
 
@@ -144,7 +146,8 @@ def _ends(texts: list[bytes]) -> bytes:
     return ends.tobytes()
 
 
-def places_of(packed: bytes) -> Places:
+def places_of(packed: bytes, columns: Sequence[str] = COLUMNS) -> Places:
+    """With the ends of these columns."""
     (count,) = _HEAD.unpack_from(packed)
     if len(packed) != _HEAD.size + 20 * count:
         raise Damaged
@@ -153,8 +156,9 @@ def places_of(packed: bytes) -> Places:
     emails.frombytes(packed[_HEAD.size : at])
     ends = {}
     for column in COLUMNS:
-        ends[column] = array("I")
-        ends[column].frombytes(packed[at : at + 4 * count])
+        if column in columns:
+            ends[column] = array("I")
+            ends[column].frombytes(packed[at : at + 4 * count])
         at += 4 * count
     return Places(emails, ends)
 
@@ -183,7 +187,8 @@ def matching(
     text: bytes, ends: array[int], needle: bytes, start: bytes | None = None, first: int = 0
 ) -> list[int]:
     """The places in a group of the messages in whose text the needle is; with `start`, in a line that
-    begins so, after that. The needle is empty only with a start. `text` is that of the group from its message `first` on."""
+    begins so, after that. The needle is empty only with a start. `text` is the group's from its message
+    `first` on."""
     out = []
     number = first
     base = ends[first - 1] if first else 0
