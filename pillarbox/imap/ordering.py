@@ -38,6 +38,7 @@ T = TypeVar("T", int, str)
 
 TEXTS = 512  # texts prepared or parted at once
 PIECE = 4096  # items handled at once
+NUMBERS = 2 * PIECE  # numbers sorted at once: a millisecond
 FEW = 8  # where less than an eighth of a mailbox was found, only that is sorted
 UNSAVED = 16  # messages that have come and gone before an order is worth writing again
 PROBES = 63  # messages that a new one is compared with at once
@@ -289,16 +290,16 @@ async def prepared(
     """What is compared of each text; None is one that has not been derived yet."""
     keys: dict[bytes | None, str] = {None: ""}
     for start in range(0, len(texts), TEXTS):
-        for text in texts[start : start + TEXTS]:
-            if text is not None and text not in keys:
-                keys[text] = collation.key(text, comparator.prepare)
+        some = [text for text in set(texts[start : start + TEXTS]) if text is not None and text not in keys]
+        for text, key in collation.keys(some, comparator.prepare).items():
+            keys[text] = key
         await turns.take()
     return keys
 
 
 async def _ascending(items: list[T], turns: Turns) -> list[T]:
     """`sorted(items)` in slices: parted by a sample of them first."""
-    if len(items) <= PIECE:
+    if len(items) <= PIECE or (len(items) <= NUMBERS and isinstance(items[0], int)):
         return sorted(items)
     sample = sorted(items[:: len(items) // PIECE + 1])
     pivots = sample[:: PIECE * len(sample) // (2 * len(items)) + 1]

@@ -49,19 +49,27 @@ class Ids:
     def add(self, message_id: bytes, references: bytes) -> None:
         """References have a space between them."""
         known = self._number_of
-        self.own.append(known.setdefault(_short(message_id), len(known)) if message_id else -1)
-        if references:
-            for reference in references.split(b" "):
-                name = _short(reference)
+        if message_id:
+            name = message_id if len(message_id) <= SHORT else _digest(message_id)
+            self.own.append(known.setdefault(name, len(known)))
+        else:
+            self.own.append(-1)
+        for name in references.split(b" ") if references else ():
+            if len(name) > SHORT:
+                name = _digest(name)
+            number = known.get(name)
+            if number is None:
                 # Deviates: RFC 5256 3 (REFERENCES, 1.A) makes a dummy of every id that is nowhere. After a
                 # million of them others are passed over.
-                if len(known) - len(self.own) < MOST_DUMMIES or name in known:
-                    self.references.append(known.setdefault(name, len(known)))
+                if len(known) - len(self.own) >= MOST_DUMMIES:
+                    continue
+                number = known[name] = len(known)
+            self.references.append(number)
         self.ends.append(len(self.references))
 
 
-def _short(message_id: bytes) -> bytes:
-    return message_id if len(message_id) <= SHORT else blake2b(message_id, digest_size=SHORT // 2).digest()
+def _digest(message_id: bytes) -> bytes:
+    return blake2b(message_id, digest_size=SHORT // 2).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,11 +290,14 @@ def _gathered(mail: Mail, roots: list[int], children: _Children) -> Work[list[in
     def first(node: int) -> int:
         return node if node < count else children.first[node]
 
+    above: list[str] = []  # the subject of each root
+    for start in range(0, len(roots), SELDOM):
+        yield
+        above += [subjects[first(root)] for root in roots[start : start + SELDOM]]
     table: dict[str, int] = {}
-    for done, root in enumerate(roots):
+    for done, (root, subject) in enumerate(zip(roots, above)):
         if not done & SELDOM:
             yield
-        subject = subjects[first(root)]
         if not subject:
             continue
         known = table.setdefault(subject, root)
@@ -295,10 +306,10 @@ def _gathered(mail: Mail, roots: list[int], children: _Children) -> Work[list[in
     merged: set[int] = set()
     grown: set[int] = set()
     added: list[int] = []
-    for done, root in enumerate(roots):
+    for done, (root, subject) in enumerate(zip(roots, above)):
         if not done & SELDOM:
             yield
-        if root in merged or not (subject := subjects[first(root)]) or (known := table[subject]) == root:
+        if not subject or (known := table[subject]) == root or root in merged:
             continue
         merged.add(root)
         if root >= count:
@@ -340,7 +351,7 @@ def _forest(roots: list[int], children: _Children, count: int) -> Work[Forest]:
     forest = Forest(array("i"), array("I"))
     done = 0
     for root in roots:
-        for node in children.below(root):
+        for node in children.below(root) if children.first[root] >= 0 else (root,):
             if not (done := done + 1) & SELDOM:
                 yield
             forest.nodes.append(node if node < count else DUMMY)

@@ -132,6 +132,8 @@ def indices(spans: Spans) -> Iterator[int]:
 
 def spans_of(indexes: Sequence[int]) -> Spans:
     """Ascending indexes as spans."""
+    if indexes and indexes[-1] - indexes[0] == len(indexes) - 1:
+        return [(indexes[0], indexes[-1] + 1)]
     out: Spans = []
     for index in indexes:
         if out and out[-1][1] == index:

@@ -102,7 +102,10 @@ def _without_long_runs(text: str) -> str:
     """
     if len(text) < _LONG_RUN:
         return text
+    some = text[::_EACH]
+    if not any(map(unicodedata.combining, some)):
+        return text  # nearly always, and then nothing has to be made for it
     two, many = _marks()
-    if two.search(text[::_EACH]) is None:
+    if two.search(some) is None:
         return text
     return many.sub(lambda run: run[0] + "\u034f", text)

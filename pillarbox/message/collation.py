@@ -9,12 +9,13 @@ stored behind `UNREADABLE`, which UTF-8 never contains.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from pillarbox.message.casemap import Fold, fold_text, single_spaced
 
 UNREADABLE = b"\xff"
+_BETWEEN = b"\x01"  # is in hardly any text, and stays itself
 _LAST = "\U0010ffff"  # no character, so nothing sorts behind it
 
 
@@ -82,3 +83,19 @@ def key(stored: bytes, prepare: Callable[[str], str]) -> str:
     if stored[:1] == UNREADABLE:
         return _LAST + stored[1:].decode("latin-1")
     return prepare(stored.decode("utf-8", "surrogatepass"))
+
+
+def keys(stored: Iterable[bytes], prepare: Callable[[str], str]) -> dict[bytes, str]:
+    """`key` of many texts. Those of ASCII are prepared as one: of it no comparator here takes a character for
+    another because of what stands elsewhere, but for line ends."""
+    out: dict[bytes, str] = {}
+    plain = []
+    for text in stored:
+        if text.isascii() and _BETWEEN not in text and b"\r" not in text:
+            plain.append(text)
+        else:
+            out[text] = key(text, prepare)
+    if plain:
+        prepared = prepare(_BETWEEN.join(plain).decode("ascii"))
+        out.update(zip(plain, prepared.split(_BETWEEN.decode("ascii"))))
+    return out

@@ -65,3 +65,18 @@ def test_comparators_are_found_by_pattern(order: str, names: list[str]) -> None:
 @pytest.mark.parametrize("order", ["", "+", "**", "1", "i;o ctet", "i;é", "i;" + "x" * 253])
 def test_what_is_no_pattern(order: str) -> None:
     assert matching(order) is None
+
+
+some_octets = st.one_of(
+    st.text(alphabet="aB é\r\n\x00\x01ß  ", max_size=6).map(
+        lambda text: text.encode("utf-8", "surrogatepass")
+    ),
+    st.binary(max_size=3).map(lambda octets: collation.UNREADABLE + octets),
+)
+
+
+@given(st.lists(some_octets, max_size=8))
+def test_many_texts_have_the_keys_of_each(stored: list[bytes]) -> None:
+    for one in collation.COMPARATORS:
+        wanted = {text: collation.key(text, one.prepare) for text in stored}
+        assert collation.keys(stored, one.prepare) == wanted

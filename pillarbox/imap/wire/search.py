@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pillarbox.imap.wire.charset import codec_of
+from pillarbox.imap.wire.digits import spaced
 from pillarbox.imap.wire.esearch import Returning, maybe_returning
 from pillarbox.imap.wire.reader import Reader
 from pillarbox.imap.wire.search_key import parse_program
@@ -70,7 +71,7 @@ def _numbers(numbers: Sequence[int]) -> Iterator[bytes]:
         if some[-1] - some[0] == len(some) - 1:
             yield _consecutive(some[0], len(some))
         else:
-            yield f" {' '.join(map(str, some))}".encode("ascii")
+            yield spaced(some)
 
 
 @lru_cache(maxsize=1024)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from pillarbox.imap.wire.charset import codec_of
+from pillarbox.imap.wire.digits import spaced
 from pillarbox.imap.wire.esearch import Returning, maybe_returning
 from pillarbox.imap.wire.limits import SORT_CRITERIA
 from pillarbox.imap.wire.reader import Reader
@@ -67,6 +68,6 @@ def encode_sorted(numbers: Iterable[int], modseq: int | None = None) -> Iterator
     """sort-data = "SORT" [1*(SP nz-number) SP search-sort-mod-seq]   (RFC 7162 7), in pieces"""
     yield b"* SORT"
     remaining = iter(numbers)
-    while some := " ".join(map(str, islice(remaining, PIECE))):
-        yield b" " + some.encode("ascii")
+    while some := list(islice(remaining, PIECE)):
+        yield spaced(some)
     yield b"\r\n" if modseq is None else b" (MODSEQ %d)\r\n" % modseq

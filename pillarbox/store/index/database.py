@@ -29,13 +29,13 @@ BAD = "search.bad"  # lies beside it when a reader has found it damaged
 LOCK = "search.lock"  # held by who writes
 ERASED = "search.erased"  # lies beside it when mail has been erased that may be in it
 APPLICATION_ID = 0x50424F53  # "PBOS"
-LAYOUT = 5
+LAYOUT = 6
 
 # Arrays are kept as this machine has them in memory.
 FORMAT = f"{LAYOUT}.{searchable.VERSION}.{version()}.{sys.byteorder}"
 
 PAGE = 8192
-CHUNK = 1 << 15  # postings in one row
+CHUNK = 1 << 14  # postings in one row
 SLACK = 8  # an eighth of the file may be unused
 TIDY_WAIT = 100  # milliseconds to have the log for oneself
 WAIT = 10_000  # milliseconds a writer waits for another, or a reader while a log is begun anew

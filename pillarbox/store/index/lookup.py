@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, repeat
+from itertools import chain, compress, islice, repeat
 from operator import contains
 from typing import Protocol, TypeVar
 
-from pillarbox.store.index import marks
+from pillarbox.store.index import marks, pairs
 from pillarbox.store.index.document import LINED, ODD, OWN, TOO_LONG, Field, plain, start_of
 from pillarbox.store.index.marks import Marks
 from pillarbox.store.index.runs import LONG, Kind, Run, Stand, encode, needed_grams, runs_of
@@ -32,8 +32,8 @@ DEAR = 8  # looking into a message costs as much as looking up so many runs
 NEW = 16  # messages found in a turn that make up for it
 MOST_RUNS = 6  # of a needle that are looked up; the longest tell most
 MOST_WORDS = 2048  # runs that one run of several may be in and still be looked up
-MANY = 16  # of so many messages one is a candidate: more are worth a look at pairs of words
-FEW = 16  # candidates that are not worth another lookup
+MANY = 128  # of so many messages one is a candidate: more are worth a look at pairs of words
+FEW = 48  # candidates that are not worth another lookup
 MOST_GRAMS = 32  # of one run
 DENSE = 500  # lines of a needle from which on looking at every line costs less than finding each
 
@@ -122,38 +122,64 @@ def _in_field(segment: Listed, field: Field, runs: Sequence[Run]) -> Steps[Answe
             candidates = found if candidates is None else marks.both(candidates, found)
     answer = _nothing(segment)
     answer.maybe = marks.every(segment.messages) if candidates is None else candidates
-    if answer.maybe.count(1) * MANY > segment.messages:
-        yield from _by_pairs(segment, field, runs, answer)
+    if field is Field.BODY and answer.maybe.count(1) * MANY > segment.messages:
+        yield from _by_pairs(segment, runs, answer)
     return answer
 
 
-def _by_pairs(segment: Listed, field: Field, runs: Sequence[Run], answer: Answer) -> Steps[None]:
+def _by_pairs(segment: Listed, runs: Sequence[Run], answer: Answer) -> Steps[None]:
     """Narrow an answer by what is listed of two words side by side."""
-    named = segment.vocabulary(field, Kind.PAIRED)
-    if named is None:
-        return
-    paired = {word: segment.postings(field, Kind.PAIRED, piece) for word, piece in named.slices()}
-    listed = segment.vocabulary(field, Kind.PAIR)
+    paired = _paired(segment)
     for first, space, second in zip(runs, runs[1:], runs[2:]):
         if first.kind is not Kind.WORD or space.octets != _SPACE:
             continue
-        others = marks.none(segment.messages)
-        for run in (first, second):
-            found = yield from _unpaired(segment, field, run, paired)
-            if found is None:
-                break
-            others = marks.either(others, found)
-        else:
-            pair = b"%b %b" % (first.octets, second.octets)
-            sure = marks.none(segment.messages)
-            if listed is not None:
-                yield from _mark_all(
-                    segment, field, Kind.PAIR, pair, _STANDS[first.stand, second.stand], sure
-                )
-            answer.maybe = marks.both(answer.maybe, marks.either(others, sure))
-            if len(runs) == 3:
-                answer.sure = sure
-                answer.maybe = marks.without(answer.maybe, sure)
+        found = yield from _side_by_side(segment, first, second, paired)
+        answer.maybe = marks.both(answer.maybe, marks.either(found.sure, found.maybe))
+        if len(runs) == 3:
+            answer.sure = found.sure
+            answer.maybe = marks.without(answer.maybe, found.sure)
+
+
+def _paired(segment: Listed) -> dict[bytes, Sequence[int]]:
+    """Where each word that is listed whole in pairs is."""
+    named = segment.vocabulary(Field.BODY, Kind.PAIRED)
+    if named is None:
+        return {}
+    words = list(named.slices())
+    last = words[-1][1]
+    ends = segment.postings(Field.BODY, Kind.PAIRED, Slice(0, last.start + last.size))
+    return {word: ends[start : start + size] for word, (start, size) in words}
+
+
+def _side_by_side(
+    segment: Listed, first: Run, second: Run, paired: Mapping[bytes, Sequence[int]]
+) -> Steps[Answer]:
+    """Two words with a space between: in a pair that is listed so, or in one of which enough is listed."""
+    answer = _nothing(segment)
+
+    def add(one: bytes, other: bytes, stand: Stand, found: Marks) -> Steps[None]:
+        return _mark_all(segment, Field.BODY, Kind.PAIR, b"%b %b" % (one, other), stand, found)
+
+    yield from add(first.octets, second.octets, _STANDS[first.stand, second.stand], answer.sure)
+    # An end of one octet, or such a beginning, is in all lines that have it: nothing is cut there.
+    cut_first = first.stand is Stand.WHOLE or len(first.octets) > 1
+    cut_second = second.stand is Stand.WHOLE or len(second.octets) > 1
+    if cut_first:
+        found = marks.none(segment.messages)
+        yield from add(pairs.first_of(first.octets), second.octets, _STANDS[Stand.WHOLE, second.stand], found)
+        if cut_second:
+            both = marks.none(segment.messages)
+            one, other = pairs.first_of(first.octets), pairs.second_of(second.octets)
+            yield from add(one, other, Stand.WHOLE, both)
+            both = yield from _not_paired(segment, second, paired, both)
+            found = marks.either(found, both)
+        answer.maybe = yield from _not_paired(segment, first, paired, found)
+    if cut_second:
+        found = marks.none(segment.messages)
+        yield from add(first.octets, pairs.second_of(second.octets), _STANDS[first.stand, Stand.WHOLE], found)
+        found = yield from _not_paired(segment, second, paired, found)
+        answer.maybe = marks.either(answer.maybe, found)
+    return answer
 
 
 _STANDS = {
@@ -164,18 +190,32 @@ _STANDS = {
 }
 
 
+def _not_paired(
+    segment: Listed, run: Run, paired: Mapping[bytes, Sequence[int]], found: Marks
+) -> Steps[Marks]:
+    """Those of `found` that have a word in which this run stands as it should, and which is not listed
+    whole in pairs; all of them where that is not soon told."""
+    if found.count(1) <= FEW:
+        return found
+    unpaired = yield from _unpaired(segment, Field.BODY, run, paired)
+    return found if unpaired is None else marks.both(found, unpaired)
+
+
 def _unpaired(
     segment: Listed, field: Field, run: Run, paired: Mapping[bytes, Sequence[int]]
 ) -> Steps[Marks | None]:
-    """The messages that have a word in which this one stands as it should, and no pair with it is listed;
-    None when they are too many."""
+    """The messages that have a word in which this one stands as it should, and it is not listed whole in
+    pairs; None when they are too many."""
     found = marks.none(segment.messages)
     listed = segment.vocabulary(field, Kind.WORD)
-    number = work = 0
+    work = 0
     if listed is not None and len(run.octets) <= LONG:
-        for word, piece in listed.find_named(run.octets, run.stand):
+        words = list(islice(listed.find_named(run.octets, run.stand), MOST_WORDS + 1))
+        if len(words) > MOST_WORDS:
+            return None
+        for word, piece in words:
             ends = paired.get(word, ())
-            if list(ends) == [0, segment.messages]:
+            if len(ends) == 2 and ends[1] - ends[0] == segment.messages:
                 continue
             postings = segment.postings(field, Kind.WORD, piece)
             if ends:
@@ -183,9 +223,6 @@ def _unpaired(
                 for start, stop in zip(ends[::2], ends[1::2]):
                     inside[start:stop] = b"\x01" * (stop - start)
                 postings = [posting for posting in postings if not inside[posting]]
-            number += 1
-            if number > MOST_WORDS or 4 * len(postings) > segment.messages:
-                return None
             marks.add(found, postings)
             work += piece.size + EACH
             if work >= TURN:

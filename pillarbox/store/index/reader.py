@@ -46,11 +46,11 @@ class Moved(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """A group of messages: where the texts of each end, and the texts asked for by column."""
+    """A group of messages: where the texts of each end, and the columns asked for, as they are kept."""
 
     last: int
     places: Places
-    texts: Sequence[tuple[str, bytes]]
+    columns: Sequence[tuple[str, bytes]]
 
 
 class Memory:
@@ -251,8 +251,8 @@ class Reader:
         )
         if not rows or rows[0][0] < email:
             return None
-        last, places, *packed = rows[0]
-        return Texts(last, places_of(places), [*zip(columns, map(decompress, packed))])
+        last, places, *kept = rows[0]
+        return Texts(last, places_of(places, columns), [*zip(columns, kept)])
 
     def _one(self, sql: str, number: int) -> tuple[bytes, ...]:
         rows = self._rows(sql, ACCOUNT, number)

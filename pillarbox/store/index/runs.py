@@ -37,8 +37,8 @@ class Kind(IntEnum):
     GRAM = 2  # of long words
     BORDER_GRAM = 3
     LINE = 4  # whole texts of short fields: see `document.lines`
-    PAIR = 5  # two frequent words and the space between: see `pairs`
-    PAIRED = 6  # which words those are, and where
+    PAIR = 5  # two words and the space between: see `pairs`
+    PAIRED = 6  # which words are whole in them, and where
 
 
 class Stand(Enum):

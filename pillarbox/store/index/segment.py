@@ -31,8 +31,8 @@ class Segment:
 
 
 def build(emails: array[int], documents: Sequence[Document], frequent: Sequence[bytes] = ()) -> Segment:
-    """Of messages in the order of their emails' ids. `frequent`: words whose pairs are listed where these
-    messages are too few to tell which.
+    """Of messages in the order of their emails' ids. `frequent`: words that are listed whole in pairs
+    where these messages are too few to tell which.
 
     One vocabulary after another, not one message after another: what is known of one is at hand in the
     processor's caches, of all it is not, and only one is held in memory before it is packed.
@@ -89,9 +89,9 @@ def _paired(
     count = len(documents)
     if count >= pairs.ENOUGH:
         frequent = pairs.frequent(zip(words, map(len, words.values())), count)
-    if not frequent:
-        return {}
-    packed = {(Field.BODY, Kind.PAIRED): vocabulary.pack(pairs.everywhere(frequent, count))}
+    packed: dict[Key, Packed] = {}
+    if frequent:
+        packed[Field.BODY, Kind.PAIRED] = vocabulary.pack(pairs.everywhere(frequent, count))
     if found := pairs.listed([document.body for document in documents], frequent):
         packed[Field.BODY, Kind.PAIR] = vocabulary.pack(found)
     return packed

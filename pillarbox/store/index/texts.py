@@ -1,8 +1,13 @@
-"""The folded text of messages, kept to look into: groups of some messages, compressed together.
+"""The folded text of messages, kept to look into: groups of some messages, kept together.
 
 A group holds the texts of messages that follow each other by their emails' ids, one column for each of
 `COLUMNS`; where each text ends stands beside them. A line end follows each text, so no needle is found
 across two of them. A message that is longer than a group should be is one alone.
+
+A column is compressed in pieces of a few messages each, because who looks for a needle wants to look into
+messages here and there: of a group only the pieces they are in are opened.
+
+    column    (how many pieces), then (texts in it, compressed octets) for each, then the pieces
 """
 
 from __future__ import annotations
@@ -10,14 +15,18 @@ from __future__ import annotations
 import struct
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import zstandard
 
 from pillarbox.store.index.document import Document
 
-SIZE = 64 * 1024  # octets of text a group should have: less compresses badly, more takes longer to open
+SIZE = 64 * 1024  # octets of text a group should have: less are too many rows, more takes longer to read
+PIECE = (
+    16 * 1024
+)  # octets of it that are compressed together: less compresses badly, more takes longer to open
 LEVEL = 3
 MAX_TEXT = 1 << 30  # octets of one group; far above what one message may say
 
@@ -26,6 +35,7 @@ COLUMNS = ("own", "header", "body")
 _COMPRESSOR = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True, write_content_size=True)
 _DECOMPRESSOR = zstandard.ZstdDecompressor()
 _HEAD = struct.Struct("<I")
+_PIECE = struct.Struct("<II")
 
 
 class Damaged(Exception):
@@ -42,6 +52,14 @@ class Group:
     own: bytes
     header: bytes
     body: bytes
+
+
+class Piece(NamedTuple):
+    """The texts of the messages from one place in the group up to another."""
+
+    first: int
+    stop: int
+    packed: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +102,39 @@ def groups(documents: Iterable[tuple[int, Document]]) -> Iterator[Group]:
 
 def _group(emails: list[int], columns: tuple[list[bytes], ...]) -> Group:
     places = [_HEAD.pack(len(emails)), array("Q", emails).tobytes(), *map(_ends, columns)]
-    own, header, body = (compress(b"\n".join((*texts, b""))) for texts in columns)
+    own, header, body = map(_column, columns, (SIZE, SIZE, PIECE))
     return Group(emails[0], emails[-1], b"".join(places), own, header, body)
+
+
+def _column(texts: list[bytes], most: int) -> bytes:
+    sizes: list[bytes] = []
+    pieces: list[bytes] = []
+    first = size = 0
+    for number, text in enumerate((*texts, b""), start=1):
+        last = number > len(texts)
+        if number - 1 > first and (last or size + len(text) > most):
+            pieces.append(compress(b"\n".join((*texts[first : number - 1], b""))))
+            sizes.append(_PIECE.pack(number - 1 - first, len(pieces[-1])))
+            first, size = number - 1, 0
+        size += len(text) + 1
+    return b"".join((_HEAD.pack(len(pieces)), *sizes, *pieces))
+
+
+def pieces_of(column: bytes) -> Iterator[Piece]:
+    try:
+        (count,) = _HEAD.unpack_from(column)
+        at = _HEAD.size + count * _PIECE.size
+        first = 0
+        for number, size in _PIECE.iter_unpack(column[_HEAD.size : at]):
+            yield Piece(first, first + number, column[at : at + size])
+            first += number
+            at += size
+    except struct.error as error:
+        raise Damaged from error
+
+
+def whole(column: bytes) -> bytes:
+    return b"".join(decompress(piece.packed) for piece in pieces_of(column))
 
 
 def _ends(texts: list[bytes]) -> bytes:
@@ -97,7 +146,8 @@ def _ends(texts: list[bytes]) -> bytes:
     return ends.tobytes()
 
 
-def places_of(packed: bytes) -> Places:
+def places_of(packed: bytes, columns: Sequence[str] = COLUMNS) -> Places:
+    """With the ends of these columns."""
     (count,) = _HEAD.unpack_from(packed)
     if len(packed) != _HEAD.size + 20 * count:
         raise Damaged
@@ -106,8 +156,9 @@ def places_of(packed: bytes) -> Places:
     emails.frombytes(packed[_HEAD.size : at])
     ends = {}
     for column in COLUMNS:
-        ends[column] = array("I")
-        ends[column].frombytes(packed[at : at + 4 * count])
+        if column in columns:
+            ends[column] = array("I")
+            ends[column].frombytes(packed[at : at + 4 * count])
         at += 4 * count
     return Places(emails, ends)
 
@@ -121,7 +172,7 @@ def _documents(some: Iterable[Group]) -> Iterator[tuple[int, Document]]:
     for group in some:
         places = places_of(group.places)
         texts = [
-            _cut(decompress(packed), places.ends[column])
+            _cut(whole(packed), places.ends[column])
             for column, packed in zip(COLUMNS, (group.own, group.header, group.body))
         ]
         for email, own, header, body in zip(places.emails, *texts):
@@ -132,11 +183,15 @@ def _cut(text: bytes, ends: array[int]) -> list[bytes]:
     return [text[start : end - 1] for start, end in zip((0, *ends), ends)]
 
 
-def matching(text: bytes, ends: array[int], needle: bytes, start: bytes | None = None) -> list[int]:
+def matching(
+    text: bytes, ends: array[int], needle: bytes, start: bytes | None = None, first: int = 0
+) -> list[int]:
     """The places in a group of the messages in whose text the needle is; with `start`, in a line that
-    begins so, after that. The needle is empty only with a start."""
+    begins so, after that. The needle is empty only with a start. `text` is the group's from its message
+    `first` on."""
     out = []
-    number = 0
+    number = first
+    base = ends[first - 1] if first else 0
     sought = needle or (start or b"")
     at = text.find(sought)
     while at >= 0:
@@ -148,7 +203,7 @@ def matching(text: bytes, ends: array[int], needle: bytes, start: bytes | None =
             if at < line + len(start) and needle:
                 at = text.find(sought, at + 1)  # in the name itself
                 continue
-        number = bisect_right(ends, at, number)
+        number = bisect_right(ends, base + at, number)
         out.append(number)
-        at = text.find(sought, ends[number])
+        at = text.find(sought, ends[number] - base)
     return out

@@ -127,7 +127,7 @@ class Writer:
             )
 
     def frequent(self) -> list[bytes]:
-        """The words whose pairs are listed in the largest segment, or should be."""
+        """The words that are whole in the pairs of the largest segment, or should be."""
         largest = max(self.segments(), key=_messages, default=None)
         if largest is None or largest.messages < pairs.ENOUGH:
             return []

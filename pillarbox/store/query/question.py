@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import compress
 
@@ -16,7 +17,7 @@ from pillarbox.store.index.lookup import Answer, Listed, Steps
 from pillarbox.store.index.marks import Marks
 from pillarbox.store.index.reader import Snapshot
 from pillarbox.store.index.runs import encode
-from pillarbox.store.index.texts import COLUMNS, matching
+from pillarbox.store.index.texts import COLUMNS, decompress, matching, pieces_of
 
 TextKey = search.Header | search.Body | search.Text
 
@@ -75,34 +76,45 @@ def looking(snapshot: Snapshot, asked: Question, wanted: Marks, found: Marks) ->
     the emails of those of which none is kept."""
     missing: set[int] = set()
     octets = encode(asked.needle)
-    start = start_of(asked.name) if asked.name is not None else None
-    rank = wanted.find(1)
-    while rank >= 0:
-        yield
-        email = snapshot.email_at(rank)
-        group = snapshot.reader.texts(email, asked.columns)
-        if group is None:
-            missing.add(email)
-            rank = wanted.find(1, rank + 1)
+    begins = start_of(asked.name) if asked.name is not None else None
+    for segment, start in zip(snapshot.segments, snapshot.starts):
+        stop = start + segment.messages
+        rank = wanted.find(1, start, stop)
+        if rank < 0:
             continue
-        ids = group.places.emails
-        first, last = snapshot.rank_of(ids[0]), snapshot.rank_of(ids[-1])
-        numbers = [
-            number
-            for column, text in group.texts
-            for number in matching(text, group.places.ends[column], octets, start)
-        ]
-        if last - first == len(ids) - 1:
-            for number in numbers:
-                if wanted[first + number]:
-                    found[first + number] = 1
-        else:  # of some that are in between no text is kept any more
-            for number in numbers:
-                at = snapshot.rank_of(ids[number])
-                if wanted[at]:
-                    found[at] = 1
-            between = snapshot.emails_at(rank, last + 1)
-            asked_for = compress(between, wanted[rank : last + 1])
-            missing.update(set(asked_for).difference(ids))
-        rank = wanted.find(1, last + 1)
+        emails = segment.emails
+        while rank >= 0:
+            yield
+            group = snapshot.reader.texts(emails[rank - start], asked.columns)
+            if group is None:
+                missing.add(emails[rank - start])
+                rank = wanted.find(1, rank + 1, stop)
+                continue
+            ids = group.places.emails
+            low, high = bisect_left(emails, ids[0]), bisect_right(emails, ids[-1])
+            first = start + low
+            # Of some in between no text may be kept any more; and a group may hold later messages, of which
+            # this snapshot does not know.
+            complete = emails[low:high] == ids
+            numbers = [
+                number
+                for column, kept in group.columns
+                for piece in pieces_of(kept)
+                if not complete or wanted.find(1, first + piece.first, first + piece.stop) >= 0
+                for number in matching(
+                    decompress(piece.packed), group.places.ends[column], octets, begins, piece.first
+                )
+            ]
+            if complete:
+                for number in numbers:
+                    if wanted[first + number]:
+                        found[first + number] = 1
+            else:
+                for number in numbers:
+                    at = snapshot.rank_of(ids[number])
+                    if at >= 0 and wanted[at]:
+                        found[at] = 1
+                between = compress(emails[rank - start : high], wanted[rank : start + high])
+                missing.update(set(between).difference(ids))
+            rank = wanted.find(1, start + high, stop)
     return missing

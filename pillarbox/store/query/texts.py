@@ -42,7 +42,6 @@ TRIES = 4  # with an index whose segments are just being joined
 
 # Microseconds: to look for a needle in the words of one message, and to look into one message.
 LOOK_UP, LOOK_INTO = 0.06, 70.0
-NARROW = 100  # candidates that are worth being held against those of the search
 
 
 T = TypeVar("T")
@@ -172,7 +171,7 @@ class Texts:
             unknown.update(map(segment.emails.__getitem__, answer.unknown))
             await self._turns.take()
         work.sure = sure.count(1)
-        if maybe.count(1) >= NARROW:
+        if maybe.count(1) * LOOK_INTO > self.mailbox.scanning():
             maybe = marks.both(maybe, await self.mailbox.marks(snapshot, candidates))
         missing = await self._look_into(snapshot, asked, maybe, sure, work)
         places = await self.mailbox.marked(snapshot, sure)

@@ -12,11 +12,12 @@ from pillarbox.model import search
 from pillarbox.model.actors import SERVER
 from pillarbox.model.flags import DELETED
 from pillarbox.store import buried, messages
-from pillarbox.store.index import catching_up, database, sound, writer
+from pillarbox.store.index import catching_up, database, marks, sound, writer
 from pillarbox.store.index.catching_up import behind
 from pillarbox.store.index.database import BAD, ERASED, FILE
 from pillarbox.store.index.texts import places_of
 from pillarbox.store.index.writer import Overtaken, Row, Writer, due
+from pillarbox.store.query.question import looking, question
 from pillarbox.store.store import Store
 from tests.store.archive import Archive
 
@@ -246,3 +247,29 @@ def test_an_index_that_is_being_written_is_not_damaged(
     assert list(sound.problems(tmp_path)) == []
     busy.close()
     assert list(sound.problems(tmp_path)) == []
+
+
+def test_who_looks_at_an_older_moment_while_texts_are_put_together(archive: Archive, small: None) -> None:
+    archive.add(letters(8))
+    archive.index()
+    asked = question(search.Body("needle"))
+    assert asked is not None
+
+    async def story(store: Store) -> tuple[bytearray, set[int]]:
+        lineage = await store.read(archive.number, lambda tx: tx.rows("SELECT lineage FROM account")[0][0])
+        snapshot = store.index.snapshot(archive.number, lineage)
+        assert snapshot is not None
+        snapshot.email_at(0)  # what it holds has been asked before
+        archive.add(letters(8, 8))
+        assert archive.index().joined
+        found = marks.none(8)
+        work = looking(snapshot, asked, marks.every(8), found)
+        for _ in range(20):
+            try:
+                next(work)
+            except StopIteration as done:
+                return found, done.value
+        raise AssertionError("goes on for ever")
+
+    found, missing = archive.play(story)
+    assert (list(found), missing) == ([1, 0, 0, 0, 0, 1, 0, 0], set())
