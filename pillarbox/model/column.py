@@ -135,5 +135,15 @@ def cut(numbers: array[int]) -> list[array[int]]:
     return [numbers[start : start + PIECE] for start in range(0, len(numbers), PIECE)]
 
 
+def distinct(numbers: array[int]) -> set[int]:
+    """The values in an array. Flags of neighbours are mostly alike, which is seen without a look at each."""
+    if not numbers:
+        return set()
+    octets = numbers.tobytes()
+    if octets == octets[: numbers.itemsize] * len(numbers):
+        return {numbers[0]}
+    return set(numbers)
+
+
 def starts_of(pieces: Sequence[array[int]]) -> list[int]:
     return list(accumulate(map(len, pieces), initial=0))

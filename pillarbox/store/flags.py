@@ -261,7 +261,7 @@ def store_flags(
             spans = uids
         moving = (new_number, modseq, tx.account, mailbox)
         tx.run_many(
-            "UPDATE message SET flag_set = ?, modseq = ? WHERE account = ? AND mailbox = ?"
+            "UPDATE OR FAIL message SET flag_set = ?, modseq = ? WHERE account = ? AND mailbox = ?"
             " AND uid BETWEEN ? AND ? AND flag_set = ?" + ("" if most == ALWAYS else " AND modseq <= ?"),
             [(*moving, *span, old_number, *(() if most == ALWAYS else (most,))) for span in spans],
         )

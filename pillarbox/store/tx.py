@@ -7,6 +7,9 @@ Rules of the place:
 - Every statement names `account = ?` first and passes `tx.account`; one that takes a stretch of ids says
   `+account = ?`, or an index on the account and something else would be taken for it, and read whole.
 - Statement texts are constants or built from constants: engines cache prepared statements by text.
+- A statement that writes many rows says `OR FAIL`, unless it has an ON CONFLICT of its own: a verb that fails
+  is taken back as a whole, so SQLite need not keep, page by page, what that statement alone has done. Engines
+  without these words are given the text without them.
 - All rows are fetched before a call returns; no cursor leaves a verb, and no verb keeps `tx`.
 - A verb may be run again from the top (lock waits, serialisation failures), so it has no side
   effect but through `tx`.
