@@ -85,6 +85,13 @@ class Column(Sequence[int]):
     def tobytes(self) -> bytes:
         return b"".join(self.pieces)
 
+    def but(self, index: int, number: int) -> Column:
+        """The same with another number in one place, which there is."""
+        at = bisect_right(self.starts, index) - 1
+        piece = self.pieces[at][:]
+        piece[index - self.starts[at]] = number
+        return Column(self.typecode, (*self.pieces[:at], piece, *self.pieces[at + 1 :]), self.starts)
+
     # Where numbers ascend, as UIDs do.
 
     def place(self, number: int) -> int:

@@ -27,8 +27,8 @@ BURIED = 4  # rows that burying a message costs, those of indexes included (`Tx.
 LEAST_RETENTION = 3_600  # below it, sessions would lose messages that they still show
 
 _BURY = (
-    "INSERT OR FAIL INTO buried SELECT account, mailbox, uid, email, flag_set, ?, created, size, internal, ?, ?, ?, ?"
-    " FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?"
+    "INSERT OR FAIL INTO buried SELECT account, mailbox, uid, email, flag_set, ?, created, size, internal,"
+    " ?, ?, ?, ? FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?"
 )
 _REMOVE = "DELETE FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?"
 

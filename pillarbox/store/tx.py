@@ -20,6 +20,7 @@ Rules of the place:
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from pillarbox.model.flags import FlagSet
 from pillarbox.store.objects import File
 
 
@@ -39,6 +40,12 @@ class Tx(Protocol):
     @property
     def now(self) -> int:
         """UTC seconds, one value for the whole transaction."""
+        ...
+
+    @property
+    def remembered(self) -> dict[FlagSet, int]:
+        """Numbers of flag sets that this connection has met: to be believed only where the row says so too,
+        as what gave a number out may have been taken back, or the set swept."""
         ...
 
     def rows(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:

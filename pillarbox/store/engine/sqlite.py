@@ -22,6 +22,7 @@ from typing import Any
 import apsw
 
 from pillarbox.model.errors import Code, NoAccount, Refused
+from pillarbox.model.flags import FlagSet
 from pillarbox.store import objects, schema
 from pillarbox.store.engine import wal_index
 from pillarbox.store.tx import Busy, Heavy
@@ -54,12 +55,14 @@ class Transaction:
         "account",
         "now",
         "prefix",
+        "remembered",
         "touched",
     )
 
     def __init__(self, database: "Database", write: bool) -> None:
         self.account = _ACCOUNT
         self.prefix = database.prefix
+        self.remembered = database.remembered
         self.now = int(database.clock())
         self.touched = False
         self._database = database
@@ -141,6 +144,7 @@ class Database:
         self.clock = clock
         self.patience = patience
         self.most_rows = math.inf
+        self.remembered: dict[FlagSet, int] = {}
         self._waiting_since = 0.0
         self._looks = 0
         self._index: Any = None  # the WAL index's header, and how it was before `_seen` was read
