@@ -52,8 +52,8 @@ def enter(tx: Tx, staged: Sequence[Staged], modseq: int, objects: Iterable[int])
     """New emails with their bytes and keys; their ids, ascending, which are taken from `objects`."""
     ids = iter(objects)
     pairs = [(email, item.blob or blob) for item, email, blob in zip(staged, ids, ids)]
-    tx.run_many(
-        "INSERT INTO blob VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    tx.insert(
+        "blob",
         [
             (
                 *(tx.account, blob, item.sha256, item.size, int(item.place)),
@@ -64,17 +64,16 @@ def enter(tx: Tx, staged: Sequence[Staged], modseq: int, objects: Iterable[int])
     )
     entered = [email for email, _ in pairs]
     found = threads.assign(tx, zip(entered, (item.derived for item in staged)))
-    tx.run_many(
-        "INSERT INTO email (account, id, thread, blob, created, size, derived, header_size, sent_at,"
-        " sent_day, message_id, refs, envelope, structure, offsets, preview)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    tx.insert(
+        "email (account, id, thread, blob, created, size, derived, header_size, sent_at, sent_day,"
+        " message_id, refs, envelope, structure, offsets, preview)",
         [
             (tx.account, email, thread, blob, modseq, item.size, *_derived(item.derived))
             for item, thread, (email, blob) in zip(staged, found, pairs)
         ],
     )
-    tx.run_many(
-        f"INSERT INTO email_key (account, email, {', '.join(_KEYS)}) VALUES (?, ?{', ?' * len(_KEYS)})",
+    tx.insert(
+        f"email_key (account, email, {', '.join(_KEYS)})",
         [(tx.account, email, *_keys(item.derived)) for item, email in zip(staged, entered)],
     )
     return entered

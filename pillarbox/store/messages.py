@@ -114,8 +114,8 @@ def append_many(
         internal = schema.internal(internal_at, item.internal_tz)
         rows.append((tx.account, mailbox, uid, email, number, modseq, modseq, size, internal))
         arrivals.append((tx.account, email, mailbox, uid, tx.now))
-    tx.run_many("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    tx.run_many("INSERT INTO arrival VALUES (?, ?, ?, ?, ?, NULL)", arrivals)
+    tx.insert("message", rows)
+    tx.insert("arrival (account, email, mailbox, uid, saved_at)", arrivals)
     flags.count(tx, mailbox, [(number, *total) for number, total in totals.items()])
     changes.record_new(tx, modseq, mailbox, first_uid, first_uid + len(items) - 1)
     return [Appended(uid, uidvalidity, modseq, email) for uid, email in enumerate(entered, first_uid)]

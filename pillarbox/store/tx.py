@@ -17,7 +17,7 @@ Rules of the place:
   read and written in it belong to it alone, and commit order is mod-sequence order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from pillarbox.model.flags import FlagSet
@@ -62,6 +62,10 @@ class Tx(Protocol):
 
     def run_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Run a statement once a row."""
+        ...
+
+    def insert(self, into: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Put rows into a table, or into the columns of it that `into` names: as many as there are values."""
         ...
 
     def expect(self, rows: int) -> None:

@@ -14,7 +14,9 @@ Rules of the place:
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,6 +31,7 @@ from pillarbox.store.tx import Busy, Heavy
 
 FILE = "mail.db"
 STATEMENTS = 256  # prepared statements kept a connection; all verbs together have fewer
+ROWS = 20  # put into a table by one statement, where there are so many
 FULL_PATIENCE = 10.0  # seconds; for callers without an event loop to hold up
 WAIT_STEP = 0.0001
 LOOKS = 8  # at one account by statement; who looks more often is worth finding its WAL index for
@@ -86,6 +89,17 @@ class Transaction:
     def run_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         self._cursor.executemany(sql, rows)
 
+    def insert(self, into: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if not rows:
+            return
+        several = len(rows) // ROWS * ROWS
+        if several:
+            text = _insert(into, len(rows[0]), ROWS)
+            for start in range(0, several, ROWS):
+                self._cursor.execute(text, tuple(chain.from_iterable(rows[start : start + ROWS])))
+        if several < len(rows):
+            self._cursor.executemany(_insert(into, len(rows[0]), 1), rows[several:])
+
     def expect(self, rows: int) -> None:
         if rows > self._database.most_rows:
             raise Heavy
@@ -133,6 +147,12 @@ class Transaction:
         except apsw.Error as failed:
             database.roll_back()
             raise translated(failed) from failed
+
+
+@lru_cache(maxsize=64)
+def _insert(into: str, columns: int, rows: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return f"INSERT OR FAIL INTO {into} VALUES {', '.join([row] * rows)}"
 
 
 class Database:
