@@ -23,6 +23,7 @@ from pillarbox.imap.wire.fetch_plan import plan, render
 from pillarbox.imap.wire.response import HighestModseq, PermanentFlags, UrlMech, bye, ok
 from pillarbox.imap.wire.select import Exists, Flags, Recent
 from pillarbox.model.changes import Columns, Delta
+from pillarbox.model.column import distinct
 from pillarbox.model.errors import Code, NoAccount, Refused
 from pillarbox.model.flags import SYSTEM
 from pillarbox.store import changes, flags, mailboxes, present
@@ -191,7 +192,7 @@ async def _distinct(*columns: array[int]) -> set[int]:
     turns, found = Turns(), set[int]()
     for column in columns:
         for at in range(0, len(column), SHORT):
-            found.update(column[at : at + SHORT])
+            found |= distinct(column[at : at + SHORT])
             await turns.take()
     return found
 

@@ -85,6 +85,13 @@ class Column(Sequence[int]):
     def tobytes(self) -> bytes:
         return b"".join(self.pieces)
 
+    def but(self, index: int, number: int) -> Column:
+        """The same with another number in one place, which there is."""
+        at = bisect_right(self.starts, index) - 1
+        piece = self.pieces[at][:]
+        piece[index - self.starts[at]] = number
+        return Column(self.typecode, (*self.pieces[:at], piece, *self.pieces[at + 1 :]), self.starts)
+
     # Where numbers ascend, as UIDs do.
 
     def place(self, number: int) -> int:
@@ -133,6 +140,16 @@ def cut(numbers: array[int]) -> list[array[int]]:
     if 0 < len(numbers) <= PIECE:
         return [numbers]
     return [numbers[start : start + PIECE] for start in range(0, len(numbers), PIECE)]
+
+
+def distinct(numbers: array[int]) -> set[int]:
+    """The values in an array. Flags of neighbours are mostly alike, which is seen without a look at each."""
+    if not numbers:
+        return set()
+    octets = numbers.tobytes()
+    if octets == octets[: numbers.itemsize] * len(numbers):
+        return {numbers[0]}
+    return set(numbers)
 
 
 def starts_of(pieces: Sequence[array[int]]) -> list[int]:

@@ -27,8 +27,8 @@ BURIED = 4  # rows that burying a message costs, those of indexes included (`Tx.
 LEAST_RETENTION = 3_600  # below it, sessions would lose messages that they still show
 
 _BURY = (
-    "INSERT INTO buried SELECT account, mailbox, uid, email, flag_set, ?, created, internal_at, internal_tz,"
-    " saved_at, size, uidl, ?, ?, ?, ? FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?"
+    "INSERT OR FAIL INTO buried SELECT account, mailbox, uid, email, flag_set, ?, created, size, internal,"
+    " ?, ?, ?, ? FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?"
 )
 _REMOVE = "DELETE FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?"
 
@@ -119,6 +119,10 @@ def erase(tx: Tx, retention: int = RETENTION, limit: int = 200) -> Erased:
     keys = [(tx.account, mailbox, uid) for mailbox, uid, *_ in old]
     for table in ("buried", "seen", "annotation"):
         tx.run_many(f"DELETE FROM {table} WHERE account = ? AND mailbox = ? AND uid = ?", keys)
+    tx.run_many(
+        "DELETE FROM arrival WHERE account = ? AND email = ? AND mailbox = ? AND uid = ?",
+        [(tx.account, email, mailbox, uid) for mailbox, uid, email, *_ in old],
+    )
     floors: dict[int, int] = {}
     for mailbox, _, _, modseq, _ in old:
         floors[mailbox] = max(modseq, floors.get(mailbox, 0))
@@ -163,9 +167,8 @@ def _due(tx: Tx, before: int, limit: int) -> list[tuple[int, int, int, int, int]
 
 def _erase_email(tx: Tx, email: int) -> int | None:
     """Erase an email that no message is left of; its blob where that is a file to be unlinked."""
-    for table in ("message", "buried"):
-        if tx.row(f"SELECT 1 FROM {table} WHERE account = ? AND email = ? LIMIT 1", tx.account, email):
-            return None
+    if tx.row("SELECT 1 FROM arrival WHERE account = ? AND email = ? LIMIT 1", tx.account, email):
+        return None
     found = tx.row(
         "SELECT e.blob, b.place FROM email e LEFT JOIN blob b"
         " ON b.account = e.account AND b.id = e.blob WHERE e.account = ? AND e.id = ?",

@@ -58,6 +58,23 @@ def next_modseq(tx: Tx, *states: State) -> int:
     return _taken(tx, modseq, told)
 
 
+# Columns of the account's row, a, with which `next_after` knows how far the account has come.
+REACHED = "a.modseq, (SELECT at FROM clock c WHERE c.account = a.account ORDER BY c.modseq DESC LIMIT 1)"
+
+
+def next_after(tx: Tx, modseq: int, told: int | None, *states: State) -> int:
+    """`next_modseq` for a verb that has read `REACHED` in this transaction, together with something else."""
+    modseq += 1
+    tx.run(_taking(states), *(modseq,) * (len(states) + 1), tx.account)
+    return _taken(tx, modseq, told)
+
+
+@lru_cache(maxsize=64)
+def _taking(states: tuple[State, ...]) -> str:
+    more = "".join(f", {state.value} = ?" for state in states)
+    return f"UPDATE account SET modseq = ?{more} WHERE account = ?"
+
+
 def next_for_mail(tx: Tx, *states: State, objects: int, octets: int, messages: int) -> tuple[int, range]:
     """`next_modseq`, that many new object ids, and the quota charged: one statement, as mail that arrives
     needs all three."""

@@ -22,7 +22,7 @@ from pillarbox.model import ids, names, numbers
 from pillarbox.model.actors import SERVER
 from pillarbox.model.changes import ChangeKind, Columns
 from pillarbox.model.errors import Refused
-from pillarbox.store import blobs, changes, mailboxes, objects, snapshots
+from pillarbox.store import blobs, changes, emails, mailboxes, objects, snapshots
 from pillarbox.store.engine import sqlite
 from pillarbox.store.index import sound
 from pillarbox.store.staged import Place
@@ -308,8 +308,7 @@ def emails_belong_to_messages(tx: Tx) -> Found:
     """An email that no message is left of, live or buried, would never be erased."""
     for (email,) in tx.rows(
         "SELECT id FROM email e WHERE account = ?"
-        " AND NOT EXISTS (SELECT 1 FROM message m WHERE m.account = e.account AND m.email = e.id)"
-        " AND NOT EXISTS (SELECT 1 FROM buried m WHERE m.account = e.account AND m.email = e.id)",
+        " AND NOT EXISTS (SELECT 1 FROM arrival a WHERE a.account = e.account AND a.email = e.id)",
         tx.account,
     ):
         yield f"email {email} has no message"
@@ -320,6 +319,27 @@ def emails_belong_to_messages(tx: Tx) -> Found:
             tx.account,
         ):
             yield f"mailbox {mailbox}, UID {uid} in {table} has size {size}, its email {real}"
+
+
+def arrivals_belong_to_messages(tx: Tx) -> Found:
+    """Each message, live or buried, has one arrival, and nothing else has any."""
+    for table in ("message", "buried"):
+        for mailbox, uid in tx.rows(
+            f"SELECT m.mailbox, m.uid FROM {table} m WHERE m.account = ?"
+            f" AND NOT EXISTS (SELECT 1 FROM arrival a WHERE {emails.ARRIVAL})",
+            tx.account,
+        ):
+            yield f"mailbox {mailbox}, UID {uid} in {table} has no arrival"
+    for email, mailbox, uid in tx.rows(
+        "SELECT a.email, a.mailbox, a.uid FROM arrival a WHERE a.account = ?"
+        + "".join(
+            f" AND NOT EXISTS (SELECT 1 FROM {table} m WHERE m.account = a.account AND m.mailbox = a.mailbox"
+            " AND m.uid = a.uid AND m.email = a.email)"
+            for table in ("message", "buried")
+        ),
+        tx.account,
+    ):
+        yield f"email {email} is said to have come to mailbox {mailbox} as UID {uid}, and has not"
 
 
 # Names and flags
@@ -517,6 +537,7 @@ INVARIANTS: tuple[Callable[[Tx], Found], ...] = (
     ids_have_been_given,
     references_lead_somewhere,
     emails_belong_to_messages,
+    arrivals_belong_to_messages,
     mailboxes_form_a_tree,
     names_outgrow_their_past,
     flag_sets_are_canonical,

@@ -15,7 +15,7 @@ from pillarbox.message.derive import DERIVED_VERSION
 from pillarbox.model.actors import Actor
 from pillarbox.model.numbers import Runs
 from pillarbox.model.rights import READ
-from pillarbox.store import access, remembered, threads
+from pillarbox.store import access, remembered, schema, threads
 from pillarbox.store.remembered import Kind
 from pillarbox.store.staged import Staged
 from pillarbox.store.tx import Tx
@@ -23,17 +23,22 @@ from pillarbox.store.tx import Tx
 if TYPE_CHECKING:
     from pillarbox.message.derive import Derived
 
-# What `rows` can be asked for, and where it stands: m = the message, e = its email, k = its keys,
-# b = its blob.
+# What `rows` can be asked for, and where it stands: m = the message, a = how it came, e = its email, k = its
+# keys, b = its blob.
 COLUMNS = {
-    **dict.fromkeys(("uid", "email", "flag_set", "modseq", "created"), "m"),
-    **dict.fromkeys(("internal_at", "internal_tz", "saved_at", "size", "uidl"), "m"),
+    **dict.fromkeys(("uid", "email", "flag_set", "modseq", "created", "size"), "m"),
+    **dict.fromkeys(("internal_at", "internal_tz"), "m"),
+    **dict.fromkeys(("saved_at", "uidl"), "a"),
     **dict.fromkeys(("thread", "blob", "header_size", "sent_at", "sent_day", "message_id", "refs"), "e"),
     **dict.fromkeys(("envelope", "structure", "offsets", "preview"), "e"),
     **dict.fromkeys(("is_reply", "base_subject"), "k"),
     **dict.fromkeys(("from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display"), "k"),
     **dict.fromkeys(("place", "dict", "frames", "data"), "b"),
 }
+# Two that are one column there.
+_WITHIN = {"internal_at": schema.INTERNAL_AT, "internal_tz": schema.INTERNAL_TZ}
+# The arrival of the message m.
+ARRIVAL = "a.account = m.account AND a.email = m.email AND a.mailbox = m.mailbox AND a.uid = m.uid"
 _FOR_EVER = 100 * 365 * 86_400  # seconds
 _KEYS = (
     *("is_reply", "base_subject", "from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display"),
@@ -47,8 +52,8 @@ def enter(tx: Tx, staged: Sequence[Staged], modseq: int, objects: Iterable[int])
     """New emails with their bytes and keys; their ids, ascending, which are taken from `objects`."""
     ids = iter(objects)
     pairs = [(email, item.blob or blob) for item, email, blob in zip(staged, ids, ids)]
-    tx.run_many(
-        "INSERT INTO blob VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    tx.insert(
+        "blob",
         [
             (
                 *(tx.account, blob, item.sha256, item.size, int(item.place)),
@@ -59,17 +64,16 @@ def enter(tx: Tx, staged: Sequence[Staged], modseq: int, objects: Iterable[int])
     )
     entered = [email for email, _ in pairs]
     found = threads.assign(tx, zip(entered, (item.derived for item in staged)))
-    tx.run_many(
-        "INSERT INTO email (account, id, thread, blob, created, size, derived, header_size, sent_at,"
-        " sent_day, message_id, refs, envelope, structure, offsets, preview)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    tx.insert(
+        "email (account, id, thread, blob, created, size, derived, header_size, sent_at, sent_day,"
+        " message_id, refs, envelope, structure, offsets, preview)",
         [
             (tx.account, email, thread, blob, modseq, item.size, *_derived(item.derived))
             for item, thread, (email, blob) in zip(staged, found, pairs)
         ],
     )
-    tx.run_many(
-        f"INSERT INTO email_key (account, email, {', '.join(_KEYS)}) VALUES (?, ?{', ?' * len(_KEYS)})",
+    tx.insert(
+        f"email_key (account, email, {', '.join(_KEYS)})",
         [(tx.account, email, *_keys(item.derived)) for item, email in zip(staged, entered)],
     )
     return entered
@@ -126,9 +130,9 @@ def rows_of(
 
 @lru_cache(maxsize=512)
 def _statement(columns: tuple[str, ...], with_buried: bool) -> str:
-    listed = ", ".join(f"{COLUMNS[column]}.{column}" for column in columns)
+    listed = ", ".join(_WITHIN.get(column) or f"{COLUMNS[column]}.{column}" for column in columns)
     tables = {COLUMNS[column] for column in columns}
-    joins = ""
+    joins = f" JOIN arrival a ON {ARRIVAL}" if "a" in tables else ""
     if tables & {"e", "b"}:
         joins += " JOIN email e ON e.account = m.account AND e.id = m.email"
     if "k" in tables:
@@ -137,7 +141,7 @@ def _statement(columns: tuple[str, ...], with_buried: bool) -> str:
         joins += " LEFT JOIN blob b ON b.account = e.account AND b.id = e.blob"
     where = "WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?"
     if with_buried:
-        narrow = "account, " + ", ".join(column for column, table in COLUMNS.items() if table == "m")
+        narrow = "account, mailbox, uid, email, flag_set, modseq, created, size, internal"
         both = " UNION ALL ".join(f"SELECT {narrow} FROM {table} {where}" for table in ("message", "buried"))
         return f"SELECT {listed} FROM ({both}) AS m{joins} ORDER BY m.uid"
     where = where.replace("account", "m.account").replace("mailbox", "m.mailbox").replace("uid", "m.uid")
@@ -190,9 +194,10 @@ def living(tx: Tx, emails: Iterable[int]) -> list[tuple[int, int, int]]:
         (email, mailbox, uid)
         for email in emails
         for mailbox, uid in tx.rows(
-            "SELECT m.mailbox, m.uid FROM message m JOIN mailbox b ON b.account = m.account"
-            " AND b.id = m.mailbox WHERE m.account = ? AND m.email = ? AND b.deleted IS NULL"
-            " ORDER BY m.mailbox, m.uid",
+            "SELECT m.mailbox, m.uid FROM arrival a CROSS JOIN message m CROSS JOIN mailbox b"
+            " WHERE a.account = ? AND a.email = ? AND m.account = a.account AND m.mailbox = a.mailbox"
+            " AND m.uid = a.uid AND b.account = a.account AND b.id = a.mailbox AND b.deleted IS NULL"
+            " ORDER BY a.mailbox, a.uid",
             tx.account,
             email,
         )

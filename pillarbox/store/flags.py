@@ -39,6 +39,7 @@ MAX_ACCOUNT_KEYWORDS = 8_192  # an account: every SELECT may have to list them
 # page is put in order again, where otherwise one octet is written over: two fifths of a STORE of 5,000.
 FIRST_SET = 2
 ATOM = re.compile(r"""[!#$&'+-\[^-z|}~]+""")
+REMEMBERED = 256  # numbers of sets, a connection
 FEW = 32  # messages that STORE looks at one by one
 ALWAYS = 2**63 - 1  # a mod-sequence that no message is above
 
@@ -132,17 +133,18 @@ def _enter_keywords(tx: Tx, keywords: list[str]) -> None:
         raise Refused(f"An account has at most {MAX_ACCOUNT_KEYWORDS} keywords", Code.LIMIT)
 
 
-def _move(tx: Tx, mailbox: int, old: int, new: int, size: int) -> None:
-    """Count one message under another set than before: mostly both are in use, before and after."""
-    found = tx.rows(
-        "UPDATE mailbox_flags SET n = n + CASE flag_set WHEN ? THEN 1 ELSE -1 END,"
+def _move(tx: Tx, mailbox: int, old: int, new: int, size: int, before: int) -> None:
+    """Count one message under another set than before, which had `before` messages: mostly both are in use,
+    before and after."""
+    counted = tx.run(
+        "UPDATE OR FAIL mailbox_flags SET n = n + CASE flag_set WHEN ? THEN 1 ELSE -1 END,"
         " bytes = bytes + CASE flag_set WHEN ? THEN ? ELSE ? END"
-        " WHERE account = ? AND mailbox = ? AND flag_set IN (?, ?) RETURNING flag_set, n",
+        " WHERE account = ? AND mailbox = ? AND flag_set IN (?, ?)",
         *(new, new, size, -size, tx.account, mailbox, old, new),
     )
-    if (old, 0) in found:
+    if before == 1:
         _drop(tx, mailbox, old)
-    if all(number != new for number, _ in found):
+    if counted == 1:
         count(tx, mailbox, ((new, 1, size),))
 
 
@@ -261,7 +263,7 @@ def store_flags(
             spans = uids
         moving = (new_number, modseq, tx.account, mailbox)
         tx.run_many(
-            "UPDATE message SET flag_set = ?, modseq = ? WHERE account = ? AND mailbox = ?"
+            "UPDATE OR FAIL message SET flag_set = ?, modseq = ? WHERE account = ? AND mailbox = ?"
             " AND uid BETWEEN ? AND ? AND flag_set = ?" + ("" if most == ALWAYS else " AND modseq <= ?"),
             [(*moving, *span, old_number, *(() if most == ALWAYS else (most,))) for span in spans],
         )
@@ -279,30 +281,39 @@ def store_one(tx: Tx, actor: Actor, mailbox: int, uid: int, mode: Mode, flags: F
     assert actor.owner
     given = flags if _all_system(flags) else spelled(tx, flags)
     _encoded(given)
-    found = tx.row(
-        "SELECT m.flag_set, m.size, f.flags FROM mailbox b JOIN message m ON m.account = b.account"
-        " AND m.mailbox = b.id JOIN flag_set f ON f.account = m.account AND f.id = m.flag_set"
-        " WHERE b.account = ? AND b.id = ? AND b.deleted IS NULL AND b.selectable = 1 AND m.uid = ?",
-        tx.account,
-        mailbox,
-        uid,
-    )
+    found = tx.row(_ONE, tx.account, mailbox, uid)
     if found is None:
         access.live(tx, mailbox)
         return Stored()
-    old_number, size, old = found[0], found[1], decode(found[2])
+    old_number, size, before, reached, told = found[0], found[1], found[3], found[4], found[5]
+    old = decode(found[2])
     new = _after(old, mode, given, rights.ALL)
     if new == old:
         return Stored()
-    modseq = changes.next_modseq(tx, State.EMAIL, State.COUNTS)
-    number = intern(tx, new)
-    tx.run(
-        "UPDATE message SET flag_set = ?, modseq = ? WHERE account = ? AND mailbox = ? AND uid = ?",
-        *(number, modseq, tx.account, mailbox, uid),
-    )
-    _move(tx, mailbox, old_number, number, size)
+    modseq = changes.next_after(tx, reached, told, State.EMAIL, State.COUNTS)
+    key = (tx.account, mailbox, uid)
+    number = tx.remembered.get(new)
+    # What was remembered may not have been committed, or swept since.
+    if number is None or not tx.run(_SET_KNOWN, number, modseq, *key, tx.account, number, _encoded(new)):
+        number = intern(tx, new)
+        if len(tx.remembered) == REMEMBERED:
+            tx.remembered.clear()
+        tx.remembered[new] = number
+        tx.run(_SET, number, modseq, *key)
+    _move(tx, mailbox, old_number, number, size, before)
     changes.record(tx, modseq, mailbox, ChangeKind.FLAGS, ((uid, uid),))
     return Stored(modseq, array("I", (uid,)), array("H", (number,)))
+
+
+_ONE = (
+    f"SELECT m.flag_set, m.size, f.flags, c.n, {changes.REACHED} FROM mailbox b JOIN account a"
+    " ON a.account = b.account JOIN message m ON m.account = b.account AND m.mailbox = b.id JOIN flag_set f"
+    " ON f.account = m.account AND f.id = m.flag_set JOIN mailbox_flags c ON c.account = m.account"
+    " AND c.mailbox = m.mailbox AND c.flag_set = m.flag_set"
+    " WHERE b.account = ? AND b.id = ? AND b.deleted IS NULL AND b.selectable = 1 AND m.uid = ?"
+)
+_SET = "UPDATE message SET flag_set = ?, modseq = ? WHERE account = ? AND mailbox = ? AND uid = ?"
+_SET_KNOWN = f"{_SET} AND EXISTS (SELECT 1 FROM flag_set WHERE account = ? AND id = ? AND flags = ?)"
 
 
 @lru_cache(maxsize=256)

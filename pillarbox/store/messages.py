@@ -19,7 +19,7 @@ from pillarbox.model.changes import BurialCause, Columns
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.flags import DELETED
 from pillarbox.model.numbers import MAX_NUMBER, Runs
-from pillarbox.store import access, buried, changes, emails, flags, present, quota
+from pillarbox.store import access, buried, changes, emails, flags, present, quota, schema
 from pillarbox.store.changes import State
 from pillarbox.store.staged import Staged
 from pillarbox.store.tx import Tx
@@ -101,7 +101,7 @@ def append_many(
     entered = emails.enter(tx, [item.staged for item in items], modseq, objects)
     numbers: dict[tuple[str, ...], int] = {}
     totals: dict[int, tuple[int, int]] = {}
-    rows = []
+    rows, arrivals = [], []
     for uid, (item, email) in enumerate(zip(items, entered), first_uid):
         number = numbers.get(item.flags)
         if number is None:
@@ -111,13 +111,11 @@ def append_many(
         messages, sum_of_sizes = totals.get(number, (0, 0))
         totals[number] = messages + 1, sum_of_sizes + size
         internal_at = tx.now if item.internal_at is None else item.internal_at
-        rows.append(
-            (
-                *(tx.account, mailbox, uid, email, number, modseq, modseq),
-                *(internal_at, item.internal_tz, tx.now, size),
-            )
-        )
-    tx.run_many("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", rows)
+        internal = schema.internal(internal_at, item.internal_tz)
+        rows.append((tx.account, mailbox, uid, email, number, modseq, modseq, size, internal))
+        arrivals.append((tx.account, email, mailbox, uid, tx.now))
+    tx.insert("message", rows)
+    tx.insert("arrival (account, email, mailbox, uid, saved_at)", arrivals)
     flags.count(tx, mailbox, [(number, *total) for number, total in totals.items()])
     changes.record_new(tx, modseq, mailbox, first_uid, first_uid + len(items) - 1)
     return [Appended(uid, uidvalidity, modseq, email) for uid, email in enumerate(entered, first_uid)]
@@ -235,15 +233,22 @@ def _copy(
     runs = present.runs_of(uids)
     # All of a run is there, so each run moves by a distance of its own.
     copies: list[tuple[int, ...]] = []
+    arrivals: list[tuple[int, ...]] = []
     uid = first
     for low, high in runs:
-        copies.append((target, uid - low, modseq, modseq, tx.now, tx.account, source, low, high))
+        copies.append((target, uid - low, modseq, modseq, tx.account, source, low, high))
+        arrivals.append((target, uid - low, tx.now, tx.account, source, low, high))
         uid += high - low + 1
     last = uid - 1
     tx.run_many(
-        "INSERT INTO message SELECT account, ?, uid + ?, email, flag_set, ?, ?, internal_at, internal_tz, ?,"
-        " size, NULL FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?",
+        "INSERT OR FAIL INTO message SELECT account, ?, uid + ?, email, flag_set, ?, ?, size, internal"
+        " FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?",
         copies,
+    )
+    tx.run_many(
+        "INSERT OR FAIL INTO arrival SELECT account, email, ?, uid + ?, ?, NULL"
+        " FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?",
+        arrivals,
     )
     totals = _totals(tx, target, first, last)
     octets = sum(size for _, _, size in totals)

@@ -18,6 +18,7 @@ from itertools import compress
 
 from pillarbox.model import numbers
 from pillarbox.model.changes import Columns
+from pillarbox.model.column import distinct
 from pillarbox.model.numbers import Runs, contains
 from pillarbox.store.tx import Tx
 
@@ -158,7 +159,7 @@ def _among(tx: Tx, known: Columns, runs: Runs, flag_sets: dict[int, tuple[int, i
     groups: dict[int, Group] = {}
     for start, stop in known.uids.slices(runs):
         rows = known.rows(start, stop)
-        there = set(rows.flag_sets)
+        there = distinct(rows.flag_sets)
         for flag_set in there & flag_sets.keys():
             some = rows.uids
             if len(there) > 1:
@@ -228,6 +229,8 @@ def _collected(
 
 def runs_of(uids: array[int]) -> Runs:
     """Ascending UIDs as runs; where they are dense, at a look for each `BLOCK` of them."""
+    if uids and uids[-1] - uids[0] == len(uids) - 1:
+        return ((uids[0], uids[-1]),)
     out: list[tuple[int, int]] = []
     for start in range(0, len(uids), BLOCK):
         block = uids[start : start + BLOCK]

@@ -7,6 +7,9 @@ Rules of the place:
 - Every statement names `account = ?` first and passes `tx.account`; one that takes a stretch of ids says
   `+account = ?`, or an index on the account and something else would be taken for it, and read whole.
 - Statement texts are constants or built from constants: engines cache prepared statements by text.
+- A statement that writes many rows says `OR FAIL`, unless it has an ON CONFLICT of its own: a verb that fails
+  is taken back as a whole, so SQLite need not keep, page by page, what that statement alone has done. Engines
+  without these words are given the text without them.
 - All rows are fetched before a call returns; no cursor leaves a verb, and no verb keeps `tx`.
 - A verb may be run again from the top (lock waits, serialisation failures), so it has no side
   effect but through `tx`.
@@ -14,9 +17,10 @@ Rules of the place:
   read and written in it belong to it alone, and commit order is mod-sequence order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
+from pillarbox.model.flags import FlagSet
 from pillarbox.store.objects import File
 
 
@@ -38,6 +42,12 @@ class Tx(Protocol):
         """UTC seconds, one value for the whole transaction."""
         ...
 
+    @property
+    def remembered(self) -> dict[FlagSet, int]:
+        """Numbers of flag sets that this connection has met: to be believed only where the row says so too,
+        as what gave a number out may have been taken back, or the set swept."""
+        ...
+
     def rows(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
         """All rows of a SELECT, or of a statement with RETURNING."""
         ...
@@ -52,6 +62,10 @@ class Tx(Protocol):
 
     def run_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Run a statement once a row."""
+        ...
+
+    def insert(self, into: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Put rows into a table, or into the columns of it that `into` names: as many as there are values."""
         ...
 
     def expect(self, rows: int) -> None:

@@ -109,3 +109,18 @@ def test_what_has_become_sparse_is_packed_again() -> None:
     thinned = columns.edited(6, {at: rows([columns.uids.pieces[at][0]], 1) for at in range(50)})
     assert list(thinned.uids) == list(range(1, 201, 4))
     assert len(thinned.uids.pieces) == 13
+
+
+@given(uids.filter(bool), st.integers(0, 59), st.integers(0, 99))
+def test_another_number_in_one_place(members: list[int], index: int, number: int) -> None:
+    whole = made(members)
+    index %= len(members)
+    other = whole.but(index, number)
+    assert list(other) == [*members[:index], number, *members[index + 1 :]]
+    assert list(whole) == members and other.starts is whole.starts
+    assert sum(a is not b for a, b in zip(whole.pieces, other.pieces)) == 1
+
+
+@given(st.lists(st.integers(0, 3) | st.integers(0, 65535)))
+def test_distinct_values(members: list[int]) -> None:
+    assert column.distinct(array("H", members)) == set(members)

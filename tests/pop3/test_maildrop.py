@@ -335,7 +335,7 @@ def test_ids_that_came_from_another_server(play: Play) -> None:
         def migrate(tx: Any) -> None:
             for uid, unique_id in [(1, "whqtswO00WBw418f9t5JxYwZ"), (2, "two words"), (3, "x" * 71)]:
                 tx.run(
-                    "UPDATE message SET uidl = ? WHERE account = ? AND uid = ?", unique_id, tx.account, uid
+                    "UPDATE arrival SET uidl = ? WHERE account = ? AND uid = ?", unique_id, tx.account, uid
                 )
 
         await world.store.write(ACCOUNT, migrate)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pillarbox.model.changes import BurialCause
-from pillarbox.store import buried, flags, mailboxes, messages
+from pillarbox.store import buried, emails, flags, mailboxes, messages
 from pillarbox.store.buried import RETENTION, Erased
 from pillarbox.store.messages import EVERYTHING, Incoming
 from pillarbox.testing.verbs import Verbs, staged
@@ -35,12 +35,17 @@ def counts(verbs: Verbs) -> list[int]:
 
 def test_an_expunged_message_keeps_everything(verbs: Verbs) -> None:
     verbs.write(messages.append, verbs.inbox, MESSAGE, ("\\Seen",), 1_000, 60)
-    narrow = "uid, email, flag_set, created, internal_at, internal_tz, saved_at, size"
+    narrow = "uid, email, flag_set, created, internal, size"
     verbs.write(flags.store_flags, verbs.inbox, EVERYTHING, "add", ("\\Deleted",))
     live = verbs.rows(f"SELECT {narrow} FROM message")
+    arrival = verbs.rows("SELECT * FROM arrival")
     verbs.now += 10
     verbs.write(messages.expunge, verbs.inbox)
     assert verbs.rows(f"SELECT {narrow} FROM buried") == live
+    assert verbs.rows("SELECT * FROM arrival") == arrival
+    columns = ("internal_at", "internal_tz", "saved_at")
+    told = verbs.read(emails.rows, verbs.inbox, 1, 1, columns, with_buried=True)
+    assert told == [(1_000, 60, verbs.now - 10)]
     assert verbs.rows("SELECT modseq, buried_at, cause, actor, moved_to FROM buried") == [
         (verbs.modseq(), verbs.now, BurialCause.EXPUNGE, 1, None)
     ]

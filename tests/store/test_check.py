@@ -86,7 +86,11 @@ DAMAGE = [
         "references_lead_somewhere",
         "INSERT INTO email_key VALUES (1, 5, 0, x'', NULL, NULL, NULL, NULL, NULL)",
     ),
-    ("emails_belong_to_messages", "UPDATE message SET email = (SELECT min(email) FROM message)"),
+    ("emails_belong_to_messages", "DELETE FROM arrival"),
+    ("arrivals_belong_to_messages", "UPDATE message SET email = (SELECT min(email) FROM message)"),
+    ("arrivals_belong_to_messages", "DELETE FROM arrival WHERE uid = 1"),
+    ("arrivals_belong_to_messages", "DELETE FROM buried"),
+    ("arrivals_belong_to_messages", "UPDATE arrival SET uid = 9 WHERE uid = 1"),
     ("emails_belong_to_messages", "UPDATE message SET size = size + 1 WHERE uid = 1"),
     ("mailboxes_form_a_tree", "UPDATE mailbox SET parent = 5 WHERE name = 'Junk'"),
     ("mailboxes_form_a_tree", "UPDATE mailbox SET parent = id WHERE name = 'Junk'"),
@@ -134,7 +138,7 @@ def test_every_invariant_is_broken_above_or_below() -> None:
 
 def test_a_damaged_page_is_named_and_ends_the_check(broken: Verbs) -> None:
     broken.database.complete()
-    [(page,)] = broken.rows("SELECT rootpage FROM sqlite_master WHERE name = 'message_email'")
+    [(page,)] = broken.rows("SELECT rootpage FROM sqlite_master WHERE name = 'arrival'")
     broken.database.close()
     path = broken.folder / "mail.db"
     content = bytearray(path.read_bytes())

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pillarbox.model import column
-from pillarbox.model.actors import SERVER
+from pillarbox.model.actors import SERVER, Actor
 from pillarbox.model.changes import Columns, Delta, Rows
 from pillarbox.model.errors import Refused
 from pillarbox.model.numbers import runs_of
@@ -199,3 +199,18 @@ def test_what_was_just_stored_is_known_without_reading(play: Play) -> None:
         assert store.modseq_known(ACCOUNT) == store.modseq(ACCOUNT) == later.modseq
 
     play(scene)
+
+
+def test_after_a_store_of_one_message_nothing_is_read(play: Play) -> None:
+    async def story(store: Store) -> None:
+        mailbox = await inbox(store)
+        await append(store, mailbox, 5)
+        before = await store.columns(ACCOUNT, SERVER, mailbox)
+        owner = Actor(reader=1)
+        stored = await store.write(ACCOUNT, flags.store_one, owner, mailbox, 3, "add", ("\\Seen",))
+        after = store.columns_after(ACCOUNT, mailbox, stored)
+        assert after == await truth(store, mailbox) != before
+        assert after.uids is before.uids
+        assert store.columns_after(ACCOUNT, mailbox, stored) is None, "that is how it is already"
+
+    play(story)

@@ -54,3 +54,21 @@ def test_a_held_lock_ends_in_busy(database: sqlite.Database) -> None:
     with other.transaction(write=True) as tx:
         assert tx.run(SUBSCRIBE, tx.account, "x") == 1
     other.close()
+
+
+@pytest.mark.parametrize("count", [0, 1, sqlite.ROWS - 1, sqlite.ROWS, 3 * sqlite.ROWS + 2])
+def test_many_rows_are_put_in_at_once(database: sqlite.Database, count: int) -> None:
+    rows = [(1, f"{number:03}", number % 2, number) for number in range(count)]
+    with database.transaction(write=True) as tx:
+        tx.insert("subscription (account, path, subscribed, modseq)", rows)
+    with database.transaction(write=False) as tx:
+        assert tx.rows("SELECT * FROM subscription WHERE account = ? ORDER BY path", tx.account) == rows
+
+
+def test_of_rows_of_which_one_is_no_good_none_is_there_in_the_end(database: sqlite.Database) -> None:
+    rows: list[tuple[object, ...]] = [(1, f"{number:03}", 1, 1) for number in range(sqlite.ROWS)]
+    rows[-1] = (1, "last", None, 1)
+    with pytest.raises(apsw.ConstraintError), database.transaction(write=True) as tx:
+        tx.insert("subscription", rows)
+    with database.transaction(write=False) as tx:
+        assert tx.rows("SELECT * FROM subscription WHERE account = ?", tx.account) == []

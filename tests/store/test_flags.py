@@ -4,12 +4,14 @@ from array import array
 
 import pytest
 
+from pillarbox.model.actors import Actor
 from pillarbox.model.errors import Code, Refused
 from pillarbox.model.flags import FlagSet
 from pillarbox.model.numbers import Runs
 from pillarbox.store import changes, flags, mailboxes, messages, present
 from pillarbox.store.flags import Mode
 from pillarbox.store.messages import EVERYTHING, Incoming
+from pillarbox.store.tx import Tx
 from pillarbox.testing.verbs import Verbs, staged
 
 MESSAGE = staged(b"Subject: one\r\n\r\ntext\r\n")
@@ -261,3 +263,46 @@ def test_a_mailbox_that_is_known_as_it_was_is_looked_at_again(verbs: Verbs) -> N
     assert set(named(verbs)) == {("\\Seen",)}
     verbs.write(flags.store_flags, verbs.inbox, EVERYTHING, "add", ("\\Deleted",))
     assert verbs.write(messages.expunge, verbs.inbox, None, before) == ((1, 2), (4, 41))
+
+
+def test_a_set_whose_number_was_taken_back_is_not_mistaken_for_another(verbs: Verbs) -> None:
+    """A STORE enters a set and is rolled back; the number goes to another set, made elsewhere."""
+    verbs.write(messages.append, verbs.inbox, MESSAGE)
+
+    def fails(tx: Tx, actor: Actor) -> None:
+        flags.store_one(tx, actor, verbs.inbox, 1, "add", ("\\Answered",))
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        verbs.write(fails)
+    other = Verbs(verbs.folder, verbs.now)
+    other.write(messages.append, other.inbox, MESSAGE, ("\\Draft",))
+    other.database.close()
+    verbs.write(flags.store_one, verbs.inbox, 1, "add", ("\\Answered",))
+    assert named(verbs) == [("\\Answered",), ("\\Draft",)]
+
+
+def test_a_set_that_was_swept_is_entered_again(verbs: Verbs, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(verbs, (), ("\\Seen",))
+    verbs.write(flags.store_one, verbs.inbox, 1, "add", ("\\Answered",))
+    verbs.write(flags.store_one, verbs.inbox, 1, "add", ("\\Flagged",))  # the greatest number stays
+    verbs.write(flags.store_one, verbs.inbox, 1, "replace", ())
+    monkeypatch.setattr(flags, "MANY_SETS", 0)
+    assert verbs.write(lambda tx, _: flags.sweep(tx)) > 0
+    verbs.write(flags.store_one, verbs.inbox, 1, "add", ("\\Answered",))
+    assert named(verbs) == [("\\Answered",), ("\\Seen",)]
+
+
+def test_one_by_one_the_counters_follow(verbs: Verbs) -> None:
+    """Sets that are in use before and not after, after and not before, both, and neither."""
+    fill(verbs, (), (), ("\\Seen",))
+    for uid, mode, given in (
+        *((1, "add", ("\\Seen",)), (2, "add", ("\\Flagged",)), (1, "remove", ("\\Seen",))),
+        *((3, "replace", ("\\Draft",)), (2, "add", ("\\Flagged",)), (1, "add", ("\\Draft",))),
+    ):
+        before = verbs.modseq()
+        stored = verbs.write(flags.store_one, verbs.inbox, uid, mode, given)
+        assert verbs.modseq() == (stored.modseq or before) and stored.modseq in (0, before + 1)
+        counted = {named: n for _, named, n, _ in verbs.read(lambda tx, _: flags.counts(tx, verbs.inbox))}
+        real = named(verbs)
+        assert counted == {each: real.count(each) for each in real}

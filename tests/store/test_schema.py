@@ -1,12 +1,13 @@
 """The schema's text, and the way from older versions."""
 
+import shutil
 from pathlib import Path
 
 import apsw
 import pytest
 
 from pillarbox.model.errors import Refused
-from pillarbox.store import buried, messages, schema
+from pillarbox.store import buried, emails, mailboxes, messages, schema
 from pillarbox.store.check import check
 from pillarbox.store.engine import sqlite
 from pillarbox.testing.verbs import Verbs, account, staged
@@ -49,39 +50,86 @@ def as_of_version(folder: Path, version: int) -> None:
     there = {name for (name,) in connection.execute("SELECT name FROM now.sqlite_schema")}
     # What a version had that later ones have not: some value must be there.
     lost = {("buried", "thread"): "7", **{("email_key", name): "x'4142'" for name in KEYS_OF_2}}
+    for name, value in ARRIVAL_OF_3.items():
+        lost["message", name] = lost["buried", name] = value
     for (table,) in connection.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'").fetchall():
         assert table in there, table
         names = [row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")]
         values = ", ".join(lost.get((table, name), name) for name in names)
-        connection.execute(f"INSERT INTO main.{table} SELECT {values} FROM now.{table}")
+        connection.execute(f"INSERT INTO main.{table} SELECT {values} FROM now.{table} AS m")
     connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     connection.close()
     old.replace(now)
 
 
 KEYS_OF_2 = ("sender", "recipient", "cc", "subject")
+ARRIVAL_OF_3 = {
+    "internal_at": schema.INTERNAL_AT,
+    "internal_tz": schema.INTERNAL_TZ,
+    **{name: f"(SELECT a.{name} FROM now.arrival a WHERE {emails.ARRIVAL})" for name in ("saved_at", "uidl")},
+}
+KEPT = ("message", "arrival", "buried", "burial", "email", "blob", "change", "mailbox", "email_key")
+ZONES = (-720, -1, 0, 1, 330, 840)
 
 
-def test_a_file_of_version_2_loses_nothing(tmp_path: Path) -> None:
-    kept = ("message", "buried", "email", "blob", "change", "mailbox", "email_key")
-    with account(tmp_path / "x", now=1_700_000_000) as verbs:
-        for _ in range(6):
-            verbs.write(messages.append, verbs.inbox, MESSAGE)
+def some_mail(folder: Path) -> Verbs:
+    """An account with live and buried messages, as the current program writes it."""
+    with account(folder, now=1_700_000_000) as verbs:
+        for zone in ZONES:
+            # Also from before 1970 (RFC 9051 9: date-year has four digits).
+            at = verbs.now if zone else -2_000_000_000
+            verbs.write(messages.append, verbs.inbox, MESSAGE, ("\\Seen",), at, zone)
             verbs.now += 3600
+        verbs.run("UPDATE arrival SET uidl = 'abc' WHERE uid IN (2, 4)")
+        verbs.write(messages.copy, verbs.inbox, ((3, 4),), verbs.write(mailboxes.create, "Kept").id)
         verbs.write(messages.remove, verbs.inbox, ((2, 2), (5, 5)))
         verbs.now += 3600
         verbs.write(messages.remove, verbs.inbox, ((1, 1),))
-        before = {table: verbs.rows(f"SELECT * FROM {table}") for table in kept}
-        burials = verbs.rows("SELECT * FROM burial")
-    as_of_version(verbs.folder, 2)
+    return verbs
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_older_file_loses_nothing(tmp_path: Path, version: int) -> None:
+    verbs = some_mail(tmp_path / "x")
+    now = Verbs(verbs.folder, verbs.now)
+    before = {table: now.rows(f"SELECT * FROM {table}") for table in KEPT}
+    columns = ("uid", "internal_at", "internal_tz", "saved_at", "uidl")
+    told = now.read(emails.rows, now.inbox, 1, 9, columns, with_buried=True)
+    assert [row[2] for row in told] == list(ZONES) and told[2][1] == -2_000_000_000
+    now.database.close()
+    as_of_version(verbs.folder, version)
     assert check(verbs.folder) == []
     again = Verbs(verbs.folder, verbs.now)
-    assert {table: again.rows(f"SELECT * FROM {table}") for table in kept} == before
-    assert again.rows("SELECT * FROM burial") == burials
+    assert {table: again.rows(f"SELECT * FROM {table}") for table in KEPT} == before
+    assert again.read(emails.rows, again.inbox, 1, 9, columns, with_buried=True) == told
     assert again.rows("PRAGMA user_version") == [(schema.VERSION,)]
     again.now += buried.RETENTION - 1800
     assert again.write(lambda tx, _: buried.erase(tx)).messages == 2
     assert again.rows("SELECT uid FROM buried") == [(1,)]
+    again.database.close()
+
+
+def test_an_upgrade_that_is_cut_off_is_made_anew(tmp_path: Path) -> None:
+    """What a process leaves that is killed right before the commit: some of it is in the log already."""
+    verbs = some_mail(tmp_path / "x")
+    now = Verbs(verbs.folder, verbs.now)
+    before = {table: now.rows(f"SELECT * FROM {table}") for table in KEPT}
+    now.database.close()
+    as_of_version(verbs.folder, 3)
+    dying = apsw.Connection(str(verbs.folder / sqlite.FILE))
+    dying.execute("PRAGMA cache_size=1")
+    dying.execute("BEGIN IMMEDIATE")
+    for statement in schema.MIGRATIONS[2]:
+        dying.execute(statement)
+    dying.cache_flush()
+    left = tmp_path / "left"
+    shutil.copytree(verbs.folder, left)
+    (left / f"{sqlite.FILE}-shm").unlink()
+    assert (left / f"{sqlite.FILE}-wal").stat().st_size > 10 * 4096
+    dying.close()
+    assert check(left) == []
+    again = Verbs(left, verbs.now)
+    assert {table: again.rows(f"SELECT * FROM {table}") for table in KEPT} == before
     again.database.close()
 
 

@@ -8,6 +8,7 @@ is answered at its end.
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,9 +20,11 @@ from pillarbox.imap.wire.encode import encode
 from pillarbox.imap.wire.literal import literal_at_end
 from pillarbox.imap.wire.response import BadUrl, Continue, MessageLimit
 from pillarbox.model.errors import Code, PeerSyntax, Refused
+from pillarbox.model.names import SEPARATOR
 from pillarbox.net.session import Answer, Line, Octets
 from pillarbox.store import mailboxes
 from pillarbox.store.messages import Incoming
+from pillarbox.store.tx import Busy
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
@@ -117,16 +120,20 @@ class Upload:
         return await self._file()
 
     async def _look(self) -> None:
-        session = self._session
         try:
             self._filing.look()
-            self._mailbox = await session.store.read(
-                session.account, mailboxes.find, session.actor, self._start.mailbox
-            )
+            self._mailbox = await self._found(self._start.mailbox)
             if self._mailbox is None or not self._mailbox.selectable:
                 raise Refused("There is no such mailbox", Code.TRYCREATE)  # RFC 9051 6.3.12
         except Exception as error:
             self._failure = error
+
+    async def _found(self, path: str) -> MailboxRow | None:
+        session = self._session
+        if SEPARATOR not in path and session.actor.owner:  # whose mailboxes at the top are one statement each
+            with suppress(Busy):
+                return session.store.glance(session.account, mailboxes.find, session.actor, path)
+        return await session.store.read(session.account, mailboxes.find, session.actor, path)
 
     async def _go(self, steps: tuple[wire.Step, ...]) -> Answer:
         """What a line says, up to the literal it announces or the end of the command."""

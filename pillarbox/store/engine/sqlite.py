@@ -14,7 +14,9 @@ Rules of the place:
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,12 +24,14 @@ from typing import Any
 import apsw
 
 from pillarbox.model.errors import Code, NoAccount, Refused
+from pillarbox.model.flags import FlagSet
 from pillarbox.store import objects, schema
 from pillarbox.store.engine import wal_index
 from pillarbox.store.tx import Busy, Heavy
 
 FILE = "mail.db"
 STATEMENTS = 256  # prepared statements kept a connection; all verbs together have fewer
+ROWS = 20  # put into a table by one statement, where there are so many
 FULL_PATIENCE = 10.0  # seconds; for callers without an event loop to hold up
 WAIT_STEP = 0.0001
 LOOKS = 8  # at one account by statement; who looks more often is worth finding its WAL index for
@@ -54,12 +58,14 @@ class Transaction:
         "_write",
         "account",
         "prefix",
+        "remembered",
         "touched",
     )
 
     def __init__(self, database: "Database", write: bool) -> None:
         self.account = _ACCOUNT
         self.prefix = database.prefix
+        self.remembered = database.remembered
         self._now = 0  # not asked yet
         self.touched = False
         self._database = database
@@ -88,6 +94,17 @@ class Transaction:
 
     def run_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         self._cursor.executemany(sql, rows)
+
+    def insert(self, into: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if not rows:
+            return
+        several = len(rows) // ROWS * ROWS
+        if several:
+            text = _insert(into, len(rows[0]), ROWS)
+            for start in range(0, several, ROWS):
+                self._cursor.execute(text, tuple(chain.from_iterable(rows[start : start + ROWS])))
+        if several < len(rows):
+            self._cursor.executemany(_insert(into, len(rows[0]), 1), rows[several:])
 
     def expect(self, rows: int) -> None:
         if rows > self._database.most_rows:
@@ -138,6 +155,12 @@ class Transaction:
             raise translated(failed) from failed
 
 
+@lru_cache(maxsize=64)
+def _insert(into: str, columns: int, rows: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return f"INSERT OR FAIL INTO {into} VALUES {', '.join([row] * rows)}"
+
+
 class Database:
     """One open account. `patience` is how many seconds a lock is waited for before `Busy`; a verb that
     expects to write more than `most_rows` rows is `Heavy`."""
@@ -147,6 +170,7 @@ class Database:
         self.clock = clock
         self.patience = patience
         self.most_rows = math.inf
+        self.remembered: dict[FlagSet, int] = {}
         self._waiting_since = 0.0
         self._looks = 0
         self._index: Any = None  # the WAL index's header, and how it was before `_seen` was read

@@ -242,7 +242,8 @@ def _uids_of(tx: Tx, scope: Scope, emails: list[int]) -> list[int]:
         uid
         for email in emails
         for (uid,) in tx.rows(
-            "SELECT uid FROM message WHERE account = ? AND email = ? AND mailbox = ?",
+            "SELECT m.uid FROM arrival a CROSS JOIN message m WHERE a.account = ? AND a.email = ?"
+            " AND a.mailbox = ? AND m.account = a.account AND m.mailbox = a.mailbox AND m.uid = a.uid",
             *(tx.account, email, scope.mailbox),
         )
     ]

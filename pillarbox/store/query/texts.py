@@ -238,7 +238,9 @@ def _lineage(tx: Tx) -> str:
 def _above(tx: Tx, mailbox: int, email: int) -> list[int]:
     """The next emails of a mailbox above this id."""
     found = tx.rows(
-        "SELECT email FROM message WHERE account = ? AND email > ? AND mailbox = ? ORDER BY email LIMIT ?",
+        "SELECT a.email FROM arrival a CROSS JOIN message m WHERE a.account = ? AND a.email > ?"
+        " AND a.mailbox = ? AND m.account = a.account AND m.mailbox = a.mailbox AND m.uid = a.uid"
+        " ORDER BY a.email LIMIT ?",
         *(tx.account, email, mailbox, TAIL),
     )
     return [number for (number,) in found]
