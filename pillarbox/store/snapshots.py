@@ -30,7 +30,6 @@ LEAST = (
 FOLDER = "views"
 AT_ONCE = 1 << 18  # octets read on the loop, as pages of the database are: less than two ways to a thread
 
-PREFETCHED = 16  # snapshots of one account: the oldest mailboxes, so its INBOX is among them
 TURN = 32  # pieces read at once: half a millisecond on the loop, and fewer buffers than a call takes
 
 _MAGIC = b"pillarbox columns 1 " + sys.byteorder[:1].encode("ascii")
@@ -100,16 +99,18 @@ def path_of(folder: Path, mailbox: int) -> Path:
     return folder / FOLDER / f"{mailbox:016x}"
 
 
-def prefetch(folder: Path) -> None:
-    """Have the system read the snapshots of an account into its cache, as far as they are small: who logs in
-    opens a mailbox next, and by then nothing of it is to be waited for. Nobody waits for this either."""
+def prefetch(folder: Path, mailbox: int) -> None:
+    """Have the system read a small snapshot into its cache: who logs in opens INBOX next, and by then nothing
+    of it is to be waited for. Nobody waits for this either."""
     if not hasattr(os, "posix_fadvise"):
         return
     with contextlib.suppress(OSError):
-        for path in sorted((folder / FOLDER).iterdir())[:PREFETCHED]:
-            with path.open("rb", buffering=0) as file:
-                if os.fstat(file.fileno()).st_size <= AT_ONCE:
-                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+        fd = os.open(path_of(folder, mailbox), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if os.fstat(fd).st_size <= AT_ONCE:
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_WILLNEED)
+        finally:
+            os.close(fd)
 
 
 def write(path: Path, columns: Columns, lineage: str) -> None:

@@ -344,8 +344,8 @@ class Store:
         longest where nothing is cached, and now nobody waits for an answer from it yet."""
         if account not in self._handles:
             with suppress(Refused):  # whoever asks for something is told
-                await self.read(account, _first_look)
-                self._executor.submit(snapshots.prefetch, files.account_folder(self.data, account))
+                inbox = await self.read(account, _first_look)
+                snapshots.prefetch(files.account_folder(self.data, account), inbox)
 
     def modseq(self, account: int) -> int:
         """The account's mod-sequence: has anything changed? `UNKNOWN` while another process has it locked,
@@ -456,11 +456,12 @@ class Store:
         return files.account_folder(self.data, account) / f"{sqlite.FILE}-wal"
 
 
-def _first_look(tx: Tx) -> None:
-    """As a client does that opens a mailbox: its statements and most of its pages are at hand then."""
-    mailboxes.look(tx, SERVER, INBOX)
+def _first_look(tx: Tx) -> int:
+    """INBOX, found as by a client that opens it: its statements and most of its pages are at hand then."""
+    inbox = mailboxes.look(tx, SERVER, INBOX)
     flags.flag_sets(tx)
     lineage(tx)
+    return inbox.row.id
 
 
 class _Patience:
