@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.dom import minidom
 
-from bench import page, report
+from bench import page, report, workloads
 from bench.growth import sentence
 from bench.svg import plot
 from bench.workloads import Row
@@ -56,6 +56,17 @@ def test_page_names_what_is_missed() -> None:
     )
     assert "dovecot-sdbox: theirs." in text
     assert "busy (7.5" in text
+
+
+def test_page_says_why_a_row_is_missed() -> None:
+    missed = {"title": "STORE one", "missed": "goal"}
+    rows = {"store-one": missed, "noop": {"title": "NOOP", "missed": ""}}
+    text = "\n".join(page._reasons(rows))
+    assert "* STORE one: COMMIT is a third" in text
+    assert "NOOP" not in text
+    assert {name for names, _ in page.REASONS for name in names.split()} <= {
+        row.name for row in workloads.load()
+    }
 
 
 def test_plot_is_xml_with_every_line_inside() -> None:
