@@ -4,6 +4,7 @@ import grp
 import imaplib
 import os
 import pwd
+import random
 import signal
 import socket
 import subprocess
@@ -79,8 +80,8 @@ def folder() -> Iterator[Path]:
 
 
 def low_port() -> int:
-    """One that only root may listen on, and nobody does."""
-    for port in range(1023, 512, -1):
+    """One that only root may listen on, and nobody does: any, as other tests look for one, too."""
+    for port in random.sample(range(513, 1024), 511):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
