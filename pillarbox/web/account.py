@@ -9,12 +9,12 @@ from pillarbox.web.sign_in import to_sign_in
 from pillarbox.web.visits import (
     Problem,
     Services,
-    form_of,
     keep_visit,
     note,
+    own_form_of,
     proof,
-    require_own_form,
     require_privacy,
+    require_session,
     session_of,
 )
 
@@ -79,12 +79,8 @@ async def show(services: Services, request: Request) -> Response:
 
 
 async def revoke(services: Services, request: Request) -> Response:
-    require_privacy(services, request)
-    form = await form_of(request)
-    require_own_form(services, request, form)
-    session = session_of(services, request)
-    if session is None:
-        raise Problem("You are not signed in any more", 403)
+    form = await own_form_of(services, request)
+    session = require_session(services, request)
     number = form.get("grant", "")
     if not number.isascii() or not number.isdigit() or len(number) > 18:
         raise Problem("There is no such program")

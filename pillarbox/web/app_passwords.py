@@ -18,12 +18,10 @@ from pillarbox.web import pages
 from pillarbox.web.visits import (
     Problem,
     Services,
-    form_of,
     fresh_session_of,
     note,
-    require_own_form,
-    require_privacy,
-    session_of,
+    own_form_of,
+    require_session,
     session_token,
 )
 
@@ -58,9 +56,7 @@ def section(services: Services, session: WebSession, mark: str) -> tuple[str, ..
 
 
 async def add(services: Services, request: Request) -> Response:
-    require_privacy(services, request)
-    form = await form_of(request)
-    require_own_form(services, request, form)
+    form = await own_form_of(services, request)
     session = fresh_session_of(services, request)
     name = form.get("name", "").strip()
     protocols = tuple(each for each in _OFFERED if form.get(each))
@@ -92,12 +88,8 @@ async def add(services: Services, request: Request) -> Response:
 
 
 async def revoke(services: Services, request: Request) -> Response:
-    require_privacy(services, request)
-    form = await form_of(request)
-    require_own_form(services, request, form)
-    session = session_of(services, request)
-    if session is None:
-        raise Problem("You are not signed in any more", 403)
+    form = await own_form_of(services, request)
+    session = require_session(services, request)
     name = form.get("name", "")
     await services.change(
         request, partial(_revoke, address=session.address, name=name, token=session_token(request))

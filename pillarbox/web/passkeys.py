@@ -28,12 +28,12 @@ from pillarbox.web.visits import (
     Problem,
     Services,
     channel_of,
-    form_of,
     fresh_session_of,
     note,
+    own_form_of,
     require_own_form,
     require_privacy,
-    session_of,
+    require_session,
     session_token,
     visit_of,
 )
@@ -157,12 +157,8 @@ async def add(services: Services, request: Request) -> Response:
 
 
 async def remove(services: Services, request: Request) -> Response:
-    require_privacy(services, request)
-    form = await form_of(request)
-    require_own_form(services, request, form)
-    session = session_of(services, request)
-    if session is None:
-        raise Problem("You are not signed in any more", 403)
+    form = await own_form_of(services, request)
+    session = require_session(services, request)
     try:
         id_ = bytes.fromhex(form.get("id", ""))
     except ValueError:

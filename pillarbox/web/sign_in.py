@@ -19,11 +19,10 @@ from pillarbox.web import pages
 from pillarbox.web.visits import (
     Services,
     channel_of,
-    form_of,
     keep_visit,
+    own_form_of,
     proof,
     query_of,
-    require_own_form,
     require_privacy,
     session_token,
     signed_in,
@@ -50,9 +49,7 @@ async def ask(services: Services, request: Request) -> Response:
 
 
 async def sign_in(services: Services, request: Request) -> Response:
-    require_privacy(services, request)
-    form = await form_of(request)
-    require_own_form(services, request, form)
+    form = await own_form_of(services, request)
     name, password = form.get("name", "").strip()[:MAX_TYPED], form.get("password", "")[:MAX_TYPED]
     code = form.get("code", "").strip().lower().replace(" ", "")[:MAX_TYPED]
     next_ = onward(form.get("next", ""))
@@ -84,8 +81,7 @@ async def admit(services: Services, request: Request, address: str, response: Re
 
 
 async def sign_out(services: Services, request: Request) -> Response:
-    require_privacy(services, request)
-    require_own_form(services, request, await form_of(request))
+    await own_form_of(services, request)
     token = session_token(request)
     await services.change(request, lambda directory: web_sessions.end(directory, token))
     response = RedirectResponse("/sign-in", status_code=303)

@@ -135,6 +135,13 @@ def session_of(services: Services, request: Request) -> WebSession | None:
     return session
 
 
+def require_session(services: Services, request: Request) -> WebSession:
+    session = session_of(services, request)
+    if session is None:
+        raise Problem("You are not signed in any more, please sign in again", 403)
+    return session
+
+
 def fresh_session_of(services: Services, request: Request) -> WebSession:
     """Of somebody who has signed in just now."""
     session = session_of(services, request)
@@ -188,6 +195,14 @@ def require_own_form(services: Services, request: Request, form: dict[str, str])
         wanted.encode(), form.get("proof", "").encode("utf-8", "surrogatepass")
     ):
         raise Problem("That page was too old, please go back, load it again and try once more", 403)
+
+
+async def own_form_of(services: Services, request: Request) -> dict[str, str]:
+    """What was typed into a form of ours that came as it has to."""
+    require_privacy(services, request)
+    form = await form_of(request)
+    require_own_form(services, request, form)
+    return form
 
 
 def _proof(services: Services, visit: str, session: str) -> str:

@@ -231,14 +231,20 @@ def test_starttls(run: Run, told: Any, folder: Path, context: ssl.SSLContext) ->
     run(scene())
 
 
+async def before_handshake(server: Server, tls: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A client that is to begin one."""
+    reader, writer = await server.connect()
+    if tls == "starttls":
+        writer.write(b"tls\r\n")
+        await reader.readuntil(b"going\r\n")
+    return reader, writer
+
+
 @pytest.mark.parametrize("tls", ["implicit", "starttls"])
 def test_no_handshake_no_connection(run: Run, told: Any, context: ssl.SSLContext, tls: str) -> None:
     async def scene() -> None:
         async with serving(told, tls=tls, context=context) as server:
-            reader, writer = await server.connect()
-            if tls == "starttls":
-                writer.write(b"tls\r\n")
-                await reader.readuntil(b"going\r\n")
+            reader, writer = await before_handshake(server, tls)
             writer.write(b"this is no ClientHello\r\n" * 10)
             with suppress(ConnectionResetError):
                 await reader.read()
@@ -332,10 +338,7 @@ def test_half_a_handshake_does_not_hold_up_a_stop(
 ) -> None:
     async def scene() -> None:
         async with serving(told, tls=tls, context=context) as server:
-            reader, writer = await server.connect()
-            if tls == "starttls":
-                writer.write(b"tls\r\n")
-                await reader.readuntil(b"going\r\n")
+            reader, writer = await before_handshake(server, tls)
             writer.write(said)
             await until(lambda: server.listening.connections == 1)
             async with asyncio.timeout(20):

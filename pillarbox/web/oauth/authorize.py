@@ -21,13 +21,13 @@ from pillarbox.web.strict import POLICY
 from pillarbox.web.visits import (
     Problem,
     Services,
-    form_of,
     keep_visit,
     note,
+    own_form_of,
     proof,
     query_of,
-    require_own_form,
     require_privacy,
+    require_session,
     session_of,
 )
 
@@ -104,13 +104,9 @@ async def ask(services: Services, request: Request) -> Response:
 
 
 async def answer(services: Services, request: Request) -> Response:
-    require_privacy(services, request)
-    form = await form_of(request)
-    require_own_form(services, request, form)
+    form = await own_form_of(services, request)
     client, uri = _whose(services, form)
-    session = session_of(services, request)
-    if session is None:
-        raise Problem("You are not signed in any more, please begin again", 403)
+    session = require_session(services, request)
     try:
         wanted = _read(client, uri, form)
         if form.get("decision") != "allow":

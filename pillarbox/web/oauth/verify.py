@@ -9,12 +9,11 @@ from pillarbox.web.oauth.metadata import VERIFY
 from pillarbox.web.sign_in import to_sign_in
 from pillarbox.web.visits import (
     Services,
-    form_of,
     keep_visit,
     note,
+    own_form_of,
     proof,
     query_of,
-    require_own_form,
     require_privacy,
     session_of,
     session_token,
@@ -32,9 +31,7 @@ async def ask(services: Services, request: Request) -> Response:
 
 
 async def answer(services: Services, request: Request) -> Response:
-    require_privacy(services, request)
-    form = await form_of(request)
-    require_own_form(services, request, form)
+    form = await own_form_of(services, request)
     session = session_of(services, request)
     if session is None:
         return to_sign_in(VERIFY)
