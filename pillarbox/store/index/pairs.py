@@ -20,8 +20,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import compress, repeat
 from operator import itemgetter
 
+from pillarbox.store.index.listing import Listed, pack
 from pillarbox.store.index.runs import WORD_OCTETS
-from pillarbox.store.index.vocabulary import Packed, Vocabulary, pack
+from pillarbox.store.index.vocabulary import Vocabulary
 
 MANY = 8  # a word is frequent that is in an eighth of the messages: what is in fewer narrows enough
 ENOUGH = 512  # messages that tell which words are frequent
@@ -61,10 +62,9 @@ def second_of(word: bytes) -> bytes:
     return _class_of(word[0]) + b"*"
 
 
-def frequent(counted: Iterable[tuple[bytes, int]], messages: int) -> list[bytes]:
-    """Of words with the number of messages they are in."""
-    some = [(count, word) for word, count in counted if count * MANY >= messages]
-    return [word for _, word in sorted(some, reverse=True)[:MOST]]
+def frequent(words: Vocabulary, messages: int) -> list[bytes]:
+    """Of the words of so many messages."""
+    return words.in_at_least(-(-messages // MANY))[:MOST]
 
 
 def listed(texts: Sequence[bytes], frequent: Sequence[bytes]) -> dict[bytes, list[int]]:
@@ -115,12 +115,12 @@ def everywhere(words: Iterable[bytes], messages: int) -> dict[bytes, list[int]]:
     return {word: [0, messages] for word in words}
 
 
-def join(parts: Sequence[tuple[Vocabulary, bytes, int]]) -> Packed:
-    """`Kind.PAIRED` of segments that follow each other, as `vocabulary.join`: where a stretch begins as
+def join(parts: Sequence[tuple[bytes, bytes, bytes, int]]) -> Listed | None:
+    """`Kind.PAIRED` of segments that follow each other, as `listing.join`: where a stretch begins as
     another ends, they are one."""
     found: defaultdict[bytes, list[int]] = defaultdict(list)
-    for vocabulary, postings, more in parts:
-        for word, stretches in stretches_of(vocabulary, postings):
+    for words, steps, postings, more in parts:
+        for word, stretches in stretches_of((words, steps, postings)):
             before = found[word]
             for number in stretches:
                 if before and len(before) % 2 == 0 and before[-1] == number + more:
@@ -130,10 +130,10 @@ def join(parts: Sequence[tuple[Vocabulary, bytes, int]]) -> Packed:
     return pack(found)
 
 
-def stretches_of(vocabulary: Vocabulary, postings: bytes) -> Iterator[tuple[bytes, Sequence[int]]]:
+def stretches_of(paired: Listed) -> Iterator[tuple[bytes, Sequence[int]]]:
     numbers = array("H")
-    numbers.frombytes(postings)
-    for word, (start, size) in vocabulary.slices():
+    numbers.frombytes(paired[2])
+    for word, (start, size) in Vocabulary.of(paired).slices():
         yield word, numbers[start : start + size]
 
 

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pillarbox.store.index import pairs, vocabulary
+from pillarbox.store.index import pairs
 from pillarbox.store.index.document import Document, Field, lines_of
-from pillarbox.store.index.runs import LONG, Kind, borders, grams_of, words
-from pillarbox.store.index.vocabulary import Packed, Vocabulary
+from pillarbox.store.index.listing import Listed, pack
+from pillarbox.store.index.runs import Kind, grams_of
+from pillarbox.store.index.vocabulary import Packed, Vocabulary, packed
+
+try:
+    from pillarbox.store.index import _listing as listing
+except ImportError:  # built without a compiler
+    from pillarbox.store.index import listing  # type: ignore[no-redef]
 
 Key = tuple[Field, Kind]
 
 GRAMS = {Kind.WORD: Kind.GRAM, Kind.BORDER: Kind.BORDER_GRAM}
-_CUTS: dict[Kind, Callable[[bytes], set[bytes]]] = {Kind.WORD: words, Kind.BORDER: borders}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,33 +42,21 @@ def build(emails: array[int], documents: Sequence[Document], frequent: Sequence[
     One vocabulary after another, not one message after another: what is known of one is at hand in the
     processor's caches, of all it is not, and only one is held in memory before it is packed.
     """
-    packed: dict[Key, Packed] = {}
+    made: dict[Key, Listed | None] = {}
     for field in Field:
         if field is Field.NAMES:
-            found = _found((number, document.names) for number, document in enumerate(documents))
-            if found:
-                packed[field, Kind.WORD] = vocabulary.pack(found)
+            made[field, Kind.WORD] = listing.lines(
+                (number, document.names) for number, document in enumerate(documents)
+            )
             continue
-        for kind, cut in _CUTS.items():
-            found = _found((number, cut(text)) for number, text in _texts(documents, field))
-            if field is Field.BODY and kind is Kind.WORD:
-                packed |= _paired(documents, frequent, found)
-            if grams := _cut_long(found, kind):
-                packed[field, GRAMS[kind]] = vocabulary.pack(grams)
-            if found:
-                packed[field, kind] = vocabulary.pack(found)
-        if field is not Field.BODY and (found := _found(_lines(documents, field))):
-            packed[field, Kind.LINE] = vocabulary.pack(found)
-    return Segment(emails, packed)
-
-
-def _found(cut: Iterable[tuple[int, Iterable[bytes]]]) -> dict[bytes, list[int]]:
-    """The numbers of the messages that each run is in, of their numbers, which ascend, and their runs."""
-    found: defaultdict[bytes, list[int]] = defaultdict(list)
-    for number, runs in cut:
-        for run in runs:
-            found[run].append(number)
-    return found
+        for kind, (whole, long) in zip(GRAMS, listing.runs(_texts(documents, field))):
+            made[field, kind] = whole
+            made[field, GRAMS[kind]] = _grams(long, kind)
+        if field is Field.BODY:
+            made |= _paired(documents, frequent, made[field, Kind.WORD])
+        else:
+            made[field, Kind.LINE] = listing.lines(_lines(documents, field))
+    return Segment(emails, {key: packed(listed) for key, listed in made.items() if listed is not None})
 
 
 def _texts(documents: Sequence[Document], field: Field) -> Iterator[tuple[int, bytes]]:
@@ -84,40 +77,36 @@ def _lines(documents: Sequence[Document], field: Field) -> Iterator[tuple[int, I
 
 
 def _paired(
-    documents: Sequence[Document], frequent: Sequence[bytes], words: dict[bytes, list[int]]
-) -> dict[Key, Packed]:
+    documents: Sequence[Document], frequent: Sequence[bytes], words: Listed | None
+) -> dict[Key, Listed | None]:
     count = len(documents)
-    if count >= pairs.ENOUGH:
-        frequent = pairs.frequent(zip(words, map(len, words.values())), count)
-    packed: dict[Key, Packed] = {}
-    if frequent:
-        packed[Field.BODY, Kind.PAIRED] = vocabulary.pack(pairs.everywhere(frequent, count))
-    if found := pairs.listed([document.body for document in documents], frequent):
-        packed[Field.BODY, Kind.PAIR] = vocabulary.pack(found)
-    return packed
-
-
-def _cut_long(found: dict[bytes, list[int]], kind: Kind) -> dict[bytes, list[int]]:
-    """Take the long runs out; their grams."""
-    sets: defaultdict[bytes, set[int]] = defaultdict(set)
-    for run in [run for run in found if len(run) > LONG]:
-        numbers = found.pop(run)
-        for gram in set(grams_of(run, kind)):
-            sets[gram].update(numbers)
-    return {gram: sorted(numbers) for gram, numbers in sets.items()}
-
-
-def join(parts: Sequence[tuple[array[int], dict[Key, tuple[Vocabulary, bytes]]]]) -> Segment:
-    """One segment of several that follow each other; of each its emails and its vocabularies with their
-    postings."""
-    emails = array("Q")
-    of_key: dict[Key, list[tuple[Vocabulary, bytes, int]]] = {}
-    for some, vocabularies in parts:
-        for key, (found, postings) in vocabularies.items():
-            of_key.setdefault(key, []).append((found, postings, len(emails)))
-        emails += some
-    joined = {
-        (field, kind): (pairs.join if kind is Kind.PAIRED else vocabulary.join)(some)
-        for (field, kind), some in of_key.items()
+    if count >= pairs.ENOUGH and words is not None:
+        frequent = pairs.frequent(Vocabulary.of(words), count)
+    return {
+        (Field.BODY, Kind.PAIRED): pack(pairs.everywhere(frequent, count)),
+        (Field.BODY, Kind.PAIR): pack(pairs.listed([document.body for document in documents], frequent)),
     }
-    return Segment(emails, joined)
+
+
+def _grams(long: Iterable[tuple[int, bytes]], kind: Kind) -> Listed | None:
+    """What is listed of runs that are too long."""
+    numbers: defaultdict[bytes, set[int]] = defaultdict(set)
+    for number, run in long:
+        numbers[run].add(number)
+    found: defaultdict[bytes, set[int]] = defaultdict(set)
+    for run, some in numbers.items():
+        for gram in set(grams_of(run, kind)):
+            found[gram] |= some
+    return pack({gram: sorted(some) for gram, some in found.items()})
+
+
+def join(parts: Sequence[tuple[array[int], dict[Key, Listed]]]) -> Segment:
+    """One segment of several that follow each other; of each its emails and what is listed of them."""
+    emails = array("Q")
+    of_key: dict[Key, list[tuple[bytes, bytes, bytes, int]]] = {}
+    for some, listed in parts:
+        for key, found in listed.items():
+            of_key.setdefault(key, []).append((*found, len(emails)))
+        emails += some
+    joined = {key: (pairs if key[1] is Kind.PAIRED else listing).join(some) for key, some in of_key.items()}
+    return Segment(emails, {key: packed(listed) for key, listed in joined.items() if listed is not None})

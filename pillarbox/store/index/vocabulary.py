@@ -14,14 +14,12 @@ Postings are kept apart and read where they are needed.
 
 from __future__ import annotations
 
-import struct
 from array import array
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from pillarbox.store.index.listing import STEP, Listed
 from pillarbox.store.index.runs import Stand
 
 BLOCK = 1024  # octets of `words` whose line ends are counted together: half a microsecond
@@ -34,7 +32,6 @@ _PATTERNS = {
     Stand.BEGINS: b"\n%b",
     Stand.ENDS: b"%b\n",
 }
-_STEP = struct.Struct("<III")
 
 
 class Slice(NamedTuple):
@@ -53,11 +50,16 @@ class Vocabulary:
         self.words = words
         self._counts = array("I")
         self._counts.frombytes(counts)
-        rows = list(_STEP.iter_unpack(steps))
+        rows = list(STEP.iter_unpack(steps))
         self._firsts = array("I", [row[0] for row in rows])
         self._sizes = array("I", [row[1] for row in rows])
         self._bases = array("I", [row[2] for row in rows])
         self.octets = len(words) + len(counts) + len(steps)
+
+    @classmethod
+    def of(cls, listed: Listed) -> Vocabulary:
+        words, counts, steps, _ = packed(listed)
+        return cls(words, counts, steps)
 
     def find(self, run: bytes, stand: Stand) -> Iterator[Slice]:
         """The postings of each run in which this one stands so, the most frequent first."""
@@ -127,16 +129,12 @@ class Vocabulary:
             for number in range(first, stop):
                 yield listed[number], Slice(base + (number - first) * size, size)
 
-    def pieces(self, postings: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Everything in it, in order, each with its own postings as they are; `postings` are those of all."""
-        listed = self.words[1:-1].split(b"\n")
-        return zip(listed, chain.from_iterable(chain.from_iterable(self._cut(postings, len(listed)))))
-
-    def _cut(self, postings: bytes, count: int) -> Iterator[Iterator[tuple[bytes]]]:
-        for first, stop, size, base in zip(
-            self._firsts, [*self._firsts[1:], count], self._sizes, self._bases
-        ):
-            yield struct.iter_unpack(f"{2 * size}s", postings[2 * base : 2 * (base + (stop - first) * size)])
+    def in_at_least(self, messages: int) -> list[bytes]:
+        """The runs that are in so many messages or more, in order."""
+        few = next((at for at, size in enumerate(self._sizes) if size < messages), len(self._sizes))
+        if few < len(self._sizes):
+            return self.words[1:].split(b"\n", self._firsts[few])[:-1]
+        return self.words[1:-1].split(b"\n")
 
     def near(self, starts: Sequence[bytes], ends: Sequence[bytes], most: int) -> list[tuple[bytes, Slice]]:
         """Runs that begin or end with one of these, for who looks for runs similar to another: the most
@@ -171,24 +169,12 @@ class Packed(NamedTuple):
     postings: bytes
 
 
-def pack(found: Mapping[bytes, Sequence[int]]) -> Packed:
-    """From the messages of each run, which ascend."""
-    order, steps = _ordered(zip(found, map(len, found.values())))
-    numbers = chain.from_iterable(map(found.__getitem__, order))
-    # `array` looks at each number for twice as long.
-    postings = struct.pack(f"{sum(map(len, found.values()))}H", *numbers)
-    return _packed(order, steps, postings)
-
-
-def join(parts: Sequence[tuple[Vocabulary, bytes, int]]) -> Packed:
-    """One vocabulary of several, each with its postings and what its messages' numbers grow by."""
-    found: dict[bytes, bytes] = {}
-    for vocabulary, postings, more in parts:
-        for run, piece in vocabulary.pieces(shifted(postings, more)):
-            before = found.get(run)
-            found[run] = piece if before is None else before + piece
-    order, steps = _ordered((run, len(piece) // 2) for run, piece in found.items())
-    return _packed(order, steps, b"".join(map(found.__getitem__, order)))
+def packed(listed: Listed) -> Packed:
+    words, steps, postings = listed
+    counts = array("I", [0])
+    for start in range(0, len(words) - BLOCK, BLOCK):
+        counts.append(counts[-1] + words.count(b"\n", start, start + BLOCK))
+    return Packed(words, counts.tobytes(), steps, postings)
 
 
 def apart(postings: bytes) -> bytes:
@@ -203,36 +189,3 @@ def together(octets: bytes) -> bytes:
     out[::2] = octets[:half]
     out[1::2] = octets[half:]
     return bytes(out)
-
-
-def shifted(postings: bytes, more: int) -> bytes:
-    """Every number `more` greater. As one addition: no number has a carry into the next."""
-    if not more or not postings:
-        return postings
-    count = len(postings) // 2
-    added = int.from_bytes(more.to_bytes(2, "little") * count, "little")
-    return (int.from_bytes(postings, "little") + added).to_bytes(len(postings), "little")
-
-
-def _ordered(sizes: Iterable[tuple[bytes, int]]) -> tuple[list[bytes], bytes]:
-    """The runs in their order, and the steps between frequencies."""
-    by_size: defaultdict[int, list[bytes]] = defaultdict(list)
-    for run, size in sizes:
-        by_size[size].append(run)
-    order: list[bytes] = []
-    steps = bytearray()
-    base = 0
-    for size in sorted(by_size, reverse=True):
-        some = sorted(by_size[size])
-        steps += _STEP.pack(len(order), size, base)
-        base += size * len(some)
-        order += some
-    return order, bytes(steps)
-
-
-def _packed(order: list[bytes], steps: bytes, postings: bytes) -> Packed:
-    words = b"\n".join((b"", *order, b""))
-    counts = array("I", [0])
-    for start in range(0, len(words) - BLOCK, BLOCK):
-        counts.append(counts[-1] + words.count(b"\n", start, start + BLOCK))
-    return Packed(words, counts.tobytes(), steps, postings)

@@ -30,6 +30,7 @@ from pillarbox.store.index.database import (
     vocabulary_id,
 )
 from pillarbox.store.index.document import Field
+from pillarbox.store.index.listing import Listed
 from pillarbox.store.index.runs import Kind
 from pillarbox.store.index.segment import Key, Segment
 from pillarbox.store.index.texts import Group, compress, decompress
@@ -131,12 +132,11 @@ class Writer:
         largest = max(self.segments(), key=_messages, default=None)
         if largest is None or largest.messages < pairs.ENOUGH:
             return []
-        found = self._vocabulary(vocabulary_id(largest.id, Field.BODY, Kind.PAIRED))
+        found = self._listed(vocabulary_id(largest.id, Field.BODY, Kind.PAIRED))
         if found is not None:
-            return pairs.usual(dict(pairs.stretches_of(*found)))
-        found = self._vocabulary(vocabulary_id(largest.id, Field.BODY, Kind.WORD))
-        counted = ((word, piece.size) for word, piece in found[0].slices()) if found is not None else ()
-        return pairs.frequent(counted, largest.messages)
+            return pairs.usual(dict(pairs.stretches_of(found)))
+        found = self._listed(vocabulary_id(largest.id, Field.BODY, Kind.WORD))
+        return pairs.frequent(Vocabulary.of(found), largest.messages) if found is not None else []
 
     def _next_segment(self, after: int | None = None) -> int:
         found = self.database.rows(
@@ -242,38 +242,34 @@ class Writer:
             *(_ACCOUNT, posting_id(low, 0), posting_id(high + 1, 0) - 1),
         )
 
-    def _load(self, row: Row) -> tuple[array[int], dict[Key, tuple[Vocabulary, bytes]]]:
+    def _load(self, row: Row) -> tuple[array[int], dict[Key, Listed]]:
         rows = self.database.rows
         found = rows("SELECT emails FROM segment WHERE account = ? AND id = ?", _ACCOUNT, row.id)
         if not found:
             raise Overtaken
         emails = array("Q")
         emails.frombytes(decompress(found[0][0]))
-        vocabularies: dict[Key, tuple[Vocabulary, bytes]] = {}
+        listed: dict[Key, Listed] = {}
         low, high = span_of(row.id)
         for (number,) in rows(
             "SELECT id FROM vocabulary WHERE account = ? AND id BETWEEN ? AND ?", *(_ACCOUNT, low, high)
         ):
-            vocabulary = self._vocabulary(number)
-            if vocabulary is not None:
-                vocabularies[Field(number >> 4 & 15), Kind(number & 15)] = vocabulary
-        return emails, vocabularies
+            some = self._listed(number)
+            if some is not None:
+                listed[Field(number >> 4 & 15), Kind(number & 15)] = some
+        return emails, listed
 
-    def _vocabulary(self, number: int) -> tuple[Vocabulary, bytes] | None:
-        """With its postings."""
+    def _listed(self, number: int) -> Listed | None:
         rows = self.database.rows
-        found = rows(
-            "SELECT words, counts, steps FROM vocabulary WHERE account = ? AND id = ?", _ACCOUNT, number
-        )
+        found = rows("SELECT words, steps FROM vocabulary WHERE account = ? AND id = ?", _ACCOUNT, number)
         if not found:
             return None
         chunks = rows(
             "SELECT numbers FROM posting WHERE account = ? AND id BETWEEN ? AND ? ORDER BY id",
             *(_ACCOUNT, posting_id(number, 0), posting_id(number + 1, 0) - 1),
         )
-        return Vocabulary(*map(decompress, found[0])), b"".join(
-            together(decompress(chunk)) for (chunk,) in chunks
-        )
+        words, steps = map(decompress, found[0])
+        return words, steps, b"".join(together(decompress(chunk)) for (chunk,) in chunks)
 
     def _groups(self, low: int, high: int) -> list[Group]:
         return [

@@ -1,0 +1,614 @@
+/* What `listing.py` does in Python, without an object for each word: which runs are in which messages.
+
+   The functions here answer octet for octet as their namesakes there, which say what they mean; who has no
+   compiler has those. Texts come from anybody: every octet is looked at within its text, all sizes are
+   checked before they are used, and the hash has a secret, so that nobody can choose words that collide. */
+
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030b0000
+#include <Python.h>
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NEITHER, WORD, BORDER };
+
+#define LONG 64 /* octets of a run that is not listed whole: `runs.LONG` */
+
+#define MOST_OCTETS UINT32_MAX /* of all different runs of one list */
+#define MOST_RUNS (UINT32_MAX / 4)
+
+typedef struct {
+    uint32_t at, size; /* its octets, in `octets` */
+    uint32_t count;    /* messages it is in */
+    uint32_t last;     /* the one that was listed last, and one more */
+} Run;
+
+typedef struct {
+    uint32_t tag; /* of its hash, to look at fewer runs */
+    uint32_t run; /* its number and one more; 0 where there is none */
+} Slot;
+
+typedef struct {
+    uint32_t run, message;
+} Posting;
+
+typedef struct {
+    unsigned char *octets;
+    size_t used, room;
+    Run *runs;
+    size_t count, runs_room;
+    Slot *slots;
+    size_t mask;
+    Posting *postings; /* in the order of messages */
+    size_t posted, postings_room;
+} List;
+
+static uint64_t secret[3];
+static unsigned char kinds[256]; /* of octets, as `runs.py` says */
+
+/* Lists */
+
+static int
+grown(void **items, size_t *room, size_t needed, size_t each)
+{
+    if (needed <= *room)
+        return 0;
+    size_t more = *room ? *room : 1024;
+    while (more < needed)
+        more *= 2;
+    void *moved = realloc(*items, more * each);
+    if (moved == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    *items = moved;
+    *room = more;
+    return 0;
+}
+
+static void
+dropped(List *list)
+{
+    free(list->octets);
+    free(list->runs);
+    free(list->slots);
+    free(list->postings);
+    memset(list, 0, sizeof *list);
+}
+
+static uint64_t
+word_at(const unsigned char *octets, size_t size)
+{
+    uint64_t word = 0;
+    memcpy(&word, octets, size);
+    return word;
+}
+
+static uint64_t
+mixed(uint64_t one, uint64_t other)
+{
+    unsigned __int128 product = (unsigned __int128)one * other;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint64_t
+hash_of(const unsigned char *octets, size_t size)
+{
+    uint64_t hash = secret[0] ^ size;
+    for (; size > 8; octets += 8, size -= 8)
+        hash = mixed(hash ^ word_at(octets, 8), secret[1]);
+    if (size == 8)
+        hash ^= word_at(octets, 8);
+    else if (size >= 4)
+        hash ^= word_at(octets, 4) | word_at(octets + size - 4, 4) << 32;
+    else if (size)
+        hash ^= (uint64_t)octets[0] << 16 | (uint64_t)octets[size / 2] << 8 | octets[size - 1];
+    return mixed(hash, secret[2]);
+}
+
+static int
+rehashed(List *list)
+{
+    size_t room = list->mask ? 2 * (list->mask + 1) : 4096;
+    Slot *slots = calloc(room, sizeof *slots);
+    if (slots == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (size_t number = 0; number < list->count; number++) {
+        Run *run = list->runs + number;
+        uint64_t hash = hash_of(list->octets + run->at, run->size);
+        size_t at = hash & (room - 1);
+        while (slots[at].run)
+            at = (at + 1) & (room - 1);
+        slots[at] = (Slot){(uint32_t)(hash >> 32), (uint32_t)number + 1};
+    }
+    free(list->slots);
+    list->slots = slots;
+    list->mask = room - 1;
+    return 0;
+}
+
+/* The number of a run, which is given one where it is new; -1 with an error. */
+static int64_t
+number_of(List *list, const unsigned char *octets, size_t size)
+{
+    if (list->mask == 0 && rehashed(list))
+        return -1;
+    uint64_t hash = hash_of(octets, size);
+    uint32_t tag = (uint32_t)(hash >> 32);
+    size_t at = hash & list->mask;
+    for (; list->slots[at].run; at = (at + 1) & list->mask) {
+        if (list->slots[at].tag != tag)
+            continue;
+        Run *run = list->runs + list->slots[at].run - 1;
+        if (run->size == size && memcmp(list->octets + run->at, octets, size) == 0)
+            return list->slots[at].run - 1;
+    }
+    if (list->used + size > MOST_OCTETS || list->count >= MOST_RUNS) {
+        PyErr_SetString(PyExc_OverflowError, "too much to be listed together");
+        return -1;
+    }
+    if (grown((void **)&list->octets, &list->room, list->used + size + 1, 1) ||
+        grown((void **)&list->runs, &list->runs_room, list->count + 1, sizeof(Run)))
+        return -1;
+    memcpy(list->octets + list->used, octets, size);
+    list->runs[list->count] = (Run){(uint32_t)list->used, (uint32_t)size, 0, 0};
+    list->used += size;
+    list->slots[at] = (Slot){tag, (uint32_t)++list->count};
+    if (2 * list->count > list->mask && rehashed(list))
+        return -1;
+    return (int64_t)list->count - 1;
+}
+
+/* List a run as being in a message. All runs of a message come before those of the next. */
+static int
+listed(List *list, const unsigned char *octets, size_t size, uint32_t message)
+{
+    int64_t number = number_of(list, octets, size);
+    if (number < 0)
+        return -1;
+    Run *run = list->runs + number;
+    if (run->last == message + 1)
+        return 0;
+    if (grown((void **)&list->postings, &list->postings_room, list->posted + 1, sizeof(Posting)))
+        return -1;
+    run->last = message + 1;
+    run->count++;
+    list->postings[list->posted++] = (Posting){(uint32_t)number, message};
+    return 0;
+}
+
+/* Packing */
+
+typedef struct {
+    uint64_t begin; /* its first octets, so that most runs are compared without looking at them */
+    uint32_t count, run;
+} Place;
+
+static const List *sorted_list; /* qsort hands nothing on; the interpreter's lock is held throughout */
+
+static int
+compared(const void *left, const void *right)
+{
+    const Place *one = left, *other = right;
+    if (one->count != other->count)
+        return one->count > other->count ? -1 : 1;
+    if (one->begin != other->begin)
+        return one->begin < other->begin ? -1 : 1;
+    const Run *a = sorted_list->runs + one->run, *b = sorted_list->runs + other->run;
+    int order =
+        memcmp(sorted_list->octets + a->at, sorted_list->octets + b->at, a->size < b->size ? a->size : b->size);
+    return order ? order : (a->size > b->size) - (a->size < b->size);
+}
+
+/* All runs in the order in which they are kept; NULL with an error. */
+static Place *
+in_order(const List *list)
+{
+    Place *places = malloc(list->count * sizeof *places);
+    if (places == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    for (size_t number = 0; number < list->count; number++) {
+        const Run *run = list->runs + number;
+        uint64_t begin = 0;
+        for (uint32_t at = 0; at < 8; at++)
+            begin = begin << 8 | (at < run->size ? list->octets[run->at + at] : 0);
+        places[number] = (Place){begin, run->count, (uint32_t)number};
+    }
+    sorted_list = list;
+    qsort(places, list->count, sizeof *places, compared);
+    return places;
+}
+
+static void
+put(unsigned char *where, uint32_t number, int octets)
+{
+    for (; octets--; number >>= 8)
+        *where++ = (unsigned char)number;
+}
+
+/* (words, steps, postings), as `vocabulary.py` says what they are; None of an empty list. `first` is set to
+   the place in the postings where each run's own begin, and `postings` to where they are to be put. */
+static PyObject *
+kept(const List *list, uint32_t **first, unsigned char **postings)
+{
+    *first = NULL;
+    if (list->count == 0)
+        Py_RETURN_NONE;
+    Place *places = in_order(list);
+    if (places == NULL)
+        return NULL;
+    size_t steps = 0, total = 0;
+    for (size_t at = 0; at < list->count; at++) {
+        total += places[at].count;
+        steps += at == 0 || places[at].count != places[at - 1].count;
+    }
+    PyObject *answer = NULL;
+    PyObject *words = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(list->used + list->count + 1));
+    PyObject *stepped = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(12 * steps));
+    PyObject *posted = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(2 * total));
+    *first = malloc(list->count * sizeof **first);
+    if (total > UINT32_MAX)
+        PyErr_SetString(PyExc_OverflowError, "too much to be listed together");
+    else if (*first == NULL)
+        PyErr_NoMemory();
+    else if (words != NULL && stepped != NULL && posted != NULL) {
+        unsigned char *word = (unsigned char *)PyBytes_AsString(words);
+        unsigned char *step = (unsigned char *)PyBytes_AsString(stepped);
+        *postings = (unsigned char *)PyBytes_AsString(posted);
+        uint32_t base = 0;
+        for (size_t at = 0; at < list->count; at++) {
+            const Run *run = list->runs + places[at].run;
+            *word++ = '\n';
+            memcpy(word, list->octets + run->at, run->size);
+            word += run->size;
+            if (at == 0 || places[at].count != places[at - 1].count) {
+                put(step, (uint32_t)at, 4);
+                put(step + 4, run->count, 4);
+                put(step + 8, base, 4);
+                step += 12;
+            }
+            (*first)[places[at].run] = base;
+            base += run->count;
+        }
+        *word = '\n';
+        answer = PyTuple_Pack(3, words, stepped, posted);
+    }
+    if (answer == NULL) {
+        free(*first);
+        *first = NULL;
+    }
+    free(places);
+    Py_XDECREF(words);
+    Py_XDECREF(stepped);
+    Py_XDECREF(posted);
+    return answer;
+}
+
+static PyObject *
+packed(const List *list)
+{
+    uint32_t *first;
+    unsigned char *postings;
+    PyObject *answer = kept(list, &first, &postings);
+    if (first != NULL)
+        for (size_t at = 0; at < list->posted; at++) {
+            const Posting *posting = list->postings + at;
+            put(postings + 2 * (size_t)first[posting->run]++, posting->message, 2);
+        }
+    free(first);
+    return answer;
+}
+
+/* What Python calls */
+
+/* The octets of a `bytes`, and the number of a message before it: of each of what is iterated over. */
+static int
+text_of(PyObject *item, uint32_t *message, PyObject **rest)
+{
+    unsigned long number;
+    if (!PyTuple_Check(item) || PyTuple_Size(item) != 2) {
+        PyErr_SetString(PyExc_TypeError, "a number and what is listed of that message");
+        return -1;
+    }
+    number = PyLong_AsUnsignedLong(PyTuple_GetItem(item, 0));
+    if (PyErr_Occurred())
+        return -1;
+    if (number > UINT16_MAX) {
+        PyErr_SetString(PyExc_OverflowError, "too many messages to be listed together");
+        return -1;
+    }
+    *message = (uint32_t)number;
+    *rest = PyTuple_GetItem(item, 1);
+    return 0;
+}
+
+/* Separators are listed with their high bit set: so they are no white space, and no line ends. */
+static void
+marked(unsigned char *to, const unsigned char *from, size_t size)
+{
+    while (size--)
+        *to++ = *from++ | 0x80;
+}
+
+static int
+noted(PyObject *longer, uint32_t message, const unsigned char *octets, size_t size, int kind)
+{
+    PyObject *run = PyBytes_FromStringAndSize((const char *)octets, (Py_ssize_t)size);
+    if (run == NULL)
+        return -1;
+    if (kind == BORDER)
+        marked((unsigned char *)PyBytes_AsString(run), octets, size);
+    PyObject *item = Py_BuildValue("(IN)", (unsigned int)message, run);
+    int failed = item == NULL || PyList_Append(longer, item);
+    Py_XDECREF(item);
+    return failed;
+}
+
+static PyObject *
+runs(PyObject *module, PyObject *texts)
+{
+    List lists[2] = {{0}, {0}};
+    PyObject *of_words = NULL, *of_borders = NULL, *answer = NULL, *item = NULL;
+    PyObject *longer[2] = {PyList_New(0), PyList_New(0)};
+    PyObject *iterator = PyObject_GetIter(texts);
+    if (longer[0] == NULL || longer[1] == NULL || iterator == NULL)
+        goto done;
+    while ((item = PyIter_Next(iterator)) != NULL) {
+        uint32_t message;
+        PyObject *rest;
+        char *given;
+        Py_ssize_t size;
+        if (text_of(item, &message, &rest) || PyBytes_AsStringAndSize(rest, &given, &size))
+            goto done;
+        const unsigned char *at = (const unsigned char *)given, *end = at + size;
+        while (at < end) {
+            const unsigned char *begin = at;
+            unsigned char kind = kinds[*at++];
+            while (at < end && kinds[*at] == kind)
+                at++;
+            if (kind == NEITHER)
+                continue;
+            size_t length = (size_t)(at - begin);
+            int which = kind != WORD;
+            unsigned char border[LONG];
+            if (kind == BORDER && length <= LONG) {
+                marked(border, begin, length);
+                begin = border;
+            }
+            if (length > LONG ? noted(longer[which], message, begin, length, kind)
+                              : listed(&lists[which], begin, length, message))
+                goto done;
+        }
+        Py_DECREF(item);
+    }
+    if (PyErr_Occurred() || (of_words = packed(&lists[0])) == NULL || (of_borders = packed(&lists[1])) == NULL)
+        goto done;
+    answer = Py_BuildValue("((OO)(OO))", of_words, longer[0], of_borders, longer[1]);
+done:
+    dropped(&lists[0]);
+    dropped(&lists[1]);
+    Py_XDECREF(item);
+    Py_XDECREF(iterator);
+    Py_XDECREF(longer[0]);
+    Py_XDECREF(longer[1]);
+    Py_XDECREF(of_words);
+    Py_XDECREF(of_borders);
+    return answer;
+}
+
+static int
+listed_each(List *list, PyObject *lines, uint32_t message)
+{
+    PyObject *line = NULL, *iterator = PyObject_GetIter(lines);
+    int failed = iterator == NULL;
+    while (!failed && (line = PyIter_Next(iterator)) != NULL) {
+        char *octets;
+        Py_ssize_t size;
+        failed = PyBytes_AsStringAndSize(line, &octets, &size) ||
+                 listed(list, (const unsigned char *)octets, (size_t)size, message);
+        Py_DECREF(line);
+    }
+    Py_XDECREF(iterator);
+    return failed || PyErr_Occurred() != NULL;
+}
+
+static PyObject *
+lines(PyObject *module, PyObject *found)
+{
+    List list = {0};
+    PyObject *answer = NULL, *item = NULL, *iterator = PyObject_GetIter(found);
+    if (iterator == NULL)
+        return NULL;
+    while ((item = PyIter_Next(iterator)) != NULL) {
+        uint32_t message;
+        PyObject *rest;
+        int failed = text_of(item, &message, &rest) || listed_each(&list, rest, message);
+        Py_DECREF(item);
+        if (failed)
+            goto done;
+    }
+    if (!PyErr_Occurred())
+        answer = packed(&list);
+done:
+    Py_DECREF(iterator);
+    dropped(&list);
+    return answer;
+}
+
+/* A vocabulary that is joined with others. */
+typedef struct {
+    const unsigned char *words, *steps, *postings;
+    Py_ssize_t words_size, steps_size, postings_size;
+    unsigned int more;
+} Part;
+
+typedef struct {
+    size_t first, stop; /* runs */
+    uint32_t size, base;
+} Step;
+
+static uint32_t
+number_at(const unsigned char *octets)
+{
+    return octets[0] | (uint32_t)octets[1] << 8 | (uint32_t)octets[2] << 16 | (uint32_t)octets[3] << 24;
+}
+
+/* The runs of a step have their postings one after the other; those of the last go on to the end. */
+static Step
+step_of(const Part *part, Py_ssize_t at, size_t count)
+{
+    const unsigned char *step = part->steps + at;
+    size_t stop = at + 12 < part->steps_size ? number_at(step + 12) : count;
+    return (Step){number_at(step), stop, number_at(step + 4), number_at(step + 8)};
+}
+
+static int
+damaged(void)
+{
+    PyErr_SetString(PyExc_ValueError, "no vocabulary");
+    return -1;
+}
+
+/* List what is in a part. `numbers` gets the number of each of its runs. */
+static int
+taken(List *list, const Part *part, uint32_t **numbers, size_t *used, size_t *room)
+{
+    const unsigned char *at = part->words, *end = at + part->words_size;
+    size_t before = *used;
+    if (part->words_size < 2 || *at != '\n' || end[-1] != '\n' || part->steps_size % 12)
+        return damaged();
+    for (at++; at < end; at++) {
+        const unsigned char *stop = memchr(at, '\n', (size_t)(end - at));
+        int64_t number = number_of(list, at, (size_t)(stop - at));
+        if (number < 0 || grown((void **)numbers, room, *used + 1, sizeof **numbers))
+            return -1;
+        (*numbers)[(*used)++] = (uint32_t)number;
+        at = stop;
+    }
+    size_t count = *used - before, expected = 0;
+    for (Py_ssize_t next = 0; next < part->steps_size; next += 12) {
+        Step step = step_of(part, next, count);
+        if (step.first != expected || step.stop < step.first || step.stop > count ||
+            2 * (step.base + (uint64_t)(step.stop - step.first) * step.size) > (uint64_t)part->postings_size)
+            return damaged();
+        for (size_t run = step.first; run < step.stop; run++)
+            list->runs[(*numbers)[before + run]].count += step.size;
+        expected = step.stop;
+    }
+    return expected == count ? 0 : damaged();
+}
+
+static void
+moved(const Part *part, const uint32_t *numbers, size_t count, uint32_t *first, unsigned char *postings)
+{
+    for (Py_ssize_t next = 0; next < part->steps_size; next += 12) {
+        Step step = step_of(part, next, count);
+        const unsigned char *from = part->postings + 2 * (size_t)step.base;
+        for (size_t run = step.first; run < step.stop; run++) {
+            unsigned char *to = postings + 2 * (size_t)first[numbers[run]];
+            for (uint32_t left = step.size; left--; from += 2, to += 2)
+                put(to, (from[0] | (uint32_t)from[1] << 8) + part->more, 2);
+            first[numbers[run]] += step.size;
+        }
+    }
+}
+
+static PyObject *
+join(PyObject *module, PyObject *given)
+{
+    List list = {0};
+    uint32_t *numbers = NULL, *first = NULL;
+    size_t used = 0, room = 0;
+    unsigned char *postings;
+    Part *parts = NULL;
+    size_t *begins = NULL;
+    PyObject *answer = NULL;
+    if (!PyList_Check(given)) {
+        PyErr_SetString(PyExc_TypeError, "a list of vocabularies");
+        return NULL;
+    }
+    Py_ssize_t count = PyList_Size(given);
+    parts = calloc((size_t)count + 1, sizeof *parts);
+    begins = calloc((size_t)count + 1, sizeof *begins);
+    if (parts == NULL || begins == NULL) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    for (Py_ssize_t at = 0; at < count; at++) {
+        Part *part = parts + at;
+        PyObject *item = PyList_GetItem(given, at);
+        if (!PyTuple_Check(item)) {
+            PyErr_SetString(PyExc_TypeError, "words, steps, postings, and what numbers grow by");
+            goto done;
+        }
+        if (!PyArg_ParseTuple(item, "y#y#y#I", &part->words, &part->words_size,
+                              &part->steps, &part->steps_size, &part->postings, &part->postings_size,
+                              &part->more))
+            goto done;
+        begins[at] = used;
+        if (taken(&list, part, &numbers, &used, &room))
+            goto done;
+    }
+    begins[count] = used;
+    answer = kept(&list, &first, &postings);
+    if (first != NULL)
+        for (Py_ssize_t at = 0; at < count; at++)
+            moved(parts + at, numbers + begins[at], begins[at + 1] - begins[at], first, postings);
+done:
+    free(parts);
+    free(begins);
+    free(numbers);
+    free(first);
+    dropped(&list);
+    return answer;
+}
+
+static PyMethodDef methods[] = {
+    {"runs", runs, METH_O, NULL},
+    {"lines", lines, METH_O, NULL},
+    {"join", join, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static int
+is_alphanumeric(int octet)
+{
+    int letter = octet | 0x20;
+    return (letter >= 'a' && letter <= 'z') || (octet >= '0' && octet <= '9');
+}
+
+/* A secret that nobody outside of this process knows: the hash of three strings has one in it. */
+static int
+begun(PyObject *module)
+{
+    PyObject *random = PyImport_ImportModule("os");
+    PyObject *octets = random ? PyObject_CallMethod(random, "urandom", "i", (int)sizeof secret) : NULL;
+    int failed = octets == NULL || PyBytes_Size(octets) != sizeof secret;
+    if (!failed)
+        memcpy(secret, PyBytes_AsString(octets), sizeof secret);
+    for (int octet = 0; octet < 256; octet++)
+        kinds[octet] = octet >= 0x80 || is_alphanumeric(octet) ? WORD : octet == '\n' ? NEITHER : BORDER;
+    secret[1] |= 1;
+    secret[2] |= 1;
+    Py_XDECREF(octets);
+    Py_XDECREF(random);
+    return failed ? -1 : 0;
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, begun}, {0, NULL}};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_listing", NULL, 0, methods, slots, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC
+PyInit__listing(void)
+{
+    return PyModuleDef_Init(&definition);
+}

@@ -1,0 +1,11 @@
+"""The compiled twin of `listing.py`, which says what these functions are."""
+
+from collections.abc import Iterable
+
+from pillarbox.store.index.listing import Listed, Long
+
+def runs(
+    texts: Iterable[tuple[int, bytes]], /
+) -> tuple[tuple[Listed | None, Long], tuple[Listed | None, Long]]: ...
+def lines(found: Iterable[tuple[int, Iterable[bytes]]], /) -> Listed | None: ...
+def join(parts: list[tuple[bytes, bytes, bytes, int]], /) -> Listed | None: ...
