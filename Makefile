@@ -6,7 +6,7 @@ PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install serve test check format bench bench-disk bench-growth \
-	bench-mixed bench-queue bench-scale bench-search bench-weight performance crash kills fuzz soak stress siege tls-report docs clean
+	bench-mixed bench-queue bench-scale bench-search bench-weight performance crash kills fuzz soak stress siege tls-report docs sanitize clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -82,8 +82,11 @@ docs: .venv/installed-dev  ## write the generated pages again
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m tests.clients.logins
 
+sanitize: .venv/installed-dev  ## test what is compiled with the compiler's checks of memory in it
+	tests/sanitize.sh
+
 clean:  ## remove what make made (never mail)
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build pillarbox/store/index/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The stamps: a repeated run installs nothing unless the list of dependencies changed.
 .venv/installed: pyproject.toml pillarbox/store/index/_listing.c

@@ -131,6 +131,28 @@ rehashed(List *list)
     return 0;
 }
 
+/* The place of a run among the slots, or the free one where it belongs. */
+static size_t
+slot_of(const List *list, const unsigned char *octets, size_t size, uint64_t hash)
+{
+    uint32_t tag = (uint32_t)(hash >> 32);
+    size_t at = hash & list->mask;
+    for (; list->slots[at].run; at = (at + 1) & list->mask) {
+        if (list->slots[at].tag != tag)
+            continue;
+        const Run *run = list->runs + list->slots[at].run - 1;
+        if (run->size == size && memcmp(list->octets + run->at, octets, size) == 0)
+            break;
+    }
+    return at;
+}
+
+static int
+has(const List *list, const unsigned char *octets, size_t size)
+{
+    return list->mask && list->slots[slot_of(list, octets, size, hash_of(octets, size))].run;
+}
+
 /* The number of a run, which is given one where it is new; -1 with an error. */
 static int64_t
 number_of(List *list, const unsigned char *octets, size_t size)
@@ -138,15 +160,9 @@ number_of(List *list, const unsigned char *octets, size_t size)
     if (list->mask == 0 && rehashed(list))
         return -1;
     uint64_t hash = hash_of(octets, size);
-    uint32_t tag = (uint32_t)(hash >> 32);
-    size_t at = hash & list->mask;
-    for (; list->slots[at].run; at = (at + 1) & list->mask) {
-        if (list->slots[at].tag != tag)
-            continue;
-        Run *run = list->runs + list->slots[at].run - 1;
-        if (run->size == size && memcmp(list->octets + run->at, octets, size) == 0)
-            return list->slots[at].run - 1;
-    }
+    size_t at = slot_of(list, octets, size, hash);
+    if (list->slots[at].run)
+        return list->slots[at].run - 1;
     if (list->used + size > MOST_OCTETS || list->count >= MOST_RUNS) {
         PyErr_SetString(PyExc_OverflowError, "too much to be listed together");
         return -1;
@@ -157,7 +173,7 @@ number_of(List *list, const unsigned char *octets, size_t size)
     memcpy(list->octets + list->used, octets, size);
     list->runs[list->count] = (Run){(uint32_t)list->used, (uint32_t)size, 0, 0};
     list->used += size;
-    list->slots[at] = (Slot){tag, (uint32_t)++list->count};
+    list->slots[at] = (Slot){(uint32_t)(hash >> 32), (uint32_t)++list->count};
     if (2 * list->count > list->mask && rehashed(list))
         return -1;
     return (int64_t)list->count - 1;
@@ -441,6 +457,94 @@ done:
     return answer;
 }
 
+/* Pairs of words, as `pairs.py` says what is listed of them. */
+
+#define BEYOND 15 /* classes of octets that are no ASCII */
+
+static unsigned char
+class_of(unsigned char octet)
+{
+    return octet < 0x80 ? octet : 0x10 + octet % BEYOND;
+}
+
+typedef struct {
+    const unsigned char *octets;
+    size_t size; /* 0 where there is no word */
+    int whole;   /* it is listed whole */
+} Word;
+
+static int
+paired(List *list, Word first, Word second, uint32_t message)
+{
+    unsigned char line[2 * LONG + 3], *at = line;
+    if (first.whole) {
+        memcpy(at, first.octets, first.size);
+        at += first.size;
+    } else {
+        *at++ = '*';
+        *at++ = class_of(first.octets[first.size - 1]);
+    }
+    *at++ = ' ';
+    if (second.whole) {
+        memcpy(at, second.octets, second.size);
+        at += second.size;
+    } else {
+        *at++ = class_of(second.octets[0]);
+        *at++ = '*';
+    }
+    return listed(list, line, (size_t)(at - line), message);
+}
+
+static int
+paired_all(List *list, List *whole, const unsigned char *at, const unsigned char *end, uint32_t message)
+{
+    Word before = {0};
+    while (at < end) {
+        const unsigned char *begin = at;
+        while (at < end && kinds[*at] == WORD)
+            at++;
+        Word word = {begin, (size_t)(at - begin), 0};
+        if (word.size) {
+            word.whole = word.size <= LONG && has(whole, begin, word.size);
+            if (before.size && paired(list, before, word, message))
+                return -1;
+        }
+        /* One space goes before a word that stands beside; what else there is does not. */
+        before = at + 1 < end && *at == ' ' && kinds[at[1]] == WORD ? word : (Word){0};
+        while (at < end && kinds[*at] != WORD)
+            at++;
+    }
+    return 0;
+}
+
+static PyObject *
+pairs(PyObject *module, PyObject *args)
+{
+    PyObject *texts, *words, *answer = NULL, *item = NULL, *iterator = NULL;
+    List list = {0}, whole = {0};
+    if (!PyArg_ParseTuple(args, "OO", &texts, &words) || listed_each(&whole, words, 0) ||
+        (iterator = PyObject_GetIter(texts)) == NULL)
+        goto done;
+    while ((item = PyIter_Next(iterator)) != NULL) {
+        uint32_t message;
+        PyObject *rest;
+        char *text;
+        Py_ssize_t size;
+        if (text_of(item, &message, &rest) || PyBytes_AsStringAndSize(rest, &text, &size) ||
+            paired_all(&list, &whole, (unsigned char *)text, (unsigned char *)text + size, message))
+            goto done;
+        Py_DECREF(item);
+    }
+    if (!PyErr_Occurred())
+        answer = packed(&list);
+done:
+    Py_XDECREF(item);
+    Py_XDECREF(iterator);
+    dropped(&list);
+    dropped(&whole);
+    return answer;
+}
+
 /* A vocabulary that is joined with others. */
 typedef struct {
     const unsigned char *words, *steps, *postings;
@@ -572,6 +676,7 @@ done:
 static PyMethodDef methods[] = {
     {"runs", runs, METH_O, NULL},
     {"lines", lines, METH_O, NULL},
+    {"pairs", pairs, METH_VARARGS, NULL},
     {"join", join, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -12,7 +12,6 @@ listed as grams, overlapping pieces of four characters, or of two where a charac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
@@ -92,15 +91,15 @@ def runs_of(needle: bytes) -> list[Run]:
 _IS_WORD = bytes(int(code in WORD_OCTETS) for code in range(256))
 
 
-def grams_of(run: bytes, kind: Kind) -> Iterator[bytes]:
+def grams_of(run: bytes, kind: Kind) -> set[bytes]:
     """The pieces a long run is listed as: one begins at each of its characters, shorter ones at its end."""
     if kind is Kind.BORDER or run.isascii():
-        for at in range(len(run)):
-            yield run[at : at + ASCII_GRAM]
-        return
+        return {run[at : at + ASCII_GRAM] for at in range(len(run))}
     text = run.decode("utf-8", "surrogatepass")
-    for at, character in enumerate(text):
-        yield encode(text[at : at + (ASCII_GRAM if character.isascii() else GRAM)])
+    return {
+        encode(text[at : at + (ASCII_GRAM if character.isascii() else GRAM)])
+        for at, character in enumerate(text)
+    }
 
 
 def needed_grams(run: bytes, kind: Kind) -> set[bytes]:

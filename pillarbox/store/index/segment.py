@@ -95,7 +95,7 @@ def _grams(long: Iterable[tuple[int, bytes]], kind: Kind) -> Listed | None:
         numbers[run].add(number)
     found: defaultdict[bytes, set[int]] = defaultdict(set)
     for run, some in numbers.items():
-        for gram in set(grams_of(run, kind)):
+        for gram in grams_of(run, kind):
             found[gram] |= some
     return pack({gram: sorted(some) for gram, some in found.items()})
 
