@@ -96,10 +96,9 @@ def grams_of(run: bytes, kind: Kind) -> set[bytes]:
     if kind is Kind.BORDER or run.isascii():
         return {run[at : at + ASCII_GRAM] for at in range(len(run))}
     text = run.decode("utf-8", "surrogatepass")
-    return {
-        encode(text[at : at + (ASCII_GRAM if character.isascii() else GRAM)])
-        for at, character in enumerate(text)
-    }
+    sizes = [ASCII_GRAM if character < "\x80" else GRAM for character in text]
+    found = {text[at : at + size] for at, size in enumerate(sizes)}
+    return set(encode("\n".join(found)).split(b"\n"))
 
 
 def needed_grams(run: bytes, kind: Kind) -> set[bytes]:
