@@ -7,13 +7,14 @@ A vocabulary is known by its field and the kind of runs in it; those that would 
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
+from operator import itemgetter
 
 from pillarbox.store.index import pairs
 from pillarbox.store.index.document import Document, Field, lines_of
-from pillarbox.store.index.listing import Listed, pack
+from pillarbox.store.index.listing import Listed, Long, pack
 from pillarbox.store.index.runs import Kind, grams_of
 from pillarbox.store.index.vocabulary import Packed, Vocabulary, packed
 
@@ -88,16 +89,12 @@ def _paired(
     }
 
 
-def _grams(long: Iterable[tuple[int, bytes]], kind: Kind) -> Listed | None:
+def _grams(long: Long, kind: Kind) -> Listed | None:
     """What is listed of runs that are too long."""
-    numbers: defaultdict[bytes, set[int]] = defaultdict(set)
-    for number, run in long:
-        numbers[run].add(number)
-    found: defaultdict[bytes, set[int]] = defaultdict(set)
-    for run, some in numbers.items():
-        for gram in grams_of(run, kind):
-            found[gram] |= some
-    return pack({gram: sorted(some) for gram, some in found.items()})
+    by_message = groupby(sorted(set(long)), key=itemgetter(0))
+    return listing.lines(
+        (number, chain.from_iterable(grams_of(run, kind) for _, run in some)) for number, some in by_message
+    )
 
 
 def join(parts: Sequence[tuple[array[int], dict[Key, Listed]]]) -> Segment:
