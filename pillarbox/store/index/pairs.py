@@ -68,6 +68,11 @@ _CLASSES = bytes(code if code < 0x80 else 0x10 + code % _BEYOND for code in rang
 _BETWEEN = {listed_border(separator): separator for separator in SEPARATORS}
 
 
+def separator(border: bytes) -> bytes:
+    """A border run as it is in a text."""
+    return bytes(code & 0x7F for code in border)
+
+
 def first_of(word: bytes, letters: int) -> bytes:
     """How a word is listed that comes first in a pair and is not frequent."""
     return b"*" + word[-letters:].translate(_CLASSES)
