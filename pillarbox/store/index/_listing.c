@@ -20,6 +20,7 @@ enum { NEITHER, WORD, BORDER };
 #define MOST_RUNS (UINT32_MAX / 4)
 
 typedef struct {
+    uint64_t key;      /* of its first octets; of up to eight it says, with their number, which they are */
     uint32_t at, size; /* its octets, in `octets` */
     uint32_t count;    /* messages it is in */
     uint32_t last;     /* the one that was listed last, and one more */
@@ -94,18 +95,24 @@ mixed(uint64_t one, uint64_t other)
 }
 
 static uint64_t
-hash_of(const unsigned char *octets, size_t size)
+key_of(const unsigned char *octets, size_t size)
 {
-    uint64_t hash = secret[0] ^ size;
-    for (; size > 8; octets += 8, size -= 8)
-        hash = mixed(hash ^ word_at(octets, 8), secret[1]);
-    if (size == 8)
-        hash ^= word_at(octets, 8);
-    else if (size >= 4)
-        hash ^= word_at(octets, 4) | word_at(octets + size - 4, 4) << 32;
-    else if (size)
-        hash ^= (uint64_t)octets[0] << 16 | (uint64_t)octets[size / 2] << 8 | octets[size - 1];
-    return mixed(hash, secret[2]);
+    if (size >= 8)
+        return word_at(octets, 8);
+    if (size >= 4)
+        return word_at(octets, 4) | word_at(octets + size - 4, 4) << 32;
+    return size ? (uint64_t)octets[0] << 16 | (uint64_t)octets[size / 2] << 8 | octets[size - 1] : 0;
+}
+
+static uint64_t
+hash_of(uint64_t key, const unsigned char *octets, size_t size)
+{
+    uint64_t hash = mixed(key ^ secret[0] ^ size, secret[1]);
+    for (; size > 8; size -= 8) {
+        octets += 8;
+        hash = mixed(hash ^ key_of(octets, size - 8), secret[2]);
+    }
+    return hash;
 }
 
 static int
@@ -119,7 +126,7 @@ rehashed(List *list)
     }
     for (size_t number = 0; number < list->count; number++) {
         Run *run = list->runs + number;
-        uint64_t hash = hash_of(list->octets + run->at, run->size);
+        uint64_t hash = hash_of(run->key, list->octets + run->at, run->size);
         size_t at = hash & (room - 1);
         while (slots[at].run)
             at = (at + 1) & (room - 1);
@@ -133,7 +140,7 @@ rehashed(List *list)
 
 /* The place of a run among the slots, or the free one where it belongs. */
 static size_t
-slot_of(const List *list, const unsigned char *octets, size_t size, uint64_t hash)
+slot_of(const List *list, uint64_t key, uint64_t hash, const unsigned char *octets, size_t size)
 {
     uint32_t tag = (uint32_t)(hash >> 32);
     size_t at = hash & list->mask;
@@ -141,16 +148,27 @@ slot_of(const List *list, const unsigned char *octets, size_t size, uint64_t has
         if (list->slots[at].tag != tag)
             continue;
         const Run *run = list->runs + list->slots[at].run - 1;
-        if (run->size == size && memcmp(list->octets + run->at, octets, size) == 0)
+        if (run->size == size && run->key == key &&
+            (size <= 8 || memcmp(list->octets + run->at, octets, size) == 0))
             break;
     }
     return at;
 }
 
+/* The number of a run; -1 where there is none like it. */
+static int64_t
+number_in(const List *list, const unsigned char *octets, size_t size)
+{
+    if (list->mask == 0)
+        return -1;
+    uint64_t key = key_of(octets, size);
+    return (int64_t)list->slots[slot_of(list, key, hash_of(key, octets, size), octets, size)].run - 1;
+}
+
 static int
 has(const List *list, const unsigned char *octets, size_t size)
 {
-    return list->mask && list->slots[slot_of(list, octets, size, hash_of(octets, size))].run;
+    return number_in(list, octets, size) >= 0;
 }
 
 /* The number of a run, which is given one where it is new; -1 with an error. */
@@ -159,8 +177,8 @@ number_of(List *list, const unsigned char *octets, size_t size)
 {
     if (list->mask == 0 && rehashed(list))
         return -1;
-    uint64_t hash = hash_of(octets, size);
-    size_t at = slot_of(list, octets, size, hash);
+    uint64_t key = key_of(octets, size), hash = hash_of(key, octets, size);
+    size_t at = slot_of(list, key, hash, octets, size);
     if (list->slots[at].run)
         return list->slots[at].run - 1;
     if (list->used + size > MOST_OCTETS || list->count >= MOST_RUNS) {
@@ -171,7 +189,7 @@ number_of(List *list, const unsigned char *octets, size_t size)
         grown((void **)&list->runs, &list->runs_room, list->count + 1, sizeof(Run)))
         return -1;
     memcpy(list->octets + list->used, octets, size);
-    list->runs[list->count] = (Run){(uint32_t)list->used, (uint32_t)size, 0, 0};
+    list->runs[list->count] = (Run){key, (uint32_t)list->used, (uint32_t)size, 0, 0};
     list->used += size;
     list->slots[at] = (Slot){(uint32_t)(hash >> 32), (uint32_t)++list->count};
     if (2 * list->count > list->mask && rehashed(list))
@@ -457,91 +475,215 @@ done:
     return answer;
 }
 
-/* Pairs of words, as `pairs.py` says what is listed of them. */
+/* Words and what stands between them, as `pairs.py` says it is listed. */
 
 #define BEYOND 15 /* classes of octets that are no ASCII */
-
-static unsigned char
-class_of(unsigned char octet)
-{
-    return octet < 0x80 ? octet : 0x10 + octet % BEYOND;
-}
+#define OTHER '\2'
+#define RING '\3'
 
 typedef struct {
     const unsigned char *octets;
-    size_t size; /* 0 where there is no word */
-    int whole;   /* it is listed whole */
+    size_t size;
+} Text;
+
+typedef struct {
+    Text text;
+    int64_t whole; /* its number among the frequent ones; -1 where it is none; the empty one is whole too */
 } Word;
 
+typedef struct {
+    List list;
+    List frequent, separators;
+    uint32_t *usual, *ringed; /* of each frequent word, the last message that has it with a space on both sides,
+                                 and that has it otherwise, and one more */
+    uint32_t *rings;          /* the frequent words that this message has otherwise */
+    size_t ring_count;
+    uint32_t message;
+} Pairs;
+
 static int
-paired(List *list, Word first, Word second, uint32_t message)
+is_space(Text text)
 {
-    unsigned char line[2 * LONG + 3], *at = line;
-    if (first.whole) {
-        memcpy(at, first.octets, first.size);
-        at += first.size;
-    } else {
-        *at++ = '*';
-        *at++ = class_of(first.octets[first.size - 1]);
-    }
-    *at++ = ' ';
-    if (second.whole) {
-        memcpy(at, second.octets, second.size);
-        at += second.size;
-    } else {
-        *at++ = class_of(second.octets[0]);
-        *at++ = '*';
-    }
-    return listed(list, line, (size_t)(at - line), message);
+    return text.size == 1 && *text.octets == ' ';
+}
+
+static unsigned char *
+added(unsigned char *at, Text text)
+{
+    memcpy(at, text.octets, text.size);
+    return at + text.size;
+}
+
+static unsigned char *
+classes(unsigned char *at, const unsigned char *octets, size_t size)
+{
+    for (; size--; octets++)
+        *at++ = *octets < 0x80 ? *octets : 0x10 + *octets % BEYOND;
+    return at;
 }
 
 static int
-paired_all(List *list, List *whole, const unsigned char *at, const unsigned char *end, uint32_t message)
+is_whole(Word word)
 {
-    Word before = {0};
-    while (at < end) {
-        const unsigned char *begin = at;
+    return word.whole >= 0 || word.text.size == 0;
+}
+
+static int
+paired(Pairs *pairs, Word first, Text separator, Word second)
+{
+    unsigned char line[3 * LONG], *at = line;
+    size_t letters = is_space(separator) && (is_whole(first) || is_whole(second)) ? 2 : 1;
+    if (separator.size == 0)
+        return 0;
+    if (is_whole(first))
+        at = added(at, first.text);
+    else {
+        size_t size = first.text.size < letters ? first.text.size : letters;
+        *at++ = '*';
+        at = classes(at, first.text.octets + first.text.size - size, size);
+    }
+    at = added(at, separator);
+    if (is_whole(second))
+        at = added(at, second.text);
+    else {
+        at = classes(at, second.text.octets, second.text.size < letters ? second.text.size : letters);
+        *at++ = '*';
+    }
+    return listed(&pairs->list, line, (size_t)(at - line), pairs->message);
+}
+
+static int
+ringed(Pairs *pairs, Text left, Word word, Text right)
+{
+    unsigned char line[3 * LONG], *at = line;
+    if (word.whole < 0)
+        return 0;
+    if (is_space(left) && is_space(right)) {
+        pairs->usual[word.whole] = pairs->message + 1;
+        return 0;
+    }
+    if (pairs->ringed[word.whole] != pairs->message + 1) {
+        pairs->ringed[word.whole] = pairs->message + 1;
+        pairs->rings[pairs->ring_count++] = (uint32_t)word.whole;
+    }
+    *at++ = RING;
+    at = added(added(added(at, left), word.text), right);
+    return listed(&pairs->list, line, (size_t)(at - line), pairs->message);
+}
+
+static int
+never_usual(Pairs *pairs)
+{
+    for (size_t at = 0; at < pairs->ring_count; at++) {
+        unsigned char line[LONG + 2];
+        const Run *word = pairs->frequent.runs + pairs->rings[at];
+        if (pairs->usual[pairs->rings[at]] == pairs->message + 1)
+            continue;
+        line[0] = line[word->size + 1] = RING;
+        memcpy(line + 1, pairs->frequent.octets + word->at, word->size);
+        if (listed(&pairs->list, line, word->size + 2, pairs->message))
+            return -1;
+    }
+    pairs->ring_count = 0;
+    return 0;
+}
+
+/* Of one line of a text, without its end. */
+static int
+paired_line(Pairs *pairs, const unsigned char *at, const unsigned char *end)
+{
+    static const unsigned char other = OTHER;
+    Word before = {{at, 0}, -1};
+    Text left = {at, 0};
+    int begun = 0; /* there has been a word */
+    for (;;) {
+        Text right = {at, 0};
+        while (at < end && kinds[*at] == BORDER)
+            at++;
+        right.size = (size_t)(at - right.octets);
+        if (right.size && !has(&pairs->separators, right.octets, right.size))
+            right = (Text){&other, 1};
+        Word word = {{at, 0}, -1};
         while (at < end && kinds[*at] == WORD)
             at++;
-        Word word = {begin, (size_t)(at - begin), 0};
-        if (word.size) {
-            word.whole = word.size <= LONG && has(whole, begin, word.size);
-            if (before.size && paired(list, before, word, message))
-                return -1;
-        }
-        /* One space goes before a word that stands beside; what else there is does not. */
-        before = at + 1 < end && *at == ' ' && kinds[at[1]] == WORD ? word : (Word){0};
-        while (at < end && kinds[*at] != WORD)
-            at++;
+        word.text.size = (size_t)(at - word.text.octets);
+        if (word.text.size == 0 && !begun)
+            return 0;
+        if (word.text.size && word.text.size <= LONG)
+            word.whole = number_in(&pairs->frequent, word.text.octets, word.text.size);
+        if ((begun && ringed(pairs, left, before, right)) || paired(pairs, before, right, word))
+            return -1;
+        if (word.text.size == 0)
+            return 0;
+        begun = 1;
+        before = word;
+        left = right;
     }
-    return 0;
+}
+
+static int
+paired_text(Pairs *pairs, const unsigned char *at, const unsigned char *end)
+{
+    while (at < end) {
+        const unsigned char *stop = memchr(at, '\n', (size_t)(end - at));
+        if (stop == NULL)
+            stop = end;
+        if (paired_line(pairs, at, stop))
+            return -1;
+        at = stop + 1;
+    }
+    return never_usual(pairs);
+}
+
+static int
+fits(const List *list, size_t most)
+{
+    for (size_t number = 0; number < list->count; number++)
+        if (list->runs[number].size == 0 || list->runs[number].size > most) {
+            PyErr_SetString(PyExc_ValueError, "words and separators that may be listed");
+            return 0;
+        }
+    return 1;
 }
 
 static PyObject *
 pairs(PyObject *module, PyObject *args)
 {
-    PyObject *texts, *words, *answer = NULL, *item = NULL, *iterator = NULL;
-    List list = {0}, whole = {0};
-    if (!PyArg_ParseTuple(args, "OO", &texts, &words) || listed_each(&whole, words, 0) ||
-        (iterator = PyObject_GetIter(texts)) == NULL)
+    PyObject *texts, *frequent, *separators, *answer = NULL, *item = NULL, *iterator = NULL;
+    Pairs all = {0};
+    if (!PyArg_ParseTuple(args, "OOO", &texts, &frequent, &separators) ||
+        listed_each(&all.frequent, frequent, 0) || listed_each(&all.separators, separators, 0) ||
+        !fits(&all.frequent, LONG) || !fits(&all.separators, LONG / 4))
+        goto done;
+    all.usual = calloc(all.frequent.count + 1, sizeof(uint32_t));
+    all.ringed = calloc(all.frequent.count + 1, sizeof(uint32_t));
+    all.rings = calloc(all.frequent.count + 1, sizeof(uint32_t));
+    if (all.usual == NULL || all.ringed == NULL || all.rings == NULL) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    if ((iterator = PyObject_GetIter(texts)) == NULL)
         goto done;
     while ((item = PyIter_Next(iterator)) != NULL) {
-        uint32_t message;
         PyObject *rest;
         char *text;
         Py_ssize_t size;
-        if (text_of(item, &message, &rest) || PyBytes_AsStringAndSize(rest, &text, &size) ||
-            paired_all(&list, &whole, (unsigned char *)text, (unsigned char *)text + size, message))
+        if (text_of(item, &all.message, &rest) || PyBytes_AsStringAndSize(rest, &text, &size) ||
+            paired_text(&all, (unsigned char *)text, (unsigned char *)text + size))
             goto done;
         Py_DECREF(item);
     }
     if (!PyErr_Occurred())
-        answer = packed(&list);
+        answer = packed(&all.list);
 done:
     Py_XDECREF(item);
     Py_XDECREF(iterator);
-    dropped(&list);
-    dropped(&whole);
+    dropped(&all.list);
+    dropped(&all.frequent);
+    dropped(&all.separators);
+    free(all.usual);
+    free(all.ringed);
+    free(all.rings);
     return answer;
 }
 

@@ -1,6 +1,6 @@
 """The compiled twin of `listing.py`, which says what these functions are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pillarbox.store.index.listing import Listed, Long
 
@@ -8,4 +8,7 @@ def runs(
     texts: Iterable[tuple[int, bytes]], /
 ) -> tuple[tuple[Listed | None, Long], tuple[Listed | None, Long]]: ...
 def lines(found: Iterable[tuple[int, Iterable[bytes]]], /) -> Listed | None: ...
+def pairs(
+    texts: Iterable[tuple[int, bytes]], frequent: Sequence[bytes], separators: Sequence[bytes], /
+) -> Listed | None: ...
 def join(parts: list[tuple[bytes, bytes, bytes, int]], /) -> Listed | None: ...

@@ -29,7 +29,7 @@ BAD = "search.bad"  # lies beside it when a reader has found it damaged
 LOCK = "search.lock"  # held by who writes
 ERASED = "search.erased"  # lies beside it when mail has been erased that may be in it
 APPLICATION_ID = 0x50424F53  # "PBOS"
-LAYOUT = 6
+LAYOUT = 7
 
 # Arrays are kept as this machine has them in memory.
 FORMAT = f"{LAYOUT}.{searchable.VERSION}.{version()}.{sys.byteorder}"

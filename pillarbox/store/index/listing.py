@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
+from pillarbox.store.index.pairs import listed
 from pillarbox.store.index.runs import LONG, borders, words
 
 Listed = tuple[bytes, bytes, bytes]
@@ -43,6 +44,14 @@ def _whole_and_long(cut: Iterable[tuple[int, Iterable[bytes]]]) -> tuple[Listed 
 def lines(found: Iterable[tuple[int, Iterable[bytes]]]) -> Listed | None:
     """What is to be listed as it is, each once a message however often it comes."""
     return pack(_found((number, set(some)) for number, some in found))
+
+
+def pairs(
+    texts: Iterable[tuple[int, bytes]], frequent: Sequence[bytes], separators: Sequence[bytes]
+) -> Listed | None:
+    """Words and what stands between them. `frequent` words are listed whole, other separators than these
+    are listed as one."""
+    return pack(listed(texts, frequent, separators))
 
 
 def _found(cut: Iterable[tuple[int, Iterable[bytes]]]) -> dict[bytes, list[int]]:
@@ -80,8 +89,8 @@ def join(parts: Sequence[tuple[bytes, bytes, bytes, int]]) -> Listed | None:
 
 def _pieces(some: bytes, steps: bytes, postings: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Everything that is listed, in order, each with its own postings as they are."""
-    listed = some[1:-1].split(b"\n")
-    return zip(listed, chain.from_iterable(chain.from_iterable(_cut(steps, postings, len(listed)))))
+    each = some[1:-1].split(b"\n")
+    return zip(each, chain.from_iterable(chain.from_iterable(_cut(steps, postings, len(each)))))
 
 
 def _cut(steps: bytes, postings: bytes, count: int) -> Iterator[Iterator[tuple[bytes]]]:

@@ -10,11 +10,11 @@ looking into the messages that are left, those are candidates as well.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, islice, repeat
+from itertools import chain, compress, islice, product, repeat
 from operator import contains
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from pillarbox.store.index import marks, pairs
 from pillarbox.store.index.document import LINED, ODD, OWN, TOO_LONG, Field, plain, start_of
@@ -115,7 +115,9 @@ def _in_field(segment: Listed, field: Field, runs: Sequence[Run]) -> Steps[Answe
     for run in sorted(runs, key=_telling, reverse=True)[:MOST_RUNS]:
         if candidates is not None and candidates.count(1) <= FEW:
             break
-        if run.kind is Kind.BORDER and run.octets == _SPACE:
+        if run.kind is Kind.BORDER and (
+            run.octets == _SPACE or (field is Field.BODY and _between(run)[0].sure)
+        ):
             continue
         found = yield from _candidates(segment, field, run)
         if found is not None:
@@ -128,16 +130,19 @@ def _in_field(segment: Listed, field: Field, runs: Sequence[Run]) -> Steps[Answe
 
 
 def _by_pairs(segment: Listed, runs: Sequence[Run], answer: Answer) -> Steps[None]:
-    """Narrow an answer by what is listed of two words side by side."""
+    """Narrow an answer by what is listed of two words side by side, and of both sides of one."""
     paired = _paired(segment)
-    for first, space, second in zip(runs, runs[1:], runs[2:]):
-        if first.kind is not Kind.WORD or space.octets != _SPACE:
-            continue
-        found = yield from _side_by_side(segment, first, second, paired)
+    borders = [place for place, run in enumerate(runs) if run.kind is Kind.BORDER]
+    for place in borders:
+        first = runs[place - 1] if place else None
+        second = runs[place + 1] if place + 1 < len(runs) else None
+        found = yield from _across(segment, first, runs[place], second, paired)
         answer.maybe = marks.both(answer.maybe, marks.either(found.sure, found.maybe))
-        if len(runs) == 3:
+        if len(borders) == 1:
             answer.sure = found.sure
-            answer.maybe = marks.without(answer.maybe, found.sure)
+    if len(borders) == 2 and len(runs) == 3:
+        yield from _by_rings(segment, runs, paired, answer)
+    answer.maybe = marks.without(answer.maybe, answer.sure)
 
 
 def _paired(segment: Listed) -> dict[bytes, Sequence[int]]:
@@ -151,43 +156,114 @@ def _paired(segment: Listed) -> dict[bytes, Sequence[int]]:
     return {word: ends[start : start + size] for word, (start, size) in words}
 
 
-def _side_by_side(
-    segment: Listed, first: Run, second: Run, paired: Mapping[bytes, Sequence[int]]
+class _Form(NamedTuple):
+    """What a line that is sought has of one of its parts; `closed`: and nothing further out. `sure`: nothing
+    of what the needle has there is missing."""
+
+    octets: bytes
+    closed: bool = False
+    sure: bool = True
+
+
+def _across(
+    segment: Listed, first: Run | None, border: Run, second: Run | None, paired: Mapping[bytes, Sequence[int]]
 ) -> Steps[Answer]:
-    """Two words with a space between: in a pair that is listed so, or in one of which enough is listed."""
+    """Two words, or what the needle has of them, with this between."""
     answer = _nothing(segment)
-
-    def add(one: bytes, other: bytes, stand: Stand, found: Marks) -> Steps[None]:
-        return _mark_all(segment, Field.BODY, Kind.PAIR, b"%b %b" % (one, other), stand, found)
-
-    yield from add(first.octets, second.octets, _STANDS[first.stand, second.stand], answer.sure)
-    # An end of one octet, or such a beginning, is in all lines that have it: nothing is cut there.
-    cut_first = first.stand is Stand.WHOLE or len(first.octets) > 1
-    cut_second = second.stand is Stand.WHOLE or len(second.octets) > 1
-    if cut_first:
-        found = marks.none(segment.messages)
-        yield from add(pairs.first_of(first.octets), second.octets, _STANDS[Stand.WHOLE, second.stand], found)
-        if cut_second:
-            both = marks.none(segment.messages)
-            one, other = pairs.first_of(first.octets), pairs.second_of(second.octets)
-            yield from add(one, other, Stand.WHOLE, both)
-            both = yield from _not_paired(segment, second, paired, both)
-            found = marks.either(found, both)
-        answer.maybe = yield from _not_paired(segment, first, paired, found)
-    if cut_second:
-        found = marks.none(segment.messages)
-        yield from add(first.octets, pairs.second_of(second.octets), _STANDS[first.stand, Stand.WHOLE], found)
-        found = yield from _not_paired(segment, second, paired, found)
-        answer.maybe = marks.either(answer.maybe, found)
+    by_first, by_border, by_second = (marks.none(segment.messages) for _ in range(3))
+    for one, between, other in _forms(first, border, second):
+        if not one.sure:
+            found = by_first
+        elif not other.sure:
+            found = by_second
+        else:
+            found = answer.sure if between.sure else by_border
+        octets = one.octets + between.octets + other.octets
+        yield from _mark_all(segment, Field.BODY, Kind.PAIR, octets, _STANDS[one.closed, other.closed], found)
+    if first is not None:
+        by_first = yield from _not_paired(segment, first, paired, by_first)
+    if second is not None:
+        by_second = yield from _not_paired(segment, second, paired, by_second)
+    if by_border.count(1) > FEW:
+        others = yield from _candidates(segment, Field.BODY, border)
+        if others is not None:
+            by_border = marks.both(by_border, others)
+    answer.maybe = marks.either(by_first, marks.either(by_second, by_border))
     return answer
 
 
 _STANDS = {
-    (Stand.ENDS, Stand.BEGINS): Stand.INSIDE,
-    (Stand.ENDS, Stand.WHOLE): Stand.ENDS,
-    (Stand.WHOLE, Stand.BEGINS): Stand.BEGINS,
-    (Stand.WHOLE, Stand.WHOLE): Stand.WHOLE,
+    (False, False): Stand.INSIDE,
+    (False, True): Stand.ENDS,
+    (True, True): Stand.WHOLE,
+    (True, False): Stand.BEGINS,
 }
+
+
+def _forms(first: Run | None, border: Run, second: Run | None) -> set[tuple[_Form, _Form, _Form]]:
+    """All that lines may have of these, as `pairs` has them."""
+    whole = _whole(first), _whole(second)
+    (first_by_two, second_by_two), (first_by_one, second_by_one) = (
+        (_cut(first, pairs.first_of, letters), _cut(second, pairs.second_of, letters))
+        for letters in pairs.LETTERS
+    )
+    out: set[tuple[_Form, _Form, _Form]] = set()
+    for between in _between(border):
+        some = [whole, (first_by_one, second_by_one)]
+        if pairs.SPACE.endswith(between.octets) or pairs.SPACE.startswith(between.octets):
+            some += [(first_by_two, whole[1]), (whole[0], second_by_two)]
+        if between.octets != pairs.SPACE or border.stand is not Stand.WHOLE:
+            some += [(first_by_one, whole[1]), (whole[0], second_by_one)]
+        out.update((one, between, other) for one, other in some)
+    return out
+
+
+def _whole(run: Run | None) -> _Form:
+    return _Form(b"") if run is None else _Form(run.octets, run.stand is Stand.WHOLE)
+
+
+def _cut(run: Run | None, cut: Callable[[bytes, int], bytes], letters: int) -> _Form:
+    if run is None or (run.stand is not Stand.WHOLE and len(run.octets) <= letters and run.octets.isascii()):
+        return _whole(run)  # nothing of it is cut off
+    return _Form(cut(run.octets, letters), closed=True, sure=False)
+
+
+def _between(border: Run) -> list[_Form]:
+    octets = pairs.separator(border.octets)
+    match border.stand:
+        case Stand.WHOLE:
+            listed = octets in pairs.SEPARATORS
+        case Stand.BEGINS:
+            listed = any(separator.startswith(octets) for separator in pairs.SEPARATORS)
+        case _:
+            listed = any(separator.endswith(octets) for separator in pairs.SEPARATORS)
+    out = [_Form(octets)] if listed else []
+    if not listed or border.stand is not Stand.WHOLE:
+        out.append(_Form(pairs.OTHER, sure=False))
+    return out
+
+
+def _by_rings(
+    segment: Listed, runs: Sequence[Run], paired: Mapping[bytes, Sequence[int]], answer: Answer
+) -> Steps[None]:
+    """Narrow an answer for a word with something on both sides, where it is one that is listed with these."""
+    left, word, right = runs
+    listed = _in_stretches(segment, paired.get(word.octets, ()))
+    if 1 not in listed:
+        return
+    sure, others = marks.none(segment.messages), marks.none(segment.messages)
+    for before, after in product(_between(left), _between(right)):
+        octets = before.octets + word.octets + after.octets
+        found = sure if before.sure and after.sure else others
+        yield from _mark_all(segment, Field.BODY, Kind.PAIR, octets, Stand.INSIDE, found)
+        if before.sure and before.octets == after.octets == pairs.SPACE:
+            usual, never = marks.none(segment.messages), marks.none(segment.messages)
+            octets = pairs.RING + word.octets + pairs.RING
+            yield from _mark_all(segment, Field.BODY, Kind.WORD, word.octets, Stand.WHOLE, usual)
+            yield from _mark_all(segment, Field.BODY, Kind.PAIR, octets, Stand.WHOLE, never)
+            marks.add_all(sure, marks.without(marks.both(usual, listed), never))
+    answer.sure = marks.both(answer.maybe, sure)
+    answer.maybe = marks.both(answer.maybe, marks.either(others, marks.without(answer.maybe, listed)))
 
 
 def _not_paired(
@@ -199,6 +275,13 @@ def _not_paired(
         return found
     unpaired = yield from _unpaired(segment, Field.BODY, run, paired)
     return found if unpaired is None else marks.both(found, unpaired)
+
+
+def _in_stretches(segment: Listed, ends: Sequence[int]) -> Marks:
+    inside = marks.none(segment.messages)
+    for start, stop in zip(ends[::2], ends[1::2]):
+        inside[start:stop] = b"\x01" * (stop - start)
+    return inside
 
 
 def _unpaired(
@@ -219,9 +302,7 @@ def _unpaired(
                 continue
             postings = segment.postings(field, Kind.WORD, piece)
             if ends:
-                inside = marks.none(segment.messages)
-                for start, stop in zip(ends[::2], ends[1::2]):
-                    inside[start:stop] = b"\x01" * (stop - start)
+                inside = _in_stretches(segment, ends)
                 postings = [posting for posting in postings if not inside[posting]]
             marks.add(found, postings)
             work += piece.size + EACH

@@ -36,7 +36,7 @@ class Kind(IntEnum):
     GRAM = 2  # of long words
     BORDER_GRAM = 3
     LINE = 4  # whole texts of short fields: see `document.lines`
-    PAIR = 5  # two words and the space between: see `pairs`
+    PAIR = 5  # two words and what is between: see `pairs`
     PAIRED = 6  # which words are whole in them, and where
 
 
@@ -62,11 +62,25 @@ def encode(text: str) -> bytes:
 
 
 def words(text: bytes) -> set[bytes]:
-    return set(text.translate(_WORDS_ONLY).split())
+    return set(words_in_order(text))
 
 
 def borders(text: bytes) -> set[bytes]:
-    return set(text.translate(_BORDERS_ONLY).split())
+    return set(borders_in_order(text))
+
+
+def words_in_order(text: bytes) -> list[bytes]:
+    return text.translate(_WORDS_ONLY).split()
+
+
+def borders_in_order(text: bytes) -> list[bytes]:
+    """What separates the words, as it is listed."""
+    return text.translate(_BORDERS_ONLY).split()
+
+
+def listed_border(border: bytes) -> bytes:
+    """A border, which has no line end in it, as it is listed."""
+    return border.translate(_BORDERS_ONLY)
 
 
 def runs_of(needle: bytes) -> list[Run]:

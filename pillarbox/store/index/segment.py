@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 from operator import itemgetter
 
-from pillarbox.store.index import pairs
+from pillarbox.store.index import paired
 from pillarbox.store.index.document import Document, Field, lines_of
 from pillarbox.store.index.listing import Listed, Long, pack
+from pillarbox.store.index.pairs import SEPARATORS
 from pillarbox.store.index.runs import Kind, grams_of
 from pillarbox.store.index.vocabulary import Packed, Vocabulary, packed
 
@@ -81,11 +82,11 @@ def _paired(
     documents: Sequence[Document], frequent: Sequence[bytes], words: Listed | None
 ) -> dict[Key, Listed | None]:
     count = len(documents)
-    if count >= pairs.ENOUGH and words is not None:
-        frequent = pairs.frequent(Vocabulary.of(words), count)
+    if count >= paired.ENOUGH and words is not None:
+        frequent = paired.frequent(Vocabulary.of(words), count)
     return {
-        (Field.BODY, Kind.PAIRED): pack(pairs.everywhere(frequent, count)),
-        (Field.BODY, Kind.PAIR): pack(pairs.listed([document.body for document in documents], frequent)),
+        (Field.BODY, Kind.PAIRED): pack(paired.everywhere(frequent, count)),
+        (Field.BODY, Kind.PAIR): listing.pairs(_texts(documents, Field.BODY), frequent, SEPARATORS),
     }
 
 
@@ -105,5 +106,5 @@ def join(parts: Sequence[tuple[array[int], dict[Key, Listed]]]) -> Segment:
         for key, found in listed.items():
             of_key.setdefault(key, []).append((*found, len(emails)))
         emails += some
-    joined = {key: (pairs if key[1] is Kind.PAIRED else listing).join(some) for key, some in of_key.items()}
+    joined = {key: (paired if key[1] is Kind.PAIRED else listing).join(some) for key, some in of_key.items()}
     return Segment(emails, {key: packed(listed) for key, listed in joined.items() if listed is not None})

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import apsw
 
-from pillarbox.store.index import database, pairs, segment, texts
+from pillarbox.store.index import database, paired, segment, texts
 from pillarbox.store.index.database import (
     BAD,
     CHUNK,
@@ -130,13 +130,13 @@ class Writer:
     def frequent(self) -> list[bytes]:
         """The words that are whole in the pairs of the largest segment, or should be."""
         largest = max(self.segments(), key=_messages, default=None)
-        if largest is None or largest.messages < pairs.ENOUGH:
+        if largest is None or largest.messages < paired.ENOUGH:
             return []
         found = self._listed(vocabulary_id(largest.id, Field.BODY, Kind.PAIRED))
         if found is not None:
-            return pairs.usual(dict(pairs.stretches_of(found)))
+            return paired.usual(dict(paired.stretches_of(found)))
         found = self._listed(vocabulary_id(largest.id, Field.BODY, Kind.WORD))
-        return pairs.frequent(Vocabulary.of(found), largest.messages) if found is not None else []
+        return paired.frequent(Vocabulary.of(found), largest.messages) if found is not None else []
 
     def _next_segment(self, after: int | None = None) -> int:
         found = self.database.rows(

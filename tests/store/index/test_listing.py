@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from itertools import chain, cycle, islice
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from pillarbox.store.index import listing, segment
 from pillarbox.store.index.document import Document, document
 from pillarbox.store.index.listing import Listed, Long
+from pillarbox.store.index.pairs import SEPARATORS
+from pillarbox.store.index.runs import LONG as TOO_LONG
 from pillarbox.store.index.vocabulary import Packed
 from tests import corpus
 from tests.places import LONG
@@ -58,6 +61,41 @@ def test_every_octet_is_of_the_same_kind() -> None:
 @given(st.lists(st.lists(pieces, max_size=10), max_size=30))
 def test_lines(given: list[list[bytes]]) -> None:
     assert compiled.lines(enumerate(given)) == listing.lines(enumerate(given))
+
+
+# Words that are frequent or not, of few letters, with all that may stand between them.
+words = st.one_of(
+    st.sampled_from(["a", "ab", "ba", "abc", "é", "ä" * 20, "ab" * 32, "ab" * 33]), st.text("abc", min_size=1)
+).map(str.encode)
+borders = st.one_of(
+    st.sampled_from(SEPARATORS),
+    st.sampled_from([b" ", b" ", b"\n", b"\n\n", b"", b"\0", b"  ", b"...", b"\x02", b"\x03", b"-" * 65]),
+)
+lines_of_words = st.lists(st.tuples(borders, words), max_size=40).map(chain.from_iterable).map(b"".join)
+
+
+@needs_compiled
+@given(st.lists(st.tuples(lines_of_words, borders).map(b"".join), max_size=20), st.sets(words, max_size=4))
+def test_pairs(given: list[bytes], some: set[bytes]) -> None:
+    frequent = [word for word in some if len(word) <= TOO_LONG]
+    ours = listing.pairs(enumerate(given), frequent, SEPARATORS)
+    assert compiled.pairs(enumerate(given), frequent, SEPARATORS) == ours
+
+
+@needs_compiled
+@given(texts)
+def test_pairs_of_any_texts(given: list[bytes]) -> None:
+    ours = listing.pairs(enumerate(given), [b"a", b"ab"], [b" ", b", "])
+    assert compiled.pairs(enumerate(given), [b"a", b"ab"], [b" ", b", "]) == ours
+
+
+@needs_compiled
+@pytest.mark.parametrize(
+    ("frequent", "separators"), [([b""], [b" "]), ([b"a" * 65], [b" "]), ([], [b""]), ([], [b" " * 17])]
+)
+def test_pairs_of_what_is_never_listed(frequent: list[bytes], separators: list[bytes]) -> None:
+    with pytest.raises(ValueError, match="may be listed"):
+        compiled.pairs([(0, b"one two")], frequent, separators)
 
 
 @st.composite
@@ -121,6 +159,7 @@ def test_joining_what_is_no_list(words: bytes, steps: bytes, postings: bytes, mo
         ("lines", 7),
         ("lines", [(0, 7)]),
         ("lines", [(0, ["text"])]),
+        ("pairs", 7),
         ("join", 7),
         ("join", [7]),
         ("join", [(b"\n", b"", b"", "")]),
@@ -129,6 +168,22 @@ def test_joining_what_is_no_list(words: bytes, steps: bytes, postings: bytes, mo
 def test_what_is_none_of_it(call: str, given: object) -> None:
     with pytest.raises(TypeError):
         getattr(compiled, call)(given)
+
+
+@needs_compiled
+@pytest.mark.parametrize(
+    "given",
+    [
+        (7, [], []),
+        ([(0, "text")], [], []),
+        ([(0, b"text")], 7, []),
+        ([(0, b"text")], ["text"], []),
+        ([(0, b"text")], [], [7]),
+    ],
+)
+def test_what_is_no_pair(given: tuple[Any, Any, Any]) -> None:
+    with pytest.raises(TypeError):
+        compiled.pairs(*given)
 
 
 @needs_compiled

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pillarbox.model import search
-from pillarbox.store.index import catching_up, pairs, writer
+from pillarbox.store.index import catching_up, paired, writer
 from pillarbox.testing.verbs import account
 from tests import corpus
 from tests.places import LONG
@@ -214,7 +214,7 @@ def test_phrases_of_frequent_words(archive: Archive, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(catching_up, "BATCH", 60)
     monkeypatch.setattr(catching_up, "READ", 8)
     monkeypatch.setattr(writer, "FAN", 3)
-    monkeypatch.setattr(pairs, "ENOUGH", 50)
+    monkeypatch.setattr(paired, "ENOUGH", 50)
     chance = random.Random(5)
 
     def letter(stems: tuple[str, ...]) -> bytes:

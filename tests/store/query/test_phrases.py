@@ -7,7 +7,7 @@ import random
 import pytest
 
 from pillarbox.model import search
-from pillarbox.store.index import catching_up, pairs, writer
+from pillarbox.store.index import catching_up, paired, writer
 from tests.store.archive import Archive
 from tests.store.needles import TextKey
 
@@ -27,8 +27,8 @@ def phrases(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Archive:
     monkeypatch.setattr(catching_up, "BATCH", 60)
     monkeypatch.setattr(catching_up, "READ", 8)
     monkeypatch.setattr(writer, "FAN", 3)
-    monkeypatch.setattr(pairs, "ENOUGH", 50)
-    monkeypatch.setattr(pairs, "MANY", 4)
+    monkeypatch.setattr(paired, "ENOUGH", 50)
+    monkeypatch.setattr(paired, "MANY", 4)
     chance = random.Random(11)
     archive.add(letter(chance) for _ in range(400))
     archive.index()
