@@ -30,6 +30,11 @@ _WIDER = {
     "euc_kr": "cp949",
     "big5": "big5hkscs",
 }
+# Under all other names octets below 128 are ASCII, whatever stands around them.
+_NOT_ASCII = frozenset(
+    """utf_7 utf_16 utf_16_be utf_16_le utf_32 utf_32_be utf_32_le hz iso2022_jp iso2022_jp_1 iso2022_jp_2
+    iso2022_jp_3 iso2022_jp_ext iso2022_kr shift_jis_2004 cp864""".split()  # noqa: SIM905
+)
 _NOT_ALNUM = re.compile("[^a-z0-9]+")
 
 
@@ -55,6 +60,11 @@ def known_charset(charset: str) -> str | None:
 @lru_cache(maxsize=256)
 def _codec(charset: str) -> str | None:
     return _BY_NAME.get(_plain_name(charset))
+
+
+def has_ascii(charset: str) -> bool:
+    """Whether `charset_decode` leaves ASCII as it is."""
+    return known_charset(charset) not in _NOT_ASCII
 
 
 def guess(data: bytes) -> str:
@@ -83,7 +93,7 @@ _NOT_BASE64 = bytes(
     set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 )
 _PADDING = re.compile(rb"=+")
-_BEFORE_LINE_END = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
+_SPACED_ENDS = (b" \r\n", b" \n", b"\t\r\n", b"\t\n")
 
 
 def transfer_decode(data: bytes, encoding: str) -> bytes:
@@ -95,10 +105,21 @@ def transfer_decode(data: bytes, encoding: str) -> bytes:
         return _base64(data)
     if encoding == "quoted-printable":
         # RFC 2045 6.7 (3): white space at a line's end was added on the way.
-        return binascii.a2b_qp(_BEFORE_LINE_END.sub(b"", data))
+        if any(end in data for end in _SPACED_ENDS) or data.endswith((b" ", b"\t")):
+            data = _without_spaces_at_ends(data)
+        return binascii.a2b_qp(data)
     if encoding in ("x-uuencode", "uuencode", "x-uue"):
         return _uuencode(data)
     raise UnknownEncoding(encoding)
+
+
+def _without_spaces_at_ends(data: bytes) -> bytes:
+    """Of lines. A CR that no LF follows ends none."""
+    *lines, last = data.split(b"\n")
+    lines = [
+        line[:-1].rstrip(b" \t") + b"\r" if line.endswith(b"\r") else line.rstrip(b" \t") for line in lines
+    ]
+    return b"\n".join((*lines, last.rstrip(b" \t")))
 
 
 def _base64(data: bytes) -> bytes:

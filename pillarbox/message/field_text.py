@@ -9,21 +9,37 @@ import re
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 from pillarbox.message.addresses import MISSING_DOMAIN, MISSING_MAILBOX, addresses, is_plain
-from pillarbox.message.casemap import Fold, fold_text
+from pillarbox.message.casemap import SPACES_RUN, Fold, decode, encode, fold_text
 from pillarbox.message.decode import header_text
 from pillarbox.message.envelope import ADDRESS_FIELDS
 from pillarbox.message.header import unfolded
 from pillarbox.message.limits import MAX_FIELD, MAX_FIELDS, MAX_HEADER, MEMO_ENTRIES, MEMO_KEY
 
-_UPPER = bytes(range(256)).upper().translate(bytes.maketrans(b"\t", b" "))
-_ORDINARY = bytes([9, 10, 13, *range(32, 127)])
-_SPACES = re.compile("  +")
+# What nearly all headers consist of stays as it is, or becomes a capital; NUL says that there is more.
+_CAPITALS = bytes(
+    32 if code == 9 else code if code in b"\n\r" else ord(chr(code).upper()) if 32 <= code < 127 else 0
+    for code in range(256)
+)
 # Addresses that are shown as they are written; to tell that of others takes a look at their octets.
-_SPEC = r"[-A-Z0-9._+=]++@[-A-Z0-9.]++"
-_ADDRESS = rf"(?:(?:[-A-Z0-9!#$%&'*+/=?^_`{{|}}~.]++ )*+<{_SPEC}>|{_SPEC})"
-_AS_WRITTEN = re.compile(rf" {_ADDRESS}(?:, {_ADDRESS})*+").fullmatch
+_SPEC = rb"[-A-Z0-9._+=]++@[-A-Z0-9.]++"
+_ADDRESS = rb"(?:(?:[-A-Z0-9!#$%%&'*+/=?^_`{|}~.]++ )*+<%b>|%b)" % (_SPEC, _SPEC)
+_LONGEST_KNOWN = 80  # octets of a name that is worth it
+_AS_WRITTEN = re.compile(rb"%b(?:, %b)*+" % (_ADDRESS, _ADDRESS))
+CONTENT = frozenset((b"content-type", b"content-transfer-encoding", b"content-disposition"))
+
+Line = tuple[bytes, bytes, bytes]
+"""A field: its name in lower case, as it is written; folded and in UTF-8 "NAME: TEXT", and the text alone."""
+
+
+class Lines(NamedTuple):
+    """The fields of a header, in order. `content`: what the first of each in `CONTENT` says, in capitals;
+    None where nobody has looked."""
+
+    lines: list[Line]
+    content: dict[bytes, bytes] | None
 
 
 def field_texts(name: bytes, value: bytes, fold: Fold = fold_text) -> tuple[str, ...]:
@@ -39,8 +55,8 @@ def header_texts(header: bytes, fold: Fold = fold_text) -> Iterator[tuple[str, s
     """(lower-case name, text) of each field of a header, in order. With another `fold` than the usual one
     names are as they are written."""
     if fold is fold_text:
-        for name, line, at in header_lines(header):
-            yield name, line[at:]
+        for name, _, folded in header_lines(header).lines:
+            yield name.decode("latin-1"), decode(folded)
         return
     for written in _lines(unfolded(header[:MAX_HEADER])):
         start, colon, value = written.partition(b":")
@@ -50,39 +66,85 @@ def header_texts(header: bytes, fold: Fold = fold_text) -> Iterator[tuple[str, s
                 yield start.decode("latin-1"), text
 
 
-def header_lines(header: bytes) -> Iterator[tuple[str, str, int]]:
-    """(lower-case name, the folded line "NAME: TEXT", where the text begins in it) of each field, in order.
-
-    Most fields of most headers need nothing but capitals and single spaces, which all of them get at once.
-    """
+def header_lines(header: bytes) -> Lines:
+    """Each field as TEXT sees it. One that has several texts has as many lines."""
     header = header[:MAX_HEADER]
-    if header.translate(None, _ORDINARY) or header.count(b"\r") != header.count(b"\r\n"):
-        for written in _lines(unfolded(header)):
-            start, colon, value = written.partition(b":")
-            if colon:
-                yield from _one(start.rstrip(b" \t").lower(), value)
-        return
-    capitals = header.translate(_UPPER, b"\r").replace(b"\n ", b" ").decode("ascii")
-    if "  " in capitals:
-        capitals = _SPACES.sub(" ", capitals)
-    odd = "=?" in capitals or len(capitals) > MAX_FIELD
-    lines: list[bytes] = []
-    for number, folded in enumerate(capitals.split("\n", MAX_FIELDS)[:MAX_FIELDS]):
-        at = folded.find(":")
-        if at < 0:
-            continue
-        name = folded[:at].lower()
-        if (
-            (name in _ADDRESS_NAMES and not _AS_WRITTEN(folded, at + 1))
-            or (odd and ("=?" in folded or len(folded) > MAX_FIELD))
-            or name[-1:] == " "
-        ):
-            lines = lines or _lines(unfolded(header))
-            yield from _one(name.rstrip(" ").encode("ascii"), lines[number].partition(b":")[2])
-        elif folded[at + 1 : at + 2] == " " and folded[-1] != " ":
-            yield name, folded, at + 2
-        else:
-            yield name, f"{folded[:at]}: {folded[at + 1 :].strip(' ')}", at + 2
+    return _at_once(header) or Lines(
+        [
+            line
+            for start, colon, value in [written.partition(b":") for written in _lines(unfolded(header))]
+            if colon
+            for line in _lines_of(start.rstrip(b" \t").lower(), value)
+        ],
+        None,
+    )
+
+
+def _at_once(header: bytes) -> Lines | None:
+    """The short way: most fields of most headers need nothing but capitals and single spaces, which all of
+    them get at once. None for headers it is not for."""
+    capitals = header.translate(_CAPITALS, b"\r")
+    if b"\0" in capitals or len(header) > MAX_FIELD or len(header) - len(capitals) != header.count(b"\r\n"):
+        return None
+    folded = _lines(SPACES_RUN.sub(b" ", b" ".join(capitals.split(b"\n "))).rstrip(b"\n "))
+    words, spaced = b"?" in capitals and b"=?" in capitals, False
+    written: list[bytes] = []
+    lines: list[Line] = []
+    content: dict[bytes, bytes] = {}
+    for number, line in enumerate(folded):
+        start, colon, text = line.partition(b": ")
+        known = _known.get(start)
+        if known is None or not colon or line[-1] == _SPACE:
+            start, colon, text = line.partition(b":")
+            if not colon:
+                continue
+            text = text.strip(b" ")
+            line = b"%b: %b" % (start, text)
+            known = _look_at(start)
+        name, kind = known
+        if kind is not _ORDINARY or words:
+            if kind is _CONTENT:
+                content.setdefault(name, text)
+            elif kind is _SPACED:
+                spaced = True
+            if (
+                kind is _SPACED
+                or (kind is _ADDRESSES and not _is_as_written(text))
+                or (words and b"=?" in line)
+            ):
+                written = written or _FIELD_ENDS.split(header)
+                lines += _lines_of(name, unfolded(written[number]).partition(b":")[2])
+                continue
+        lines.append((name, line, text))
+    return Lines(lines, None if spaced else content)
+
+
+_FIELD_ENDS = re.compile(rb"\n(?![ \t])")
+_SPACE = 32
+_ORDINARY, _ADDRESSES, _CONTENT, _SPACED = range(4)
+_known: dict[bytes, tuple[bytes, int]] = {}  # names in capitals; and what else to do with their fields
+
+
+def _look_at(start: bytes) -> tuple[bytes, int]:
+    """What `_known` is to have."""
+    name = start.lower()
+    if name.endswith(b" "):
+        return name.rstrip(b" "), _SPACED
+    kind = _ADDRESSES if name in ADDRESS_FIELDS else _CONTENT if name in CONTENT else _ORDINARY
+    if len(name) <= _LONGEST_KNOWN:
+        if len(_known) >= MEMO_ENTRIES:
+            _known.clear()
+        _known[start] = name, kind
+    return name, kind
+
+
+@lru_cache(maxsize=MEMO_ENTRIES)
+def _as_written(text: bytes) -> bool:
+    return _AS_WRITTEN.fullmatch(text) is not None
+
+
+def _is_as_written(text: bytes) -> bool:
+    return _as_written(text) if len(text) <= MEMO_KEY else _AS_WRITTEN.fullmatch(text) is not None
 
 
 def _lines(header: bytes) -> list[bytes]:
@@ -90,14 +152,14 @@ def _lines(header: bytes) -> list[bytes]:
 
 
 # With what their lines begin with.
-_ADDRESS_NAMES = {name.decode("ascii"): f"{name.decode('ascii').upper()}: " for name in ADDRESS_FIELDS}
+_ADDRESS_STARTS = {name: name.upper() + b": " for name in ADDRESS_FIELDS}
 
 
-def _one(name: bytes, value: bytes) -> Iterator[tuple[str, str, int]]:
-    shown = name.decode("latin-1")
-    start = _ADDRESS_NAMES.get(shown) or f"{fold_text(shown)}: "
-    for text in field_texts(name, value.strip(b" \t\r")):
-        yield shown, start + text, len(start)
+def _lines_of(name: bytes, value: bytes) -> list[Line]:
+    """By the letter."""
+    start = _ADDRESS_STARTS.get(name) or encode(f"{fold_text(name.decode('latin-1'))}: ")
+    texts = [encode(text) for text in field_texts(name, value.strip(b" \t\r"))]
+    return [(name, start + text, text) for text in texts]
 
 
 def _folded(value: bytes, fold: Fold = fold_text) -> str:

@@ -30,6 +30,18 @@ _PARTING = frozenset(
 )
 
 
+class _Spaces(dict[str | None, str]):
+    """What stands for a tag of that name; the common spellings are looked up at once."""
+
+    def __missing__(self, name: str | None) -> str:
+        return " " if name is not None and name.lower() in _PARTING else ""
+
+
+_SPACE_OF = _Spaces({None: ""})
+_SPACE_OF.update({tag: "" for name in ("a", "b", "font", "i", "span", "u") for tag in (name, name.upper())})
+_SPACE_OF.update({tag: " " for name in _PARTING for tag in (name, name.upper())})
+
+
 def text(source: str, *, alternatives: bool = False) -> str:
     """The text; with `alternatives` also the texts that images have beside them."""
     out: list[str] = []
@@ -38,12 +50,16 @@ def text(source: str, *, alternatives: bool = False) -> str:
         pieces = _MARKUP.split(rest, _AT_ONCE)  # text, image, its attributes, other tag, text, ...
         rest = pieces.pop() if len(pieces) > 4 * _AT_ONCE else ""
         images = pieces[1::4]
-        pieces[1::4] = ["" if image is None else " " for image in images]
-        if alternatives:
-            pieces[2::4] = ["" if held is None else _alt(held) + " " for held in pieces[2::4]]
+        nothing = [""] * len(images)
+        if any(images):
+            pieces[1::4] = ["" if image is None else " " for image in images]
+            if alternatives:
+                pieces[2::4] = ["" if held is None else _alt(held) + " " for held in pieces[2::4]]
+            else:
+                pieces[2::4] = nothing
         else:
-            pieces[2::4] = [""] * len(images)
-        pieces[3::4] = [" " if name and name.lower() in _PARTING else "" for name in pieces[3::4]]
+            pieces[1::4] = pieces[2::4] = nothing
+        pieces[3::4] = [_SPACE_OF[name] for name in pieces[3::4]]
         out.append("".join(pieces))
     if out:
         source = "".join(out)

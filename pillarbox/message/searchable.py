@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pillarbox.message.casemap import Fold
 from pillarbox.message.casemap import fold_text as fold_text
 from pillarbox.message.documents.kinds import is_document
-from pillarbox.message.field_text import header_lines, header_texts
+from pillarbox.message.field_text import header_texts
 from pillarbox.message.filenames import file_names
 from pillarbox.message.header import Buffer, Raw, header_end, raw_of
 from pillarbox.message.limits import MAX_DOCUMENT, MAX_DOCUMENTS, MAX_ENCODED_DEPTH, MAX_HEADER, MAX_SEARCHED
@@ -71,12 +71,6 @@ def searchable_headers(buffer: Buffer, fold: Fold = fold_text) -> tuple[tuple[st
     """The `headers` alone; the message's header is enough for that."""
     raw = raw_of(buffer)
     return tuple(header_texts(raw[: min(header_end(raw), MAX_HEADER)], fold))
-
-
-def searchable_lines(buffer: Buffer) -> Iterator[tuple[str, str, int]]:
-    """(lower-case name, `line`, where its text begins in it) of each field: what TEXT sees of the header."""
-    raw = raw_of(buffer)
-    return header_lines(raw[: min(header_end(raw), MAX_HEADER)])
 
 
 def searchable_parts(

@@ -5,7 +5,13 @@ from contextlib import suppress
 
 from pillarbox.message import html
 from pillarbox.message.content import ContentType
-from pillarbox.message.decode import UnknownEncoding, charset_decode, known_charset, transfer_decode
+from pillarbox.message.decode import (
+    UnknownEncoding,
+    charset_decode,
+    has_ascii,
+    known_charset,
+    transfer_decode,
+)
 from pillarbox.message.documents import rtf
 from pillarbox.message.header import Raw
 from pillarbox.message.walk import Node
@@ -21,9 +27,12 @@ _MOST_FOR_ONE = {"base64": 1.5, "quoted-printable": 3.0, "x-uuencode": 1.5, "uue
 
 def searched_text(raw: Raw, node: Node, limit: int) -> str:
     """All the text of a text part, as far as it lies within `limit` decoded octets."""
-    content = node.content
+    return text_of(octets_of(raw, node, limit), node.content)
+
+
+def text_of(data: bytes, content: ContentType) -> str:
+    """All the text in the octets of a text part, its transfer encoding undone."""
     subtype = content.subtype
-    data = octets_of(raw, node, limit)
     if subtype == "rtf":
         return "".join(rtf.pieces(data))
     text = charset_decode(data, _charset(content, data))
@@ -37,16 +46,21 @@ def searched_text(raw: Raw, node: Node, limit: int) -> str:
     return text
 
 
+def leaves_ascii(content: ContentType) -> bool:
+    """Whether `text_of` makes of octets that are ASCII nothing but the characters that they are."""
+    return content.subtype == "plain" and content.parameter(b"format") is None and has_ascii(content.charset)
+
+
 def source_of(raw: Raw, node: Node, end: int) -> str:
     """The characters of a part up to `end`."""
-    data = _decoded(raw[node.body : end], node.encoding)
+    data = decoded(raw[node.body : end], node.encoding)
     return charset_decode(data, _charset(node.content, data))
 
 
 def octets_of(raw: Raw, node: Node, limit: int) -> bytes:
     """At most `limit` octets behind a part's transfer encoding, cut between words where they must be cut."""
     most = int(limit * _MOST_FOR_ONE.get(node.encoding, 1.0)) + 1
-    data = _decoded(raw[node.body : min(node.end, node.body + most)], node.encoding)
+    data = decoded(raw[node.body : min(node.end, node.body + most)], node.encoding)
     if len(data) <= limit:
         return data
     # Half a character would make unlabelled UTF-8 look like something else.
@@ -54,7 +68,7 @@ def octets_of(raw: Raw, node: Node, limit: int) -> bytes:
     return data[: cut if cut > 0 else limit]
 
 
-def _decoded(data: bytes, encoding: str) -> bytes:
+def decoded(data: bytes, encoding: str) -> bytes:
     """An encoding nobody knows is taken for none."""
     with suppress(UnknownEncoding):
         return transfer_decode(data, encoding)

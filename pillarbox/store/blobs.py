@@ -18,6 +18,11 @@ _HEADER = (
     "SELECT e.header_size, b.id, b.size, b.place, b.dict, b.frames, b.data FROM email e JOIN blob b"
     " ON b.account = e.account AND b.id = e.blob WHERE e.account = ? AND e.id = ?"
 )
+_FOLLOWING = (
+    f"SELECT e.id, e.blob, b.size, {', '.join(f'b.{column}' for column in COLUMNS)} FROM email e"
+    " LEFT JOIN blob b ON b.account = e.account AND b.id = e.blob"
+    " WHERE +e.account = ? AND e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?"
+)
 
 
 class Blob:
@@ -83,6 +88,12 @@ def open_blob(tx: Tx, blob: int) -> Blob:
     if found is None:
         raise _erased()
     return found
+
+
+def following(tx: Tx, email: int, up_to: int, limit: int) -> list[tuple[int, Blob | None]]:
+    """The emails with the next ids above `email`, with their blobs; None for what has been erased."""
+    found = tx.rows(_FOLLOWING, tx.account, email, up_to, limit)
+    return [(email, of_row(tx, blob, *row)) for email, blob, *row in found]
 
 
 def of_row(

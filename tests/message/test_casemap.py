@@ -1,5 +1,6 @@
 """Needles and texts, folded alike (RFC 5051)."""
 
+import re
 import sys
 import time
 import unicodedata
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pillarbox.message.casemap import fold_text
+from pillarbox.message.casemap import encode, fold_octets, fold_text
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,49 @@ from pillarbox.message.casemap import fold_text
 )
 def test_folding(text: str, folded: str) -> None:
     assert fold_text(text) == folded
+
+
+def folded_at_once(text: str) -> str:
+    """Nothing is left out because of what a text looks like."""
+    for unseen in "\0\u00ad\u034f\u200b\u200c\u200d\u2060\ufeff":
+        text = text.replace(unseen, "")
+    for space in "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029":
+        text = text.replace(space, " ")
+    text = unicodedata.normalize("NFKD", text)
+    return re.sub("  +", " ", "ß".join(piece.upper() for piece in text.split("ß")))
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "a",
+            "B c",
+            "é",
+            "e\u0301\u0323",
+            "\u0323",
+            "ß",
+            "ﬁ",
+            "ｶ\uff9e",
+            "한",
+            "\u00a0",
+            "\u00b4",
+            "\u200d",
+        ),
+        *("\r\n", "\r\n", "\n", "\r", "\0", "\x01", "\x85", " ", "  ", "\t", "plain words", "\ud800"),
+    ]
+)
+
+
+@given(st.one_of(st.lists(PIECES, max_size=20).map("".join), st.text(max_size=60)))
+def test_a_text_is_folded_by_lines_as_it_is_at_once(text: str) -> None:
+    assert fold_text(text) == folded_at_once(text)
+    assert fold_octets(encode(text)) == encode(folded_at_once(text))
+
+
+def test_long_texts_are_the_same_as_octets() -> None:
+    for text in ("é\n", "a b\r\n", "é\0", "é\x01", "ﷺ "):
+        whole = text * 200_000
+        assert fold_octets(encode(whole)) == encode(fold_text(whole))
 
 
 def casemap_of_rfc_5051(text: str) -> str:

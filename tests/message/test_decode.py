@@ -2,6 +2,8 @@
 
 import base64
 import quopri
+import re
+from encodings.aliases import aliases
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from pillarbox.message.decode import (
     UnknownEncoding,
     charset_decode,
+    has_ascii,
     header_text,
     known_charset,
     transfer_decode,
@@ -135,3 +138,20 @@ def test_only_charsets_reach_the_codecs() -> None:
 )
 def test_encoded_words(raw: bytes, text: str) -> None:
     assert header_text(raw) == text
+
+
+@given(st.text("a \t\r\n=", max_size=40).map(str.encode))
+def test_spaces_before_line_ends_were_not_in_what_was_encoded(data: bytes) -> None:
+    without = re.sub(rb"[ \t]+(?=\r?\n|\Z)", b"", data)
+    assert transfer_decode(data, "quoted-printable") == quopri.decodestring(without)
+
+
+CHARSETS = sorted({*aliases, *aliases.values(), "", "x-nonsense"})
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=40).map(str.encode))
+def test_ascii_is_itself_where_that_is_said(data: bytes) -> None:
+    for charset in CHARSETS:
+        if has_ascii(charset):
+            assert charset_decode(data, charset) == data.decode("ascii")
+    assert not has_ascii("utf-16le") and not has_ascii("ISO-2022-JP") and has_ascii("KOI8-R")

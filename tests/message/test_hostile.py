@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pillarbox.message.derive import Derived, derive
+from pillarbox.message.folded import folded
 from pillarbox.message.limits import MAX_FIELDS, MAX_PARTS
 from pillarbox.message.parts import unpack
 from pillarbox.message.searchable import searchable, searchable_headers, searchable_parts
@@ -127,8 +128,7 @@ def everything(raw: bytes) -> Derived:
     assert len(derived.preview.decode("utf-8")) <= 200
     for name, text in searchable_headers(raw):
         (name + text).encode("utf-8")
-    for text in searchable_parts(raw):
-        text.encode("utf-8")
+    assert folded(raw).parts == [text.encode("utf-8") for text in searchable_parts(raw)]
     return derived
 
 

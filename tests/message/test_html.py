@@ -38,6 +38,7 @@ from pillarbox.message import html
         ("<span style='display:none'>hidden</span>", "hidden"),
         ("1 < 2 > 1", "1 < 2 > 1"),
         ("a<td>b<td>c", "a b c"),
+        ("a<TD>b<Td>c<tD>d<FONT>e<Font>f<fOnt>g", "a b c defg"),
         ("<ul><li>a<li>b</ul>c", "a b c"),
         ("a</p>b", "a b"),
         ("a<img src=x alt='no'>b", "a b"),

@@ -145,15 +145,14 @@ def _step(
         last < horizon.email and len(made) < BATCH and text < BATCH_OCTETS and (clock() < until or not made)
     ):
         with mail.transaction(write=False) as tx:
-            rows = emails_above(tx, last, horizon.email, READ)
-            opened = [(email, _open(tx, blob)) for email, blob in rows]
-        for email, blob in opened:
-            found = _document(blob, documents)
+            found = blobs.following(tx, last, horizon.email, READ)
+        for email, blob in found:
+            read = _document(blob, documents)
             emails.append(email)
-            made.append(found)
-            text += len(found.header) + len(found.body)
+            made.append(read)
+            text += len(read.header) + len(read.body)
             octets += blob.size if blob is not None else 0
-        last = rows[-1][0] if len(rows) == READ else horizon.email
+        last = found[-1][0] if len(found) == READ else horizon.email
     writer.add(after, last, horizon.modseq, build(emails, made, writer.frequent()), groups(zip(emails, made)))
     return len(made), octets
 
@@ -162,21 +161,6 @@ def horizon_of(tx: Tx) -> Horizon:
     lineage, modseq = tx.rows("SELECT lineage, modseq FROM account WHERE account = ?", tx.account)[0]
     (email,) = tx.rows("SELECT max(id) FROM email WHERE +account = ?", tx.account)[0]
     return Horizon(lineage, modseq, email or 0)
-
-
-def emails_above(tx: Tx, email: int, up_to: int, limit: int) -> list[tuple[int, int]]:
-    """(id, blob) of the next emails."""
-    return tx.rows(
-        "SELECT id, blob FROM email WHERE +account = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?",
-        *(tx.account, email, up_to, limit),
-    )
-
-
-def _open(tx: Tx, blob: int) -> blobs.Blob | None:
-    try:
-        return blobs.open_blob(tx, blob)
-    except Refused:
-        return None  # erased just now
 
 
 def _document(blob: blobs.Blob | None, documents: Documents | None) -> Document:

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import IntEnum
-from functools import lru_cache
-from typing import NamedTuple
+from enum import Enum, IntEnum
+from typing import Final, NamedTuple
 
 from pillarbox.message.casemap import fold_text
+from pillarbox.message.folded import folded
 from pillarbox.message.header import Buffer
-from pillarbox.message.searchable import Documents, searchable_lines, searchable_parts
+from pillarbox.message.searchable import Documents
 from pillarbox.store.index.runs import encode
 
 
@@ -48,13 +47,13 @@ TOO_LONG = b"\0"  # listed in the place of a longer one; no folded text has that
 
 ODD = b":"  # listed among the names where a field's name is not as `plain` wants it; no name is that
 
-REMEMBERED = 80  # characters of a name that is worth it
+REMEMBERED = 80  # octets of a name that is worth it
+MOST_REMEMBERED = 4096
 
 _PLAIN = re.compile(r"[!-9;-~]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """`own`: the lines of the fields in `OWN`, `header`: those of all others. `lists`: the texts of the
     fields in `OWN`, without their names; `names` of all fields, as they are listed; `lined` the lines of the
     fields in `LINED`."""
@@ -85,55 +84,70 @@ def plain(name: str) -> bool:
 
 def start_of(name: str) -> bytes:
     """What the line of a field begins with; its name is `plain`."""
-    return encode(_of_name(name)[0])
+    return encode(f"{fold_text(name)}: ")
 
 
-def _of_name(name: str) -> tuple[str, bytes]:
-    """What a line begins with, and what is listed among the names."""
-    start = f"{fold_text(name)}: "
-    return (start, encode(name)) if plain(name) else (f"\0{start}", ODD)
+class _Way(Enum):
+    """Where else a field goes, or where instead."""
+
+    ORDINARY = 0
+    LINED = 1
+    ODD = 2
 
 
-class _Name(NamedTuple):
-    listed: bytes  # among the names
-    own: Field | None
-    lined: bool
-    odd: bool
+_ORDINARY: Final = _Way.ORDINARY
+_LINED: Final = _Way.LINED
+_ODD: Final = _Way.ODD
+_ways: dict[bytes, Field | _Way] = {}  # of names
 
 
-def _named(name: str) -> _Name:
-    return _Name(_of_name(name)[1], OWN.get(name), name in LINED, not plain(name))
+def _way(name: bytes) -> Field | _Way:
+    """What `_ways` is to have."""
+    written = name.decode("latin-1")
+    way: Field | _Way = _Way.ORDINARY
+    if written in OWN:
+        way = OWN[written]
+    elif written in LINED:
+        way = _Way.LINED
+    elif not plain(written):
+        way = _Way.ODD
+    if len(name) <= REMEMBERED:
+        if len(_ways) >= MOST_REMEMBERED:
+            _ways.clear()
+        _ways[name] = way
+    return way
 
-
-_remembered = lru_cache(maxsize=4096)(_named)
 
 NOTHING = Document(b"", b"", b"", {}, frozenset())
 
 
 def document(message: Buffer, documents: Documents | None = None) -> Document:
     """Of a message's octets. What `documents` reads is part of the body."""
-    lists: dict[Field, list[str]] = {}
-    names = set()
-    own: list[str] = []
-    others: list[str] = []
-    lined: list[str] = []
-    for name, line, at in searchable_lines(message):
-        listed, field, is_lined, odd = _remembered(name) if len(name) <= REMEMBERED else _named(name)
-        names.add(listed)
-        if field is not None:
-            own.append(line)
-            lists.setdefault(field, []).append(line[at:])
-            continue
-        if odd:
-            line = f"\0{line}"
-        others.append(line)
-        if is_lined:
+    lists: dict[Field, list[bytes]] = {}
+    own: list[bytes] = []
+    others: list[bytes] = []
+    lined: list[bytes] = []
+    lines, parts = folded(message, documents)
+    names = {name for name, _, _ in lines}
+    for name, line, text in lines:
+        way = _ways.get(name) or _way(name)
+        if way is _ORDINARY:
+            others.append(line)
+        elif way is _LINED:
+            others.append(line)
             lined.append(line)
+        elif way is _ODD:
+            others.append(b"\0" + line)
+            names.discard(name)
+            names.add(ODD)
+        else:
+            own.append(line)
+            lists.setdefault(way, []).append(text)
     return Document(
-        encode("\n".join(own)),
-        encode("\n".join(others)),
-        encode("\n".join(searchable_parts(message, documents))),
-        {field: encode("\n".join(texts)) for field, texts in lists.items()},
+        b"\n".join(own),
+        b"\n".join(others),
+        b"\n".join(parts),
+        {field: b"\n".join(texts) for field, texts in lists.items()},
         frozenset(names),
-        encode("\n".join(lined)),
+        b"\n".join(lined),
     )
