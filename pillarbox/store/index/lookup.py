@@ -136,7 +136,7 @@ def _by_pairs(segment: Listed, runs: Sequence[Run], answer: Answer) -> Steps[Non
     for place in borders:
         first = runs[place - 1] if place else None
         second = runs[place + 1] if place + 1 < len(runs) else None
-        found = yield from _across(segment, first, runs[place], second, paired)
+        found = yield from _across(segment, first, runs[place], second, paired, answer.maybe)
         answer.maybe = marks.both(answer.maybe, marks.either(found.sure, found.maybe))
         if len(borders) == 1:
             answer.sure = found.sure
@@ -166,11 +166,18 @@ class _Form(NamedTuple):
 
 
 def _across(
-    segment: Listed, first: Run | None, border: Run, second: Run | None, paired: Mapping[bytes, Sequence[int]]
+    segment: Listed,
+    first: Run | None,
+    border: Run,
+    second: Run | None,
+    paired: Mapping[bytes, Sequence[int]],
+    wanted: Marks,
 ) -> Steps[Answer]:
-    """Two words, or what the needle has of them, with this between."""
+    """Two words, or what the needle has of them, with this between. Of messages that are not `wanted`
+    anything may be said."""
     answer = _nothing(segment)
     by_first, by_border, by_second = (marks.none(segment.messages) for _ in range(3))
+    complete = True
     for one, between, other in _forms(first, border, second):
         if not one.sure:
             found = by_first
@@ -179,17 +186,68 @@ def _across(
         else:
             found = answer.sure if between.sure else by_border
         octets = one.octets + between.octets + other.octets
-        yield from _mark_all(segment, Field.BODY, Kind.PAIR, octets, _STANDS[one.closed, other.closed], found)
+        stand = _STANDS[one.closed, other.closed]
+        if found is answer.sure:
+            complete &= yield from _mark_wanted(segment, octets, stand, found, wanted)
+        else:
+            yield from _mark_all(segment, Field.BODY, Kind.PAIR, octets, stand, found)
+    if not complete:
+        answer.maybe = marks.without(wanted, answer.sure)
+        return answer
     if first is not None:
         by_first = yield from _not_paired(segment, first, paired, by_first)
     if second is not None:
         by_second = yield from _not_paired(segment, second, paired, by_second)
     if by_border.count(1) > FEW:
-        others = yield from _candidates(segment, Field.BODY, border)
-        if others is not None:
-            by_border = marks.both(by_border, others)
+        by_border = yield from _by_others(segment, border, by_border)
     answer.maybe = marks.either(by_first, marks.either(by_second, by_border))
     return answer
+
+
+def _mark_wanted(segment: Listed, octets: bytes, stand: Stand, found: Marks, wanted: Marks) -> Steps[bool]:
+    """As `_mark_all` in the pairs, and say whether that were all lines: where they are many the others come
+    in so few more messages that are wanted that looking into those costs less."""
+    listed = segment.vocabulary(Field.BODY, Kind.PAIR)
+    if listed is None:
+        return True
+    left = -1
+    work = in_all = 0
+    for number, piece in enumerate(listed.find(octets, stand), start=1):
+        marks.add(found, segment.postings(Field.BODY, Kind.PAIR, piece))
+        work += piece.size + EACH
+        if work >= TURN:
+            work = 0
+            before, left = left, marks.without(wanted, found).count(1)
+            if not left:
+                return True
+            if 0 <= before - left < NEW:
+                in_all = in_all or listed.count(octets, stand)
+                if left * DEAR < in_all - number:
+                    return False
+            yield
+    return True
+
+
+def _by_others(segment: Listed, border: Run, found: Marks) -> Steps[Marks]:
+    """Those of `found` that have a separator in which this one stands as it should, and which is not listed
+    as it is in pairs; all of them where that is not soon told."""
+    listed = segment.vocabulary(Field.BODY, Kind.BORDER)
+    others = marks.none(segment.messages)
+    work = 0
+    if listed is not None and len(border.octets) <= LONG:
+        runs = list(islice(listed.find_named(border.octets, border.stand), MOST_WORDS + 1))
+        if len(runs) > MOST_WORDS:
+            return found
+        for run, piece in runs:
+            if pairs.separator(run) in pairs.SEPARATORS:
+                continue
+            marks.add(others, segment.postings(Field.BODY, Kind.BORDER, piece))
+            work += piece.size + EACH
+            if work >= TURN:
+                work = 0
+                yield
+    yield from _in_long(segment, Field.BODY, border, others)
+    return marks.both(found, others)
 
 
 _STANDS = {

@@ -51,7 +51,7 @@ def test_pieces_are_all_of_a_column(sizes: list[int]) -> None:
                 needle = b"(%d)" % number
                 assert matching(text, places.ends["body"], needle, None, piece.first) == [place]
                 number += 1
-        assert whole(group.body).count(b"\n") == len(places.emails)
+        assert whole("body", group.body).count(b"\n") == len(places.emails)
     assert number == len(sizes)
     again = [group for one in made for group in regroup([one])]
     assert [group.body for group in again] == [group.body for group in made]
@@ -61,4 +61,4 @@ def test_pieces_are_all_of_a_column(sizes: list[int]) -> None:
 def test_a_column_cut_short_is_damage(cut: int) -> None:
     (group,) = groups(documents([100, 200]))
     with pytest.raises(Damaged):
-        whole(group.body[:cut])
+        whole("body", group.body[:cut])
