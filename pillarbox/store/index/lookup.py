@@ -112,6 +112,8 @@ def _in_field(segment: Listed, field: Field, runs: Sequence[Run]) -> Steps[Answe
     if len(runs) == 1:
         return (yield from _inside(segment, field, runs[0]))
     candidates: Marks | None = None
+    # At one border many lines meet: it is well to know when all messages are found that can be.
+    most = 1 if len(runs) == 2 and field is Field.BODY else 0.5
     for run in sorted(runs, key=_telling, reverse=True)[:MOST_RUNS]:
         if candidates is not None and candidates.count(1) <= FEW:
             break
@@ -119,7 +121,7 @@ def _in_field(segment: Listed, field: Field, runs: Sequence[Run]) -> Steps[Answe
             run.octets == _SPACE or (field is Field.BODY and _between(run)[0].sure)
         ):
             continue
-        found = yield from _candidates(segment, field, run)
+        found = yield from _candidates(segment, field, run, most)
         if found is not None:
             candidates = found if candidates is None else marks.both(candidates, found)
     answer = _nothing(segment)
@@ -133,6 +135,10 @@ def _by_pairs(segment: Listed, runs: Sequence[Run], answer: Answer) -> Steps[Non
     """Narrow an answer by what is listed of two words side by side, and of both sides of one."""
     paired = _paired(segment)
     borders = [place for place, run in enumerate(runs) if run.kind is Kind.BORDER]
+    if len(borders) == 2 and len(runs) == 3:
+        yield from _by_rings(segment, runs, paired, answer)
+        if not answer.maybe.count(1) * MANY > segment.messages:
+            return
     for place in borders:
         first = runs[place - 1] if place else None
         second = runs[place + 1] if place + 1 < len(runs) else None
@@ -140,8 +146,6 @@ def _by_pairs(segment: Listed, runs: Sequence[Run], answer: Answer) -> Steps[Non
         answer.maybe = marks.both(answer.maybe, marks.either(found.sure, found.maybe))
         if len(borders) == 1:
             answer.sure = found.sure
-    if len(borders) == 2 and len(runs) == 3:
-        yield from _by_rings(segment, runs, paired, answer)
     answer.maybe = marks.without(answer.maybe, answer.sure)
 
 
@@ -321,7 +325,8 @@ def _by_rings(
             yield from _mark_all(segment, Field.BODY, Kind.PAIR, octets, Stand.WHOLE, never)
             marks.add_all(sure, marks.without(marks.both(usual, listed), never))
     answer.sure = marks.both(answer.maybe, sure)
-    answer.maybe = marks.both(answer.maybe, marks.either(others, marks.without(answer.maybe, listed)))
+    others = marks.both(answer.maybe, marks.either(others, marks.without(answer.maybe, listed)))
+    answer.maybe = marks.without(others, sure)
 
 
 def _not_paired(
@@ -454,14 +459,15 @@ def _sure(segment: Listed, field: Field, kind: Kind, octets: bytes, answer: Answ
     return True
 
 
-def _candidates(segment: Listed, field: Field, run: Run) -> Steps[Marks | None]:
-    """The messages that have a run in which this one stands as it should; None when they are too many."""
+def _candidates(segment: Listed, field: Field, run: Run, most: float) -> Steps[Marks | None]:
+    """The messages that have a run in which this one stands as it should; None when they are too many, or in
+    the first run more than this part of all."""
     found = marks.none(segment.messages)
     listed = segment.vocabulary(field, run.kind)
     if listed is not None and len(run.octets) <= LONG:
         work = 0
         for number, piece in enumerate(listed.find(run.octets, run.stand), start=1):
-            if number > MOST_WORDS or (number == 1 and 2 * piece.size > segment.messages):
+            if number > MOST_WORDS or (number == 1 and piece.size > most * segment.messages):
                 return None
             for posting in segment.postings(field, run.kind, piece):
                 found[posting] = 1

@@ -26,6 +26,7 @@ from typing import NamedTuple
 import zstandard
 
 from pillarbox.store.index.document import Document
+from pillarbox.store.index.marks import Marks
 
 SIZE = 64 * 1024  # octets of text a group should have: less are too many rows, more takes longer to read
 PIECE = 4 * 1024  # octets of it that are compressed together: more takes longer to open
@@ -37,7 +38,7 @@ COLUMNS = ("own", "header", "body")
 TRAINED = ("header", "body")  # columns with a dictionary
 ENOUGH = 512  # messages that tell what should be in it
 SAMPLES = 2048  # messages that are looked at, and octets of each
-DICTIONARY = 96 * 1024  # octets
+DICTIONARY = 112 * 1024  # octets
 
 _COMPRESSOR = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True, write_content_size=True)
 _DECOMPRESSOR = zstandard.ZstdDecompressor()
@@ -171,13 +172,15 @@ def _column(texts: list[bytes], most: int, compress: Callable[[bytes], bytes]) -
     return b"".join((_HEAD.pack(len(pieces)), *sizes, *pieces))
 
 
-def pieces_of(column: bytes) -> Iterator[Piece]:
+def pieces_of(column: bytes, wanted: Marks | None = None, start: int = 0) -> Iterator[Piece]:
+    """All of them, or those with messages that are `wanted`; the group's first is at `start` in there."""
     try:
         (count,) = _HEAD.unpack_from(column)
         at = _HEAD.size + count * _PIECE.size
         first = 0
         for number, size in _PIECE.iter_unpack(column[_HEAD.size : at]):
-            yield Piece(first, first + number, column[at : at + size])
+            if wanted is None or wanted.find(1, start + first, start + first + number) >= 0:
+                yield Piece(first, first + number, column[at : at + size])
             first += number
             at += size
     except struct.error as error:

@@ -99,8 +99,7 @@ def looking(snapshot: Snapshot, asked: Question, wanted: Marks, found: Marks) ->
             numbers = [
                 number
                 for column, kept in group.columns
-                for piece in pieces_of(kept)
-                if not complete or wanted.find(1, first + piece.first, first + piece.stop) >= 0
+                for piece in pieces_of(kept, wanted if complete else None, first)
                 for number in matching(
                     group.packing.decompress(column, piece.packed),
                     *(group.places.ends[column], octets, begins, piece.first),
