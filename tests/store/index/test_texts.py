@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from pillarbox.store.index.document import Document
 from pillarbox.store.index.texts import (
     PIECE,
+    PLAIN,
     Damaged,
+    Packing,
     decompress,
     groups,
     matching,
     pieces_of,
     places_of,
     regroup,
+    train,
     whole,
 )
 
@@ -62,3 +67,24 @@ def test_a_column_cut_short_is_damage(cut: int) -> None:
     (group,) = groups(documents([100, 200]))
     with pytest.raises(Damaged):
         whole("body", group.body[:cut])
+
+
+def test_texts_need_the_dictionary_they_were_compressed_with() -> None:
+    chance = random.Random(1)
+    words = [b"%X" % chance.getrandbits(40) for _ in range(2000)]
+    given = []
+    for number in range(1, 600):
+        header, body = (b" ".join(chance.choices(words, k=count)) for count in (20, 100))
+        given.append((number, Document(b"", header, body, {}, frozenset())))
+    packing = Packing(train([document for _, document in given]))
+    plain, packed = list(groups(given)), list(groups(given, packing))
+    assert sum(len(group.body) for group in packed) < sum(len(group.body) for group in plain)
+    for one, other in zip(plain, packed):
+        assert whole("body", other.body, packing) == whole("body", one.body)
+        with pytest.raises(Damaged):
+            whole("body", other.body, PLAIN)
+    assert [group.header for group in regroup(packed, packing)] == [group.header for group in packed]
+
+
+def test_a_few_messages_make_no_dictionary() -> None:
+    assert train([Document(b"", b"", b"x", {}, frozenset())]) == {}
