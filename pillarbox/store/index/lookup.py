@@ -264,19 +264,22 @@ _STANDS = {
 
 def _forms(first: Run | None, border: Run, second: Run | None) -> set[tuple[_Form, _Form, _Form]]:
     """All that lines may have of these, as `pairs` has them."""
-    whole = _whole(first), _whole(second)
-    (first_by_two, second_by_two), (first_by_one, second_by_one) = (
+    by_two, by_one = (
         (_cut(first, pairs.first_of, letters), _cut(second, pairs.second_of, letters))
         for letters in pairs.LETTERS
     )
     out: set[tuple[_Form, _Form, _Form]] = set()
     for between in _between(border):
-        some = [whole, (first_by_one, second_by_one)]
+        ways = []
         if pairs.SPACE.endswith(between.octets) or pairs.SPACE.startswith(between.octets):
-            some += [(first_by_two, whole[1]), (whole[0], second_by_two)]
+            ways.append(by_two)
         if between.octets != pairs.SPACE or border.stand is not Stand.WHOLE:
-            some += [(first_by_one, whole[1]), (whole[0], second_by_one)]
-        out.update((one, between, other) for one, other in some)
+            ways.append(by_one)
+        for cut in ways:
+            out.update(
+                (one, between, other)
+                for one, other in product((_whole(first), cut[0]), (_whole(second), cut[1]))
+            )
     return out
 
 
