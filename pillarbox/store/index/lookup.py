@@ -34,6 +34,7 @@ MOST_RUNS = 6  # of a needle that are looked up; the longest tell most
 MOST_WORDS = 2048  # runs that one run of several may be in and still be looked up
 MANY = 128  # of so many messages one is a candidate: more are worth a look at pairs of words
 FEW = 48  # candidates that are not worth another lookup
+LITTLE = 64  # of so many messages one is looked into sooner than many more lines, each of which is a read
 MOST_GRAMS = 32  # of one run
 DENSE = 500  # lines of a needle from which on looking at every line costs less than finding each
 
@@ -137,7 +138,7 @@ def _by_pairs(segment: Listed, runs: Sequence[Run], answer: Answer) -> Steps[Non
     borders = [place for place, run in enumerate(runs) if run.kind is Kind.BORDER]
     if len(borders) == 2 and len(runs) == 3:
         yield from _by_rings(segment, runs, paired, answer)
-        if not answer.maybe.count(1) * MANY > segment.messages:
+        if answer.maybe.count(1) * LITTLE <= segment.messages:
             return
     for place in borders:
         first = runs[place - 1] if place else None
@@ -181,55 +182,45 @@ def _across(
     anything may be said."""
     answer = _nothing(segment)
     by_first, by_border, by_second = (marks.none(segment.messages) for _ in range(3))
-    complete = True
-    for one, between, other in _forms(first, border, second):
-        if not one.sure:
-            found = by_first
-        elif not other.sure:
-            found = by_second
-        else:
-            found = answer.sure if between.sure else by_border
-        octets = one.octets + between.octets + other.octets
-        stand = _STANDS[one.closed, other.closed]
-        if found is answer.sure:
-            complete &= yield from _mark_wanted(segment, octets, stand, found, wanted)
-        else:
-            yield from _mark_all(segment, Field.BODY, Kind.PAIR, octets, stand, found)
-    if not complete:
-        answer.maybe = marks.without(wanted, answer.sure)
+    forms = _forms(first, border, second)
+    for one, between, other in forms:
+        if one.sure and between.sure and other.sure:
+            octets, stand = one.octets + between.octets + other.octets, _STANDS[one.closed, other.closed]
+            yield from _mark_wanted(segment, octets, stand, answer.sure, wanted)
+    rest = marks.without(wanted, answer.sure)
+    if rest.count(1) * LITTLE <= segment.messages:
+        answer.maybe = rest
         return answer
+    for one, between, other in forms:
+        if one.sure and between.sure and other.sure:
+            continue
+        found = by_first if not one.sure else by_second if not other.sure else by_border
+        octets, stand = one.octets + between.octets + other.octets, _STANDS[one.closed, other.closed]
+        yield from _mark_all(segment, Field.BODY, Kind.PAIR, octets, stand, found)
+        yield
     if first is not None:
         by_first = yield from _not_paired(segment, first, paired, by_first)
     if second is not None:
         by_second = yield from _not_paired(segment, second, paired, by_second)
     if by_border.count(1) > FEW:
         by_border = yield from _by_others(segment, border, by_border)
-    answer.maybe = marks.either(by_first, marks.either(by_second, by_border))
+    answer.maybe = marks.both(rest, marks.either(by_first, marks.either(by_second, by_border)))
     return answer
 
 
-def _mark_wanted(segment: Listed, octets: bytes, stand: Stand, found: Marks, wanted: Marks) -> Steps[bool]:
-    """As `_mark_all` in the pairs, and say whether that were all lines: where they are many the others come
-    in so few more messages that are wanted that looking into those costs less."""
+def _mark_wanted(segment: Listed, octets: bytes, stand: Stand, found: Marks, wanted: Marks) -> Steps[None]:
+    """As `_mark_all` in the pairs, until only a `LITTLE` of what is wanted is left."""
     listed = segment.vocabulary(Field.BODY, Kind.PAIR)
-    if listed is None:
-        return True
-    left = -1
-    work = in_all = 0
-    for number, piece in enumerate(listed.find(octets, stand), start=1):
+    work = 0
+    for piece in listed.find(octets, stand) if listed is not None else ():
         marks.add(found, segment.postings(Field.BODY, Kind.PAIR, piece))
         work += piece.size + EACH
         if work >= TURN:
             work = 0
-            before, left = left, marks.without(wanted, found).count(1)
-            if not left:
-                return True
-            if 0 <= before - left < NEW:
-                in_all = in_all or listed.count(octets, stand)
-                if left * DEAR < in_all - number:
-                    return False
+            if marks.without(wanted, found).count(1) * LITTLE <= segment.messages:
+                break
             yield
-    return True
+    yield
 
 
 def _by_others(segment: Listed, border: Run, found: Marks) -> Steps[Marks]:

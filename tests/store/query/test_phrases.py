@@ -97,7 +97,7 @@ def punctuation(archive: Archive, monkeypatch: pytest.MonkeyPatch, request: pyte
     monkeypatch.setattr(texts, "ENOUGH", 100)
     if request.param == "in many steps":
         monkeypatch.setattr(lookup, "TURN", 300)
-        monkeypatch.setattr(lookup, "DEAR", 1)
+        monkeypatch.setattr(lookup, "LITTLE", 8)
     chance = random.Random(14)
     archive.add(punctuated(chance) for _ in range(60))
     archive.index()
