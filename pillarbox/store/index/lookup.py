@@ -136,11 +136,15 @@ def _by_pairs(segment: Listed, runs: Sequence[Run], answer: Answer) -> Steps[Non
     """Narrow an answer by what is listed of two words side by side, and of both sides of one."""
     paired = _paired(segment)
     borders = [place for place, run in enumerate(runs) if run.kind is Kind.BORDER]
+    # The longer words are, the fewer messages have them side by side.
+    borders.sort(key=lambda place: -sum(len(run.octets) for run in runs[max(0, place - 1) : place + 2]))
     if len(borders) == 2 and len(runs) == 3:
         yield from _by_rings(segment, runs, paired, answer)
         if answer.maybe.count(1) * LITTLE <= segment.messages:
             return
     for place in borders:
+        if not answer.maybe.count(1) * MANY > segment.messages:
+            break
         first = runs[place - 1] if place else None
         second = runs[place + 1] if place + 1 < len(runs) else None
         found = yield from _across(segment, first, runs[place], second, paired, answer.maybe)
