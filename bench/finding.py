@@ -1,9 +1,10 @@
-"""`python -m bench.finding [--messages 200000] [--data FOLDER]`: searches of one large account.
+"""`python -m bench.finding [--messages 200000] [--data FOLDER] [--random N]`: searches of one large account.
 
 The mail is the real corpus again and again, each time with other lines and words in it, so that the
 vocabulary grows as it does in an account that has grown for years. Told are the speed of indexing, the size
 of the index, and for common, rare and absent strings in each field how long the first search after a start
-takes, how long a warm one, and the longest that the event loop was held up by that.
+takes, how long a warm one, and the longest that the event loop was held up by that. With `--random` instead:
+so many needles of each kind, cut out of the bodies at random.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import repeat
 from pathlib import Path
 
 import uvloop
@@ -27,9 +30,10 @@ from rich.table import Table
 
 from bench import messages as real
 from bench.scale import watching
+from pillarbox.message.searchable import searchable_parts
 from pillarbox.model import masks, search
 from pillarbox.model.actors import SERVER
-from pillarbox.store import checkpoint, files, mailboxes, messages
+from pillarbox.store import blobs, checkpoint, files, mailboxes, messages
 from pillarbox.store.engine import sqlite
 from pillarbox.store.index.catching_up import behind, catch_up
 from pillarbox.store.index.database import FILE
@@ -37,6 +41,7 @@ from pillarbox.store.messages import Incoming
 from pillarbox.store.query.planner import Planner
 from pillarbox.store.query.scope import Scope
 from pillarbox.store.store import Store
+from pillarbox.store.tx import Tx
 from pillarbox.testing.verbs import staged
 
 ACCOUNT = 1
@@ -79,6 +84,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.finding", description=__doc__.partition("\n")[0])
     parser.add_argument("--messages", type=int, default=200_000)
     parser.add_argument("--data", type=Path, help="keep the account here, and use the one that is there")
+    parser.add_argument("--random", type=int, metavar="NEEDLES", help="of each kind, instead of the table")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -96,6 +102,11 @@ def main() -> int:
         asyncio.run(_meet(data))
         if behind(folder):
             _index(folder, console)
+        if arguments.random:
+            asyncio.Runner(loop_factory=uvloop.new_event_loop).run(
+                _at_random(data, arguments.random, console)
+            )
+            return 0
         table = Table("milliseconds", "found", "first", "warm", "held up")
         for name in SEARCHES:
             done = subprocess.run(
@@ -133,27 +144,106 @@ def _index(folder: Path, console: Console) -> None:
 async def _search(arguments: argparse.Namespace) -> tuple[int, float, float, float]:
     store = Store(arguments.data)
     await store.open()
+    try:
+        return await _timed(store, SEARCHES[arguments.one], TIMES)
+    finally:
+        await store.close()
+
+
+async def _timed(store: Store, key: search.Key, times: int) -> tuple[int, float, float, float]:
+    """How many are found, and milliseconds: the first time, the median of more `times`, and held up."""
     inbox = (await store.read(ACCOUNT, mailboxes.require, SERVER, "INBOX")).id
     columns = await store.columns(ACCOUNT, SERVER, inbox)
     everything = masks.full(len(columns.uids))
     scope = Scope(ACCOUNT, SERVER, inbox, columns.uids, lambda key: None)
 
     async def find() -> int:
-        return masks.size(await Planner(store, scope).find(SEARCHES[arguments.one], everything))
+        return masks.size(await Planner(store, scope).find(key, everything))
 
     # Processor time, of which there is no other to speak of: other programs do not count.
     begun = time.process_time()
     found = await find()
     first = time.process_time() - begun
     took = []
-    for _ in range(TIMES):
+    for _ in range(times):
         begun = time.process_time()
         await find()
         took.append(time.process_time() - begun)
     with watching() as longest:
         await find()
-    await store.close()
     return found, first * 1e3, statistics.median(took) * 1e3, longest[0] * 1e3
+
+
+def _words(text: str, chance: random.Random, pattern: re.Pattern[str]) -> str:
+    found = [match.group() for match in pattern.finditer(text, chance.randrange(len(text)))][:1]
+    return found[0] if found else ""
+
+
+def _begun(needle: str, chance: random.Random) -> str:
+    """With only the first letters of its last word."""
+    last = needle.rpartition(" ")[2]
+    return needle[: len(needle) - chance.randint(0, max(0, len(last) - 1))]
+
+
+def _ended(needle: str, chance: random.Random) -> str:
+    first = needle.partition(" ")[0]
+    return needle[chance.randint(0, max(0, len(first) - 1)) :]
+
+
+_TWO, _THREE = (re.compile(rf"(?<!\w)\w+(?: \w+){{{more}}}(?!\w)") for more in (1, 2))
+_ACROSS = re.compile(r"\b\w{0,6}[^\w ]+ ?\w{1,6}")
+
+KINDS: dict[str, Callable[[str, random.Random], str]] = {
+    "two words": lambda text, chance: _words(text, chance, _TWO),
+    "three words": lambda text, chance: _words(text, chance, _THREE),
+    "two words, the last begun": lambda text, chance: _begun(_words(text, chance, _TWO), chance),
+    "three words, the last begun": lambda text, chance: _begun(_words(text, chance, _THREE), chance),
+    "the end of a word and a word": lambda text, chance: _ended(_words(text, chance, _TWO), chance),
+    "across punctuation": lambda text, chance: _words(text, chance, _ACROSS),
+    "one or two characters": lambda text, chance: _some(text, chance, chance.randint(1, 2)),
+    "3 to 12 characters": lambda text, chance: _some(text, chance, chance.randint(3, 12)),
+}
+
+
+def _some(text: str, chance: random.Random, size: int) -> str:
+    start = chance.randrange(len(text))
+    return text[start : start + size]
+
+
+async def _at_random(data: Path, count: int, console: Console) -> None:
+    chance = random.Random(count)
+    store = Store(data)
+    await store.open()
+    texts = await store.read(ACCOUNT, _bodies, 4 * count, chance)
+    await store.close()
+    table = Table("milliseconds", "first: median", "90%", "worst", "", "warm: median", "90%", "worst", "")
+    for kind, cut in KINDS.items():
+        needles = [needle for text in texts if len(needle := cut(text, chance)) > 0][:count]
+        firsts, warms = [], []
+        for needle in needles:
+            store = Store(data)
+            await store.open()
+            _, first, warm, _ = await _timed(store, search.Body(needle), 1)
+            await store.close()
+            firsts.append((first, needle))
+            warms.append((warm, needle))
+        row = []
+        for some in (sorted(firsts), sorted(warms)):
+            row += [f"{some[len(some) * at // 10][0]:.0f}" for at in (5, 9)]
+            row += [f"{some[-1][0]:.0f}", repr(some[-1][1])]
+        table.add_row(kind, *row)
+    console.print(table)
+
+
+def _bodies(tx: Tx, count: int, chance: random.Random) -> list[str]:
+    """The texts of some messages, as they are searched."""
+    ids = [row[0] for row in tx.rows("SELECT blob FROM email WHERE account = ?", tx.account)]
+    out = []
+    for blob in map(blobs.open_blob, repeat(tx), chance.sample(ids, min(count, len(ids)))):
+        parts = [part for part in searchable_parts(blob.read(0, blob.size)) if len(part) > 40]
+        if parts:
+            out.append(chance.choice(parts))
+    return out
 
 
 def _make(data: Path, count: int) -> None:

@@ -532,7 +532,7 @@ static int
 paired(Pairs *pairs, Word first, Text separator, Word second)
 {
     unsigned char line[3 * LONG], *at = line;
-    size_t letters = is_space(separator) && (is_whole(first) || is_whole(second)) ? 2 : 1;
+    size_t letters = is_space(separator) ? 2 : 1;
     if (separator.size == 0)
         return 0;
     if (is_whole(first))

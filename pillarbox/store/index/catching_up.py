@@ -21,7 +21,7 @@ from pillarbox.store.engine import sqlite
 from pillarbox.store.index import database
 from pillarbox.store.index.document import NOTHING, Document, document
 from pillarbox.store.index.segment import build
-from pillarbox.store.index.texts import Damaged, groups
+from pillarbox.store.index.texts import Damaged
 from pillarbox.store.index.writer import Overtaken, Writer
 from pillarbox.store.tx import Tx
 
@@ -153,7 +153,7 @@ def _step(
             text += len(read.header) + len(read.body)
             octets += blob.size if blob is not None else 0
         last = found[-1][0] if len(found) == READ else horizon.email
-    writer.add(after, last, horizon.modseq, build(emails, made, writer.frequent()), groups(zip(emails, made)))
+    writer.add(after, last, horizon.modseq, build(emails, made, writer.frequent()), made)
     return len(made), octets
 
 

@@ -34,7 +34,7 @@ LAYOUT = 7
 # Arrays are kept as this machine has them in memory.
 FORMAT = f"{LAYOUT}.{searchable.VERSION}.{version()}.{sys.byteorder}"
 
-PAGE = 8192
+PAGE = 4096  # most rows are larger and end in a page that is half empty
 CHUNK = 1 << 14  # postings in one row
 SLACK = 8  # an eighth of the file may be unused
 TIDY_WAIT = 100  # milliseconds to have the log for oneself
@@ -58,10 +58,14 @@ CREATE TABLE vocabulary (                 -- id: see vocabulary_id
   words BLOB NOT NULL, counts BLOB NOT NULL, steps BLOB NOT NULL);
 CREATE TABLE posting (                    -- id: see posting_id
   account INTEGER NOT NULL, id INTEGER PRIMARY KEY, numbers BLOB NOT NULL);
+CREATE TABLE dictionary (                 -- what texts are compressed with
+  account INTEGER NOT NULL, name TEXT NOT NULL PRIMARY KEY, octets BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE text (                       -- id: that of its first email
   account INTEGER NOT NULL, id INTEGER PRIMARY KEY, last INTEGER NOT NULL,
   places BLOB NOT NULL, own BLOB NOT NULL, header BLOB NOT NULL, body BLOB NOT NULL);
 """
+
+DICTIONARIES = "SELECT name, octets FROM dictionary WHERE account = ?"
 
 
 def vocabulary_id(segment: int, field: Field, kind: Kind) -> int:

@@ -34,6 +34,7 @@ MOST_RUNS = 6  # of a needle that are looked up; the longest tell most
 MOST_WORDS = 2048  # runs that one run of several may be in and still be looked up
 MANY = 128  # of so many messages one is a candidate: more are worth a look at pairs of words
 FEW = 48  # candidates that are not worth another lookup
+LITTLE = 64  # of so many messages one is looked into sooner than many more lines, each of which is a read
 MOST_GRAMS = 32  # of one run
 DENSE = 500  # lines of a needle from which on looking at every line costs less than finding each
 
@@ -112,6 +113,8 @@ def _in_field(segment: Listed, field: Field, runs: Sequence[Run]) -> Steps[Answe
     if len(runs) == 1:
         return (yield from _inside(segment, field, runs[0]))
     candidates: Marks | None = None
+    # At one border many lines meet: it is well to know when all messages are found that can be.
+    most = 1 if len(runs) == 2 and field is Field.BODY else 0.5
     for run in sorted(runs, key=_telling, reverse=True)[:MOST_RUNS]:
         if candidates is not None and candidates.count(1) <= FEW:
             break
@@ -119,7 +122,7 @@ def _in_field(segment: Listed, field: Field, runs: Sequence[Run]) -> Steps[Answe
             run.octets == _SPACE or (field is Field.BODY and _between(run)[0].sure)
         ):
             continue
-        found = yield from _candidates(segment, field, run)
+        found = yield from _candidates(segment, field, run, most)
         if found is not None:
             candidates = found if candidates is None else marks.both(candidates, found)
     answer = _nothing(segment)
@@ -133,15 +136,21 @@ def _by_pairs(segment: Listed, runs: Sequence[Run], answer: Answer) -> Steps[Non
     """Narrow an answer by what is listed of two words side by side, and of both sides of one."""
     paired = _paired(segment)
     borders = [place for place, run in enumerate(runs) if run.kind is Kind.BORDER]
+    # The longer words are, the fewer messages have them side by side.
+    borders.sort(key=lambda place: -sum(len(run.octets) for run in runs[max(0, place - 1) : place + 2]))
+    if len(borders) == 2 and len(runs) == 3:
+        yield from _by_rings(segment, runs, paired, answer)
+        if answer.maybe.count(1) * LITTLE <= segment.messages:
+            return
     for place in borders:
+        if not answer.maybe.count(1) * MANY > segment.messages:
+            break
         first = runs[place - 1] if place else None
         second = runs[place + 1] if place + 1 < len(runs) else None
-        found = yield from _across(segment, first, runs[place], second, paired)
+        found = yield from _across(segment, first, runs[place], second, paired, answer.maybe)
         answer.maybe = marks.both(answer.maybe, marks.either(found.sure, found.maybe))
         if len(borders) == 1:
             answer.sure = found.sure
-    if len(borders) == 2 and len(runs) == 3:
-        yield from _by_rings(segment, runs, paired, answer)
     answer.maybe = marks.without(answer.maybe, answer.sure)
 
 
@@ -166,30 +175,78 @@ class _Form(NamedTuple):
 
 
 def _across(
-    segment: Listed, first: Run | None, border: Run, second: Run | None, paired: Mapping[bytes, Sequence[int]]
+    segment: Listed,
+    first: Run | None,
+    border: Run,
+    second: Run | None,
+    paired: Mapping[bytes, Sequence[int]],
+    wanted: Marks,
 ) -> Steps[Answer]:
-    """Two words, or what the needle has of them, with this between."""
+    """Two words, or what the needle has of them, with this between. Of messages that are not `wanted`
+    anything may be said."""
     answer = _nothing(segment)
     by_first, by_border, by_second = (marks.none(segment.messages) for _ in range(3))
-    for one, between, other in _forms(first, border, second):
-        if not one.sure:
-            found = by_first
-        elif not other.sure:
-            found = by_second
-        else:
-            found = answer.sure if between.sure else by_border
-        octets = one.octets + between.octets + other.octets
-        yield from _mark_all(segment, Field.BODY, Kind.PAIR, octets, _STANDS[one.closed, other.closed], found)
+    forms = _forms(first, border, second)
+    for one, between, other in forms:
+        if one.sure and between.sure and other.sure:
+            octets, stand = one.octets + between.octets + other.octets, _STANDS[one.closed, other.closed]
+            yield from _mark_wanted(segment, octets, stand, answer.sure, wanted)
+    rest = marks.without(wanted, answer.sure)
+    if rest.count(1) * LITTLE <= segment.messages:
+        answer.maybe = rest
+        return answer
+    for one, between, other in forms:
+        if one.sure and between.sure and other.sure:
+            continue
+        found = by_first if not one.sure else by_second if not other.sure else by_border
+        octets, stand = one.octets + between.octets + other.octets, _STANDS[one.closed, other.closed]
+        yield from _mark_all(segment, Field.BODY, Kind.PAIR, octets, stand, found)
+        yield
     if first is not None:
         by_first = yield from _not_paired(segment, first, paired, by_first)
     if second is not None:
         by_second = yield from _not_paired(segment, second, paired, by_second)
     if by_border.count(1) > FEW:
-        others = yield from _candidates(segment, Field.BODY, border)
-        if others is not None:
-            by_border = marks.both(by_border, others)
-    answer.maybe = marks.either(by_first, marks.either(by_second, by_border))
+        by_border = yield from _by_others(segment, border, by_border)
+    answer.maybe = marks.both(rest, marks.either(by_first, marks.either(by_second, by_border)))
     return answer
+
+
+def _mark_wanted(segment: Listed, octets: bytes, stand: Stand, found: Marks, wanted: Marks) -> Steps[None]:
+    """As `_mark_all` in the pairs, until only a `LITTLE` of what is wanted is left."""
+    listed = segment.vocabulary(Field.BODY, Kind.PAIR)
+    work = 0
+    for piece in listed.find(octets, stand) if listed is not None else ():
+        marks.add(found, segment.postings(Field.BODY, Kind.PAIR, piece))
+        work += piece.size + EACH
+        if work >= TURN:
+            work = 0
+            if marks.without(wanted, found).count(1) * LITTLE <= segment.messages:
+                break
+            yield
+    yield
+
+
+def _by_others(segment: Listed, border: Run, found: Marks) -> Steps[Marks]:
+    """Those of `found` that have a separator in which this one stands as it should, and which is not listed
+    as it is in pairs; all of them where that is not soon told."""
+    listed = segment.vocabulary(Field.BODY, Kind.BORDER)
+    others = marks.none(segment.messages)
+    work = 0
+    if listed is not None and len(border.octets) <= LONG:
+        runs = list(islice(listed.find_named(border.octets, border.stand), MOST_WORDS + 1))
+        if len(runs) > MOST_WORDS:
+            return found
+        for run, piece in runs:
+            if pairs.separator(run) in pairs.SEPARATORS:
+                continue
+            marks.add(others, segment.postings(Field.BODY, Kind.BORDER, piece))
+            work += piece.size + EACH
+            if work >= TURN:
+                work = 0
+                yield
+    yield from _in_long(segment, Field.BODY, border, others)
+    return marks.both(found, others)
 
 
 _STANDS = {
@@ -202,19 +259,22 @@ _STANDS = {
 
 def _forms(first: Run | None, border: Run, second: Run | None) -> set[tuple[_Form, _Form, _Form]]:
     """All that lines may have of these, as `pairs` has them."""
-    whole = _whole(first), _whole(second)
-    (first_by_two, second_by_two), (first_by_one, second_by_one) = (
+    by_two, by_one = (
         (_cut(first, pairs.first_of, letters), _cut(second, pairs.second_of, letters))
         for letters in pairs.LETTERS
     )
     out: set[tuple[_Form, _Form, _Form]] = set()
     for between in _between(border):
-        some = [whole, (first_by_one, second_by_one)]
+        ways = []
         if pairs.SPACE.endswith(between.octets) or pairs.SPACE.startswith(between.octets):
-            some += [(first_by_two, whole[1]), (whole[0], second_by_two)]
+            ways.append(by_two)
         if between.octets != pairs.SPACE or border.stand is not Stand.WHOLE:
-            some += [(first_by_one, whole[1]), (whole[0], second_by_one)]
-        out.update((one, between, other) for one, other in some)
+            ways.append(by_one)
+        for cut in ways:
+            out.update(
+                (one, between, other)
+                for one, other in product((_whole(first), cut[0]), (_whole(second), cut[1]))
+            )
     return out
 
 
@@ -263,7 +323,8 @@ def _by_rings(
             yield from _mark_all(segment, Field.BODY, Kind.PAIR, octets, Stand.WHOLE, never)
             marks.add_all(sure, marks.without(marks.both(usual, listed), never))
     answer.sure = marks.both(answer.maybe, sure)
-    answer.maybe = marks.both(answer.maybe, marks.either(others, marks.without(answer.maybe, listed)))
+    others = marks.both(answer.maybe, marks.either(others, marks.without(answer.maybe, listed)))
+    answer.maybe = marks.without(others, sure)
 
 
 def _not_paired(
@@ -396,14 +457,15 @@ def _sure(segment: Listed, field: Field, kind: Kind, octets: bytes, answer: Answ
     return True
 
 
-def _candidates(segment: Listed, field: Field, run: Run) -> Steps[Marks | None]:
-    """The messages that have a run in which this one stands as it should; None when they are too many."""
+def _candidates(segment: Listed, field: Field, run: Run, most: float) -> Steps[Marks | None]:
+    """The messages that have a run in which this one stands as it should; None when they are too many, or in
+    the first run more than this part of all."""
     found = marks.none(segment.messages)
     listed = segment.vocabulary(field, run.kind)
     if listed is not None and len(run.octets) <= LONG:
         work = 0
         for number, piece in enumerate(listed.find(run.octets, run.stand), start=1):
-            if number > MOST_WORDS or (number == 1 and 2 * piece.size > segment.messages):
+            if number > MOST_WORDS or (number == 1 and piece.size > most * segment.messages):
                 return None
             for posting in segment.postings(field, run.kind, piece):
                 found[posting] = 1

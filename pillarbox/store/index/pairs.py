@@ -7,12 +7,11 @@ Every two words that follow each other in a line of the text are listed as FIRST
 that is in many of the messages that are indexed together, a `frequent` one, is listed whole; of another one
 no more than its last octets where it comes first, and its first ones where it comes second, with an asterisk
 for the rest: "OF THE", "OF TO*", "*T, AND". Two octets, or all if the word has fewer, where the separator is
-one space and the other word is listed whole; else one octet. Octets beyond ASCII tell little alone (half of
-Cyrillic begins with one), so these stand in fifteen classes, as 0x10 + octet % 15. A separator is listed as
-it is if it is one of `SEPARATORS`, any other one as `OTHER`. Before the first word of a line of the text and
-after its last one stands a word of no octets, which is listed whole, unless there is no separator either:
-" AND", "*D.". All pairs are listed, so whatever such a line decides needs no look into a text, and there are
-few different lines.
+one space, else one. Octets beyond ASCII tell little alone (half of Cyrillic begins with one), so these stand
+in fifteen classes, as 0x10 + octet % 15. A separator is listed as it is if it is one of `SEPARATORS`, any
+other one as `OTHER`. Before the first word of a line of the text and after its last one stands a word of no
+octets, which is listed whole, unless there is no separator either: " AND", "*D.". All pairs are listed, so
+whatever such a line decides needs no look into a text, and there are few different lines.
 
 Of a frequent word is also listed what stands on both sides of it, as RING SEPARATOR WORD SEPARATOR, at the
 ends of a line of the text with nothing in the place of the separator. The most usual one, a space on both
@@ -113,16 +112,10 @@ def _lines_of(text: bytes, known: Mapping[bytes, _Word], listed: Mapping[bytes, 
         if line[-1] in WORD_OCTETS:
             between.append(b"")
         out.update(
-            first + separator + second
-            if separator == SPACE and (whole or other_whole)
-            else first_by_one + separator + second_by_one
-            for (first, _, first_by_one, _, whole), separator, (
-                _,
-                second,
-                _,
-                second_by_one,
-                other_whole,
-            ) in zip((_NOTHING, *words), between, (*words, _NOTHING))
+            one.first + separator + other.second
+            if separator == SPACE
+            else one.first_by_one + separator + other.second_by_one
+            for one, separator, other in zip((_NOTHING, *words), between, (*words, _NOTHING))
             if separator
         )
         rings.update(

@@ -24,6 +24,7 @@ from pillarbox.store.index.database import (
     ACCOUNT,
     BAD,
     CHUNK,
+    DICTIONARIES,
     FILE,
     FORMAT,
     Database,
@@ -33,7 +34,7 @@ from pillarbox.store.index.database import (
 )
 from pillarbox.store.index.document import Field
 from pillarbox.store.index.runs import Kind
-from pillarbox.store.index.texts import Damaged, Places, decompress, places_of
+from pillarbox.store.index.texts import PLAIN, Damaged, Packing, Places, decompress, places_of
 from pillarbox.store.index.vocabulary import Slice, Vocabulary, together
 
 MEMORY = 96 << 20  # octets kept in one process: the words of a million messages
@@ -51,6 +52,7 @@ class Texts:
     last: int
     places: Places
     columns: Sequence[tuple[str, bytes]]
+    packing: Packing
 
 
 class Memory:
@@ -169,6 +171,7 @@ class Reader:
         before = path.stat()
         self._memory = memory
         self.serial = serial
+        self._has_dictionaries = False
         self._database = Database(path, write=False)
         self.path = str(path)
         self.inode = before.st_dev, before.st_ino
@@ -252,7 +255,21 @@ class Reader:
         if not rows or rows[0][0] < email:
             return None
         last, places, *kept = rows[0]
-        return Texts(last, places_of(places, columns), [*zip(columns, kept)])
+        return Texts(last, places_of(places, columns), [*zip(columns, kept)], self._packing())
+
+    def _packing(self) -> Packing:
+        """To be asked for after what it is needed for: that came not before the dictionaries."""
+
+        def read() -> tuple[Packing, int]:
+            made = Packing(dict(self._rows(DICTIONARIES, ACCOUNT)))
+            return made, 3 * made.octets
+
+        if not self._has_dictionaries:
+            found = self._rows("SELECT 1 FROM dictionary WHERE account = ? LIMIT 1", ACCOUNT)
+            if not found:
+                return PLAIN
+            self._has_dictionaries = True
+        return cast(Packing, self._memory.get((self.serial, 4), read))
 
     def _one(self, sql: str, number: int) -> tuple[bytes, ...]:
         rows = self._rows(sql, ACCOUNT, number)

@@ -4,8 +4,10 @@ A group holds the texts of messages that follow each other by their emails' ids,
 `COLUMNS`; where each text ends stands beside them. A line end follows each text, so no needle is found
 across two of them. A message that is longer than a group should be is one alone.
 
-A column is compressed in pieces of a few messages each, because who looks for a needle wants to look into
-messages here and there: of a group only the pieces they are in are opened.
+A column is compressed in pieces, of the body of very few messages each, because who looks for a needle wants
+to look into messages here and there: of a group only the pieces they are in are opened. So that little pieces
+are compressed as well as large ones, headers and bodies have a dictionary each, made of the first messages
+that are enough for it and kept beside them. Each piece tells whether it needs that.
 
     column    (how many pieces), then (texts in it, compressed octets) for each, then the pieces
 """
@@ -15,22 +17,28 @@ from __future__ import annotations
 import struct
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import zstandard
 
 from pillarbox.store.index.document import Document
+from pillarbox.store.index.marks import Marks
 
 SIZE = 64 * 1024  # octets of text a group should have: less are too many rows, more takes longer to read
-PIECE = (
-    16 * 1024
-)  # octets of it that are compressed together: less compresses badly, more takes longer to open
+PIECE = 4 * 1024  # octets of it that are compressed together: more takes longer to open
 LEVEL = 3
 MAX_TEXT = 1 << 30  # octets of one group; far above what one message may say
 
 COLUMNS = ("own", "header", "body")
+
+TRAINED = ("header", "body")  # columns with a dictionary
+ENOUGH = 512  # messages that tell what should be in it
+SAMPLES = 2048  # messages that are looked at, and octets of each
+DICTIONARY = 112 * 1024  # octets
 
 _COMPRESSOR = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True, write_content_size=True)
 _DECOMPRESSOR = zstandard.ZstdDecompressor()
@@ -81,7 +89,50 @@ def decompress(packed: bytes) -> bytes:
         raise Damaged from error
 
 
-def groups(documents: Iterable[tuple[int, Document]]) -> Iterator[Group]:
+class Packing:
+    """How the pieces of each column are compressed: with these dictionaries."""
+
+    def __init__(self, dictionaries: Mapping[str, bytes]) -> None:
+        self.octets = sum(map(len, dictionaries.values()))
+        self._compressors = dict.fromkeys(COLUMNS, _COMPRESSOR)
+        self._decompressors = dict.fromkeys(COLUMNS, _DECOMPRESSOR)
+        self._dictionaries: dict[str, zstandard.ZstdCompressionDict] = {}
+        for column, octets in dictionaries.items():
+            made = self._dictionaries[column] = zstandard.ZstdCompressionDict(octets)
+            self._decompressors[column] = zstandard.ZstdDecompressor(dict_data=made)
+
+    def compress(self, column: str, octets: bytes) -> bytes:
+        made = self._dictionaries.pop(column, None)
+        if made is not None:  # it is of no use to who only reads
+            made.precompute_compress(level=LEVEL)
+            self._compressors[column] = zstandard.ZstdCompressor(
+                level=LEVEL, write_checksum=True, write_content_size=True, dict_data=made
+            )
+        return self._compressors[column].compress(octets)
+
+    def decompress(self, column: str, packed: bytes) -> bytes:
+        try:
+            return self._decompressors[column].decompress(packed, max_output_size=MAX_TEXT)
+        except (zstandard.ZstdError, MemoryError) as error:
+            raise Damaged from error
+
+
+PLAIN = Packing({})
+
+
+def train(documents: Sequence[Document]) -> dict[str, bytes]:
+    """Dictionaries made of these; none where they are of no use for that."""
+    out = {}
+    for column in TRAINED:
+        samples: list[bytes | bytearray | memoryview[int]] = [
+            getattr(document, column)[:SAMPLES] for document in documents[:SAMPLES]
+        ]
+        with suppress(zstandard.ZstdError):
+            out[column] = zstandard.train_dictionary(DICTIONARY, samples).as_bytes()
+    return out
+
+
+def groups(documents: Iterable[tuple[int, Document]], packing: Packing = PLAIN) -> Iterator[Group]:
     """The documents of emails whose ids ascend, as groups."""
     emails: list[int] = []
     columns: tuple[list[bytes], ...] = ([], [], [])
@@ -90,23 +141,24 @@ def groups(documents: Iterable[tuple[int, Document]]) -> Iterator[Group]:
         texts = document.own, document.header, document.body
         more = sum(map(len, texts))
         if emails and size + more > SIZE:
-            yield _group(emails, columns)
+            yield _group(emails, columns, packing)
             emails, columns, size = [], ([], [], []), 0
         emails.append(email)
         for column, text in zip(columns, texts):
             column.append(text)
         size += more
     if emails:
-        yield _group(emails, columns)
+        yield _group(emails, columns, packing)
 
 
-def _group(emails: list[int], columns: tuple[list[bytes], ...]) -> Group:
+def _group(emails: list[int], columns: tuple[list[bytes], ...], packing: Packing) -> Group:
     places = [_HEAD.pack(len(emails)), array("Q", emails).tobytes(), *map(_ends, columns)]
-    own, header, body = map(_column, columns, (SIZE, SIZE, PIECE))
+    compressors = (partial(packing.compress, column) for column in COLUMNS)
+    own, header, body = map(_column, columns, (SIZE, SIZE, PIECE), compressors)
     return Group(emails[0], emails[-1], b"".join(places), own, header, body)
 
 
-def _column(texts: list[bytes], most: int) -> bytes:
+def _column(texts: list[bytes], most: int, compress: Callable[[bytes], bytes]) -> bytes:
     sizes: list[bytes] = []
     pieces: list[bytes] = []
     first = size = 0
@@ -120,21 +172,23 @@ def _column(texts: list[bytes], most: int) -> bytes:
     return b"".join((_HEAD.pack(len(pieces)), *sizes, *pieces))
 
 
-def pieces_of(column: bytes) -> Iterator[Piece]:
+def pieces_of(column: bytes, wanted: Marks | None = None, start: int = 0) -> Iterator[Piece]:
+    """All of them, or those with messages that are `wanted`; the group's first is at `start` in there."""
     try:
         (count,) = _HEAD.unpack_from(column)
         at = _HEAD.size + count * _PIECE.size
         first = 0
         for number, size in _PIECE.iter_unpack(column[_HEAD.size : at]):
-            yield Piece(first, first + number, column[at : at + size])
+            if wanted is None or wanted.find(1, start + first, start + first + number) >= 0:
+                yield Piece(first, first + number, column[at : at + size])
             first += number
             at += size
     except struct.error as error:
         raise Damaged from error
 
 
-def whole(column: bytes) -> bytes:
-    return b"".join(decompress(piece.packed) for piece in pieces_of(column))
+def whole(column: str, packed: bytes, packing: Packing = PLAIN) -> bytes:
+    return b"".join(packing.decompress(column, piece.packed) for piece in pieces_of(packed))
 
 
 def _ends(texts: list[bytes]) -> bytes:
@@ -163,16 +217,19 @@ def places_of(packed: bytes, columns: Sequence[str] = COLUMNS) -> Places:
     return Places(emails, ends)
 
 
-def regroup(some: Iterable[Group], without: frozenset[int] = frozenset()) -> Iterator[Group]:
+def regroup(
+    some: Iterable[Group], packing: Packing = PLAIN, without: frozenset[int] = frozenset()
+) -> Iterator[Group]:
     """The messages of these groups in groups of a good size; not those of the emails `without`."""
-    return groups((email, document) for email, document in _documents(some) if email not in without)
+    documents = ((email, document) for email, document in _documents(some, packing) if email not in without)
+    return groups(documents, packing)
 
 
-def _documents(some: Iterable[Group]) -> Iterator[tuple[int, Document]]:
+def _documents(some: Iterable[Group], packing: Packing) -> Iterator[tuple[int, Document]]:
     for group in some:
         places = places_of(group.places)
         texts = [
-            _cut(whole(packed), places.ends[column])
+            _cut(whole(column, packed, packing), places.ends[column])
             for column, packed in zip(COLUMNS, (group.own, group.header, group.body))
         ]
         for email, own, header, body in zip(places.emails, *texts):

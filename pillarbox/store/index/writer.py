@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from pillarbox.store.index import database, paired, segment, texts
 from pillarbox.store.index.database import (
     BAD,
     CHUNK,
+    DICTIONARIES,
     FILE,
     FORMAT,
     LOCK,
@@ -29,11 +30,11 @@ from pillarbox.store.index.database import (
     span_of,
     vocabulary_id,
 )
-from pillarbox.store.index.document import Field
+from pillarbox.store.index.document import Document, Field
 from pillarbox.store.index.listing import Listed
 from pillarbox.store.index.runs import Kind
 from pillarbox.store.index.segment import Key, Segment
-from pillarbox.store.index.texts import Group, compress, decompress
+from pillarbox.store.index.texts import PLAIN, Group, Packing, compress, decompress
 from pillarbox.store.index.vocabulary import MAX_MESSAGES, Packed, Vocabulary, apart, together
 
 _ACCOUNT = database.ACCOUNT
@@ -64,6 +65,7 @@ class Writer:
     def __init__(self, folder: Path, lineage: str, *, wait: bool = False) -> None:
         self._folder = folder
         self._lineage = lineage
+        self._kept = PLAIN
         self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             try:
@@ -104,6 +106,7 @@ class Writer:
         self.database.close()
         remove(self._folder)
         self.database = Database(self._folder / FILE, write=True)
+        self._kept = PLAIN
         with self.database.writing():
             self.database.run(
                 "INSERT OR IGNORE INTO search_cursor VALUES (?, ?, ?, 0, 0, 1)",
@@ -116,13 +119,16 @@ class Writer:
         found = self.database.rows("SELECT email FROM search_cursor WHERE account = ?", _ACCOUNT)
         return int(found[0][0]) if found else 0
 
-    def add(self, after: int, last: int, modseq: int, made: Segment, groups: Iterable[Group]) -> None:
+    def add(self, after: int, last: int, modseq: int, made: Segment, documents: Sequence[Document]) -> None:
         """The emails above `after` up to `last`: those of them that there are."""
+        packing = self._packing()
         with self.database.writing():
             number = self._next_segment(after)
+            if not packing.octets and len(documents) >= texts.ENOUGH:
+                packing = self._insert_dictionaries(texts.train(documents))
             if made.emails:
                 self._insert(number, made)
-                self._insert_groups(groups)
+                self._insert_groups(texts.groups(zip(made.emails, documents), packing))
             self.database.run(
                 "UPDATE search_cursor SET email = ?, modseq = ? WHERE account = ?", last, modseq, _ACCOUNT
             )
@@ -168,6 +174,17 @@ class Writer:
             numbers = compress(apart(vocabulary.postings[start : start + 2 * CHUNK]))
             run("INSERT INTO posting VALUES (?, ?, ?)", _ACCOUNT, posting_id(number, chunk), numbers)
 
+    def _packing(self) -> Packing:
+        """As texts are compressed; it is kept once there are dictionaries."""
+        if not self._kept.octets:
+            self._kept = Packing(dict(self.database.rows(DICTIONARIES, _ACCOUNT)))
+        return self._kept
+
+    def _insert_dictionaries(self, made: Mapping[str, bytes]) -> Packing:
+        for column, octets in made.items():
+            self.database.run("INSERT INTO dictionary VALUES (?, ?, ?)", _ACCOUNT, column, octets)
+        return Packing(made)
+
     def _insert_groups(self, groups: Iterable[Group]) -> None:
         self.database.cursor.executemany(
             "INSERT INTO text VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -203,7 +220,7 @@ class Writer:
                 with self.database.writing():
                     for group in self._groups(first, last):
                         self.database.run("DELETE FROM text WHERE account = ? AND id = ?", _ACCOUNT, first)
-                        self._insert_groups(texts.regroup([group], erased))
+                        self._insert_groups(texts.regroup([group], self._packing(), erased))
 
     def are_mostly_erased(self) -> bool:
         """Whether more is listed of mail that is gone than is worth its place."""
@@ -300,7 +317,7 @@ class Writer:
                     *(_ACCOUNT, *small),
                 )
                 self.database.run(f"DELETE FROM text WHERE {which}", _ACCOUNT, *small)
-                self._insert_groups(texts.regroup([Group(*row) for row in rows]))
+                self._insert_groups(texts.regroup([Group(*row) for row in rows], self._packing()))
             small = []
 
     def close(self) -> None:

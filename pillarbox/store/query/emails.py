@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import compress, pairwise
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pillarbox.model import masks
 from pillarbox.model.masks import Mask
 from pillarbox.model.rights import READ
@@ -30,6 +32,8 @@ MESSAGES = 2_000_000  # kept in one process, eight octets each
 PIECES = 4_000  # kept in one process
 ROWS = 1024  # read at once
 ASKED = 100  # emails looked up in one read
+_numbers = msgspec.json.Decoder(list[int]).decode
+
 FEW = 6.0  # microseconds to look an email up
 SCAN, LOAD = 0.03, 0.5  # microseconds to look at a message, and to read its row before
 
@@ -223,17 +227,19 @@ class Mailbox:
 
 def _aligned(tx: Tx, scope: Scope, uids: array[int]) -> array[int]:
     access.require(tx, scope.actor, scope.mailbox, READ)
-    rows = tx.rows(
-        "SELECT uid, email FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?"
-        " ORDER BY uid",
+    # As two texts: rows of numbers, an object each, take three times as long.
+    found, emails = tx.rows(
+        "SELECT string_agg(CAST(uid AS TEXT), ','), string_agg(CAST(email AS TEXT), ',')"
+        " FROM (SELECT uid, email FROM message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?"
+        " ORDER BY uid) AS some",
         *(tx.account, scope.mailbox, uids[0], uids[-1]),
-    )
-    if len(rows) == len(uids):
-        found, emails = zip(*rows)
-        if array("I", found) == uids:
-            return array("Q", emails)
-    known = dict(rows)
-    return array("Q", [known.get(uid, 0) for uid in uids])
+    )[0]
+    known = _numbers(f"[{found or ''}]")
+    aligned = array("Q", _numbers(f"[{emails or ''}]"))
+    if array("I", known) == uids:
+        return aligned
+    of_uid = dict(zip(known, aligned))
+    return array("Q", [of_uid.get(uid, 0) for uid in uids])
 
 
 def _uids_of(tx: Tx, scope: Scope, emails: list[int]) -> list[int]:

@@ -17,7 +17,7 @@ from pillarbox.store.index.lookup import Answer, Listed, Steps
 from pillarbox.store.index.marks import Marks
 from pillarbox.store.index.reader import Snapshot
 from pillarbox.store.index.runs import encode
-from pillarbox.store.index.texts import COLUMNS, decompress, matching, pieces_of
+from pillarbox.store.index.texts import COLUMNS, matching, pieces_of
 
 TextKey = search.Header | search.Body | search.Text
 
@@ -99,10 +99,10 @@ def looking(snapshot: Snapshot, asked: Question, wanted: Marks, found: Marks) ->
             numbers = [
                 number
                 for column, kept in group.columns
-                for piece in pieces_of(kept)
-                if not complete or wanted.find(1, first + piece.first, first + piece.stop) >= 0
+                for piece in pieces_of(kept, wanted if complete else None, first)
                 for number in matching(
-                    decompress(piece.packed), group.places.ends[column], octets, begins, piece.first
+                    group.packing.decompress(column, piece.packed),
+                    *(group.places.ends[column], octets, begins, piece.first),
                 )
             ]
             if complete:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from pillarbox.model import search
-from pillarbox.store.index import catching_up, paired, writer
+from pillarbox.store.index import catching_up, lookup, paired, texts, writer
 from tests.store.archive import Archive
 from tests.store.needles import TextKey
 
@@ -64,3 +64,73 @@ def test_a_mailbox_too_small_to_tell_what_is_frequent(archive: Archive) -> None:
     asked: list[TextKey] = [search.Body(needle) for needle in ("of the", "f t", "d o", "to of", "не и")]
     for key, (found, plan) in zip(asked, archive.find(asked)):
         assert found == archive.truth(key), (key, plan)
+
+
+ACROSS = (
+    *(" ", ", ", ". ", "-", "'", "/", ".", ","),
+    "  ",
+    " \x01 ",
+    " * ",
+    "; ",
+    "...",
+    "\x02",
+    "\x03",
+    "*",
+)
+
+
+def punctuated(chance: random.Random) -> bytes:
+    words = [chance.choice(FREQUENT if chance.random() < 0.7 else RARE) for _ in range(14)]
+    lines = "".join(f"{chance.choice(ACROSS)}{word}{chance.choice(('', ' ', '.'))}" for word in words)
+    said = "".join(word + chance.choice(ACROSS) for word in words)
+    body = chance.choice((said, lines, f"{said}\r\n\r\n{lines}", f"<p>{lines}</p>"))
+    return f"Subject: s\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{body}\r\n".encode()
+
+
+@pytest.fixture(params=["in few steps", "in many steps"])
+def punctuation(archive: Archive, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Archive:
+    """With a dictionary for texts, and of some batches too few messages for one."""
+    monkeypatch.setattr(catching_up, "BATCH", 150)
+    monkeypatch.setattr(catching_up, "READ", 8)
+    monkeypatch.setattr(writer, "FAN", 2)
+    monkeypatch.setattr(paired, "ENOUGH", 50)
+    monkeypatch.setattr(texts, "ENOUGH", 100)
+    if request.param == "in many steps":
+        monkeypatch.setattr(lookup, "TURN", 300)
+        monkeypatch.setattr(lookup, "LITTLE", 8)
+    chance = random.Random(14)
+    archive.add(punctuated(chance) for _ in range(60))
+    archive.index()
+    archive.add(punctuated(chance) for _ in range(400))
+    archive.index()
+    return archive
+
+
+def test_across_punctuation(punctuation: Archive) -> None:
+    chance = random.Random(15)
+    asked: list[TextKey] = []
+    for _ in range(500):
+        first, second = chance.choice((*FREQUENT, *RARE)), chance.choice((*FREQUENT, *RARE))
+        before, between, after = (chance.choice(ACROSS) for _ in range(3))
+        ended, begun = first[chance.randrange(len(first)) :], second[: chance.randrange(len(second)) + 1]
+        needle = chance.choice(
+            (
+                *(ended + between + begun, ended + after, before + begun, before + first + after),
+                *(ended + between + second + after, before + first + between + begun),
+            )
+        )
+        start = chance.randrange(min(2, len(needle)))
+        asked.append(search.Body(needle[start:]))
+    for key, (found, plan) in zip(asked, punctuation.find(asked)):
+        assert found == punctuation.truth(key), (key, plan)
+
+
+def test_a_border_and_a_word_decide(punctuation: Archive) -> None:
+    """What is listed of a word and of what is on its sides needs no look into a text."""
+    asked: list[TextKey] = [
+        search.Body(needle) for needle in (", the", "of-", "o-t", "-the/", ". of, ", "e'a")
+    ]
+    for key, (found, plan) in zip(asked, punctuation.find(asked)):
+        assert found == punctuation.truth(key), (key, plan)
+        assert len(found) < 300
+        assert plan.steps[0].looked_into <= 150, plan
