@@ -7,10 +7,15 @@ something has to be decoded to know.
 
 import re
 import sys
+from collections.abc import Iterable
+from typing import TypeVar
 
 from pillarbox.message.casemap import Fold, fold_text
+from pillarbox.message.decode import charset_decode
 from pillarbox.message.envelope import ADDRESS_FIELDS
 from pillarbox.message.header import fields
+
+T = TypeVar("T", str, bytes)
 
 UPPER = bytes(range(256)).upper()
 # What may have been between letters that are shown side by side: `addresses` and folding drop it. Comments
@@ -20,9 +25,10 @@ DROPPED = b'\0\t\r "<\\'
 MANY = 64  # places in a text that are looked at by themselves
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 _WORDS = re.compile("[A-Z0-9]+")
 _PARAMETERS = (
-    rb'(?:"charset" "(?:us-ascii|utf-8|iso-8859-\d\d?|windows-125\d)"|"format" "(?:flowed|fixed)"'
+    rb'(?:"charset" "(us-ascii|utf-8|iso-8859-\d\d?|windows-125\d)"|"format" "(?:flowed|fixed)"'
     rb'|"encoding" "[-\w]*")'
 )
 _STRING = rb'(?:NIL|"[^"\\]*")'
@@ -38,15 +44,23 @@ def word_of(needle: str) -> bytes:
     return max(_WORDS.findall(needle), key=len, default="").encode()
 
 
-def is_plain_text(structure: bytes) -> bool:
-    """Whether a message of this BODYSTRUCTURE is one text and nothing else, which stands in it as it is read:
-    but for octets beyond ASCII, and lines that flow."""
-    return _PLAIN_TEXT.fullmatch(structure) is not None
+def charset_of_plain(structure: bytes) -> str | None:
+    """The charset ("" for none) of a message of this BODYSTRUCTURE, if it is one text and nothing else, which
+    stands in it as it is read, but for lines that flow; and if ASCII is itself in it."""
+    found = _PLAIN_TEXT.fullmatch(structure)
+    if found is None or (found[1] and found[2]):
+        return None
+    return (found[1] or found[2] or b"").decode()
 
 
-def absent_from_text(text: bytes, word: bytes) -> bool:
+def absent_from_text(text: bytes, charset: str, word: bytes) -> bool:
     """Such a text has no word like this."""
-    return text.isascii() and word not in text.upper() and b"\0" not in text
+    if word in text.upper() or b"\0" in text:
+        return False
+    if text.isascii():
+        return True
+    odd = b" ".join(_around(_BEYOND_ASCII.finditer(text), text, len(word)))
+    return word.decode() not in fold_text(charset_decode(odd, charset))
 
 
 def absent_from_header(header: bytes, word: bytes) -> bool:
@@ -74,25 +88,27 @@ def folding(needle: str) -> Fold:
         octets = text.encode("utf-8", "surrogatepass")
         if word in octets.upper() or b"\0" in octets:
             return fold_text(text, most)
-        if len(octets) > len(text) and shown in fold_text(_not_ascii(text, len(shown))):
-            return fold_text(text, most)
+        if len(octets) > len(text):
+            odd = " ".join(_around(_NOT_ASCII.finditer(text), text, len(shown)))
+            if shown in fold_text(odd):
+                return fold_text(text, most)
         return ""
 
     return fold
 
 
-def _not_ascii(text: str, near: int) -> str:
-    """What may become a word of so many letters with something in it that is not ASCII: that, and as much
-    on both sides of it. Of a text that has much, all."""
-    out: list[str] = []
+def _around(found: Iterable[re.Match[T]], text: T, near: int) -> Iterable[T]:
+    """What may become a word of so many letters with something in it that is not ASCII: what was found, and
+    as much on both sides of it. Of a text that has much, all."""
+    out: list[T] = []
     begin = end = 0
-    for found in _NOT_ASCII.finditer(text):
-        start, stop = found.span()
+    for one in found:
+        start, stop = one.span()
         if start - near > end:
             out.append(text[begin:end])
             begin = start - near
             if len(out) > MANY:
-                return text
+                return (text,)
         end = stop + near
     out.append(text[begin:end])
-    return " ".join(out)
+    return out

@@ -128,6 +128,18 @@ def test_no_text_is_passed_over(text: str, needle: str) -> None:
     assert (needle in folded) is (needle in fold_text(text))
 
 
+@settings(max_examples=TIMES, deadline=None)
+@given(texts, st.sampled_from(["", "utf-8", "iso-8859-1", "windows-1252"]), st.binary(max_size=2), needles)
+@example("x" * 30 + "re\xad", "iso-8859-1", b"d", "RED")
+@example("re\xadd" + " " * 90 + "\ufb01", "utf-8", b"\xc3", "RED")
+def test_no_octets_of_plain_text_are_passed_over(text: str, charset: str, end: bytes, needle: str) -> None:
+    body = text.encode("utf-8" if charset in ("", "utf-8") else "cp1252", "ignore") + end
+    head = b"Content-Type: text/plain" + (f"; charset={charset}" if charset else "").encode() + b"\r\n\r\n"
+    word = glance.word_of(needle)
+    if word and glance.absent_from_text(body, charset, word):
+        assert not in_body(searchable(head + body), needle)
+
+
 def test_a_text_of_many_letters_that_are_not_ascii_is_not_passed_over() -> None:
     text = "\xe9 and some more words " * 200 + "r\u0301ed"
     assert "R\u0301ED" in glance.folding("R\u0301ED")(text)
@@ -157,7 +169,7 @@ PLAIN = b"Content-Type: text/plain"
 )
 def test_which_message_is_plain_text(header: bytes, plain: bool) -> None:
     structure = derive(header + b"\r\n\r\ntext\r\n").structure
-    assert glance.is_plain_text(structure) is plain, structure
+    assert (glance.charset_of_plain(structure) is not None) is plain, structure
 
 
 def test_what_is_passed_over_of_all_mail_does_not_have_it() -> None:
@@ -180,7 +192,8 @@ def test_what_is_passed_over_of_all_mail_does_not_have_it() -> None:
             found = any(needle in text for text in searchable_parts(message, fold=fold))
             assert found is in_body(whole, needle), (needle, message)
             body = message[made.header_size :]
-            if glance.is_plain_text(made.structure) and glance.absent_from_text(body, word):
+            charset = glance.charset_of_plain(made.structure)
+            if charset is not None and glance.absent_from_text(body, charset, word):
                 passed += 1
                 assert not found, (needle, message)
     assert passed > len(some)

@@ -75,26 +75,37 @@ class Question:
 
     def of_message(self, documents: Documents | None, blob: Blob, stored: Stored) -> bool:
         """The truth."""
-        needle = self.needle
         word = self.word if stored.structure and blob.size <= AT_A_GLANCE else b""
         if self.columns != ("body",):
             header = blob.read(0, stored.header_size)
-            if not word or not glance.absent_from_header(header, word):
-                fields = searchable_headers(header, self.fold)
-                if self.name is not None:
-                    return any(name.lower() == self.name and needle in text for name, text in fields)
-                if any(needle in line(name, text, self.fold) for name, text in fields):
-                    return True
+            if self._in_header(header, word):
+                return True
         if self.name is not None:
             return False
-        raw = blob.read(0, blob.size)
-        fold = self.fold
+        return self._in_body(documents, blob.read(0, blob.size), stored, word)
+
+    def of_octets(self, documents: Documents | None, raw: bytes, stored: Stored) -> bool:
+        """The same of a small message, all of which is at hand."""
+        word = self.word if stored.structure else b""
+        if self.columns != ("body",) and self._in_header(raw[: stored.header_size], word):
+            return True
+        return self.name is None and self._in_body(documents, raw, stored, word)
+
+    def _in_header(self, header: bytes, word: bytes) -> bool:
+        if word and glance.absent_from_header(header, word):
+            return False
+        needle, fields = self.needle, searchable_headers(header, self.fold)
+        if self.name is not None:
+            return any(name.lower() == self.name and needle in text for name, text in fields)
+        return any(needle in line(name, text, self.fold) for name, text in fields)
+
+    def _in_body(self, documents: Documents | None, raw: bytes, stored: Stored, word: bytes) -> bool:
+        needle, fold = self.needle, self.fold
         if word:
             fold = self.part_fold
-            if glance.is_plain_text(stored.structure):
-                text = raw[stored.header_size :]
-                if glance.absent_from_text(text, word):
-                    return False
+            charset = glance.charset_of_plain(stored.structure)
+            if charset is not None and glance.absent_from_text(raw[stored.header_size :], charset, word):
+                return False
         return any(needle in text for text in searchable_parts(raw, documents, fold=fold))
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pillarbox.message.casemap import fold_text
 from pillarbox.message.derive import DERIVED_VERSION
@@ -31,13 +31,14 @@ from pillarbox.store.query.emails import Mailbox
 from pillarbox.store.query.plan import Step
 from pillarbox.store.query.question import Question, Stored, TextKey, looking, question
 from pillarbox.store.query.scope import Scope
+from pillarbox.store.staged import Place
 from pillarbox.store.turns import Turns
 
 if TYPE_CHECKING:
     from pillarbox.store.store import Store
     from pillarbox.store.tx import Tx
 
-READ = 16  # messages opened in one read
+READ = 32  # messages opened in one read
 DENSE = 4  # ids between the ends, for each email, up to which all between them are read
 MANY = 16  # where one of so many messages is wanted, the fields of all are read
 TAIL = 500  # rows of them
@@ -224,7 +225,28 @@ class Texts:
     async def _read(self, asked: Question, wanted: Collection[int], work: _Work) -> set[int]:
         """Of these emails those whose message says so."""
         work.read += len(wanted)
-        return {email async for email, matches in self.judged(asked.of_message, wanted) if matches}
+        found: set[int] = set()
+        others: list[int] = []
+        on_thread = _on_thread if self._store.index.documents else None
+        ordered = sorted(wanted)
+        for start in range(0, len(ordered), READ):
+            some = ordered[start : start + READ]
+            for email, stored, _, size, *columns in await self._store.read(self._scope.account, _rows, some):
+                if columns[0] != Place.INLINE or size > ON_LOOP:
+                    others.append(email)
+                    continue
+                try:
+                    if asked.of_octets(on_thread, blobs.octets(size, *columns), stored):
+                        found.add(email)
+                except _HasDocuments:
+                    others.append(email)
+                except Refused:  # damaged on disk
+                    continue
+                await self._turns.take()
+            self._scope.told(len(some))
+        self._scope.told(-len(others))
+        found.update([email async for email, says in self.judged(asked.of_message, others) if says])
+        return found
 
     async def judged(
         self, judge: Judge[T], wanted: Collection[int], on_loop: int = ON_LOOP
@@ -276,19 +298,25 @@ _OPEN_ALL = _OPEN.format("+e.account = ? AND e.id BETWEEN ? AND ?")
 _OPEN_ONE = _OPEN.format("e.account = ? AND e.id = ?")
 
 
-def _open(tx: Tx, some: Sequence[int]) -> list[tuple[int, Stored, Blob]]:
-    """The bytes of those that are there, and what is stored with them; `some` ascend."""
+def _rows(tx: Tx, some: Sequence[int]) -> list[tuple[Any, ...]]:
+    """(email, what is stored with it, its blob and the columns of that) of those that are there; `some`
+    ascend."""
     if some[-1] - some[0] <= DENSE * len(some):
-        rows = tx.rows(_OPEN_ALL, tx.account, some[0], some[-1])
-        if len(rows) != len(some):
-            wanted = frozenset(some)
-            rows = [row for row in rows if row[0] in wanted]
+        wanted = frozenset(some)
+        rows = [row for row in tx.rows(_OPEN_ALL, tx.account, some[0], some[-1]) if row[0] in wanted]
     else:
         rows = [row for email in some for row in tx.rows(_OPEN_ONE, tx.account, email)]
+    return [
+        (email, Stored(header_size, structure if derived == DERIVED_VERSION else b""), *others)
+        for email, header_size, derived, structure, *others in rows
+    ]
+
+
+def _open(tx: Tx, some: Sequence[int]) -> list[tuple[int, Stored, Blob]]:
+    """The bytes of those that are there, and what is stored with them; `some` ascend."""
     out = []
-    for email, header_size, derived, structure, blob, *columns in rows:
+    for email, stored, blob, *columns in _rows(tx, some):
         opened = blobs.of_row(tx, blob, *columns)
         if opened is not None:  # else erased just now
-            stored = Stored(header_size, structure if derived == DERIVED_VERSION else b"")
             out.append((email, stored, opened))
     return out
