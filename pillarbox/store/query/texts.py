@@ -1,7 +1,8 @@
 """Keys that are decided by what messages say: From, Subject and other fields, body, all text.
 
 Where there is an index it is asked (`index.lookup`), and what it cannot decide is looked into in the texts
-it keeps. What it does not hold yet, and everything where there is none, is read from the messages.
+it keeps. What it does not hold yet, and everything where there is none, is told by the fields that are kept
+of it (`arrived`), or read from the messages.
 """
 
 from __future__ import annotations
