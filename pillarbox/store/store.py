@@ -93,7 +93,7 @@ class Store:
         self._snapshots = Snapshots(folder_of, lambda account: self.read(account, lineage), self._executor)
         self._columns = ColumnsCache(self.read, self._snapshots)
         self.index = Readers(folder_of)
-        self.expecting = Expecting(self.index, self.indexed)
+        self.expecting = Expecting(self.index, self.indexed, self._handles.last_used)
         self.email_columns = EmailColumns()
         self.header_rows = HeaderRows(folder_of, self._executor)
         self.order_files = OrderFiles(folder_of, self._executor)

@@ -13,6 +13,7 @@ Rules of the place:
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
@@ -25,6 +26,7 @@ from pillarbox.store.turns import Turns
 
 LEAST = 1024  # messages in a mailbox: a shorter one has a small index
 DELAY = 0.05  # seconds after it has been opened: what a client asks for first comes first
+QUIET = 0.02  # seconds in which nobody has used the account
 AGAIN = 2.0  # seconds until it is looked again whether there is more to be held
 LARGE = 1 << 18  # octets of a packed vocabulary that takes too long to unpack in one piece: two milliseconds
 MOST = 8 << 20  # octets held of all accounts; those not expected for longest go
@@ -32,11 +34,18 @@ GIVEN_BACK = 300.0  # seconds after an account was last expected
 
 
 class Expecting:
-    """For one process. `snapshot` gives the account's index as of now."""
+    """For one process. `snapshot` gives the account's index as of now, `last_used` when the account was used
+    last, by the monotonic clock."""
 
-    def __init__(self, readers: Readers, snapshot: Callable[[int], Awaitable[Snapshot | None]]) -> None:
+    def __init__(
+        self,
+        readers: Readers,
+        snapshot: Callable[[int], Awaitable[Snapshot | None]],
+        last_used: Callable[[int], float],
+    ) -> None:
         self._readers = readers
         self._snapshot = snapshot
+        self._last_used = last_used
         self._held: OrderedDict[int, int] = OrderedDict()  # account -> octets; last expected last
         self._last: dict[int, float] = {}  # account -> when it was expected
         self._due: dict[int, asyncio.TimerHandle] = {}
@@ -83,6 +92,8 @@ class Expecting:
                 await turns.take()
                 if octets > MOST:
                     break
+                if self._last_used(account) > time.monotonic() - QUIET:
+                    await asyncio.sleep(QUIET)  # who asks for something comes first
         except (Refused, Moved, Damaged, apsw.Error):
             return
         while len(self._held) > 1 and self.octets > MOST:
