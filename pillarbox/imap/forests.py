@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pillarbox.imap import reading, threads
-from pillarbox.imap.ordering import PIECE, order, places_of, prepared
+from pillarbox.imap.ordering import COLUMNS, PIECE, Columns, order, places_of, prepared
 from pillarbox.imap.orders import sharing
 from pillarbox.imap.threads import DUMMY, Forest, Ids, Mail, Work
 from pillarbox.imap.view import View
@@ -112,8 +112,8 @@ async def _mail(session: Session, shown: View, algorithm: Algorithm, found: Mask
             index_of[place] = index
         await turns.take()
 
-    async def sorted_by(key: SortKey) -> Sequence[int]:
-        ordered = await order(session, shown, (Criterion(key),), found)
+    async def sorted_by(key: SortKey, columns: Columns | None = None) -> Sequence[int]:
+        ordered = await order(session, shown, (Criterion(key),), found, columns=columns)
         if len(places) == shown.exists:
             return ordered
         out = array("I")
@@ -122,20 +122,20 @@ async def _mail(session: Session, shown: View, algorithm: Algorithm, found: Mask
             await turns.take()
         return out
 
-    by_date = await sorted_by(SortKey.DATE)
     by_arrival = await sorted_by(SortKey.ARRIVAL) if algorithm is Algorithm.REFS else ()
     ids = Ids()
-    texts: list[bytes | None] = []
-    replies = bytearray()
-    names = ("message_id", "refs", "base_subject", "is_reply")
-    async for message_ids, refs, subjects, marks in reading.pieces(session, shown, places, names, turns):
-        for message_id, references in zip(message_ids, refs):
-            ids.add(message_id, references)
-        texts += subjects
-        replies += bytes(marks)
+    columns: Columns = {name: [] for name in ("base_subject", "is_reply", *COLUMNS[SortKey.DATE])}
+    # What the order by date may need is read with the rest: each look at a row costs more than its columns.
+    names = ("message_id", "refs", *columns)
+    async for message_ids, refs, *others in reading.pieces(session, shown, places, names, turns):
+        ids.add(message_ids, refs)
+        for column, some in zip(columns.values(), others):
+            column += some
+    by_date = await sorted_by(SortKey.DATE, columns)
+    texts = columns["base_subject"]
     keys = await prepared(texts, session.comparator, turns)
     compared: list[str] = []
     for start in range(0, len(texts), PIECE):
         compared += [keys[text] for text in texts[start : start + PIECE]]
         await turns.take()
-    return Mail(by_date, by_arrival, ids, compared, replies)
+    return Mail(by_date, by_arrival, ids, compared, bytearray(columns["is_reply"]))

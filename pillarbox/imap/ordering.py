@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pillarbox.imap.session import Session
 
 T = TypeVar("T", int, str)
+Columns = dict[str, list[Any]]  # values by the column's name, aligned with the messages they are of
 
 TEXTS = 512  # texts prepared or parted at once
 PIECE = 4096  # items handled at once
@@ -51,7 +52,7 @@ _TEXT = {
     SortKey.SUBJECT: "base_subject",
     SortKey.TO: "to_mailbox",
 }
-_COLUMNS = {
+COLUMNS = {
     SortKey.ARRIVAL: ("internal_at",),
     SortKey.DATE: ("sent_at", "internal_at"),
     SortKey.SIZE: ("size",),
@@ -67,9 +68,11 @@ async def order(
     criteria: Sequence[Criterion],
     found: Mask,
     scores: Mapping[int, int] | None = None,
+    columns: Columns | None = None,
 ) -> Sequence[int]:
     """The places (message numbers less 1) of the messages found, sorted. `scores`: how relevant they are, by
-    their places, where that is a criterion."""
+    their places, where that is a criterion. `columns`: those compared, of the messages found, where they
+    have been read already."""
     turns = Turns()
     wanted = masks.size(found)
     comparator = session.comparator
@@ -84,8 +87,8 @@ async def order(
     if kept is None:
         if wanted < shown.exists // FEW or any(one.key in _CHANGING for one in criteria):
             some = await places_of(found, shown.exists, turns)
-            return await _sorted(session, shown, criteria, some, turns, scores)
-        kept = await _whole(session, shown, criteria, key, turns)
+            return await _sorted(session, shown, criteria, some, turns, scores, columns)
+        kept = await _whole(session, shown, criteria, key, turns, columns if wanted == shown.exists else None)
     if wanted == shown.exists:
         return kept
     chosen = array("I")
@@ -106,7 +109,12 @@ async def order_of_few(
 
 
 async def _whole(
-    session: Session, shown: View, criteria: tuple[Criterion, ...], key: Hashable, turns: Turns
+    session: Session,
+    shown: View,
+    criteria: tuple[Criterion, ...],
+    key: Hashable,
+    turns: Turns,
+    columns: Columns | None,
 ) -> array[int]:
     """The order of all messages: one that is kept or has been written, brought up to date, or a new one."""
     orders, uids = session.services.orders, shown.shown.uids
@@ -123,7 +131,7 @@ async def _whole(
         made, unsaved = kept.made, kept.unsaved + moved
     else:
         everything = await places_of(masks.full(shown.exists), shown.exists, turns)
-        ordered = await _sorted(session, shown, criteria, everything, turns)
+        ordered = await _sorted(session, shown, criteria, everything, turns, columns=columns)
         unsaved = UNSAVED
     if made and unsaved >= UNSAVED:
         numbers = uids[0 : len(uids)], array("i"), ordered
@@ -194,13 +202,18 @@ async def _sorted(
     places: array[int],
     turns: Turns,
     scores: Mapping[int, int] | None = None,
+    columns: Columns | None = None,
 ) -> array[int]:
-    stored = [one for one in criteria if one.key in _COLUMNS]
-    names = tuple(dict.fromkeys(name for one in stored for name in _COLUMNS[one.key]))
-    columns = dict(zip(names, await reading.read(session, shown, places, names, turns))) if names else {}
-    keys = [0] * len(places)
+    stored = [one for one in criteria if one.key in COLUMNS]
+    names = tuple(dict.fromkeys(name for one in stored for name in COLUMNS[one.key]))
+    if columns is None:
+        columns = dict(zip(names, await reading.read(session, shown, places, names, turns))) if names else {}
+    keys: list[int] = []
     for one in criteria:
         digits, base = await _digits(session, shown, one, places, columns, turns, scores)
+        if not keys:
+            keys = digits
+            continue
         for start in range(0, len(keys), PIECE):
             stop = start + PIECE
             keys[start:stop] = [
@@ -225,7 +238,7 @@ async def _digits(
     shown: View,
     criterion: Criterion,
     places: array[int],
-    columns: dict[str, list[Any]],
+    columns: Columns,
     turns: Turns,
     scores: Mapping[int, int] | None,
 ) -> tuple[list[int], int]:
@@ -252,7 +265,7 @@ async def _digits(
             digits += [flat[place] for place in places[start : start + PIECE]]
             await turns.take()
     else:
-        digits = columns[_COLUMNS[key][0]]
+        digits = columns[COLUMNS[key][0]]
     least = most = digits[0]
     for start in range(0, len(digits), PIECE):
         some = digits[start : start + PIECE]

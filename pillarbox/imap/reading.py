@@ -15,7 +15,7 @@ from pillarbox.store.turns import Turns
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
 
-ROWS = 256  # read at once: a millisecond
+ROWS = 512  # read at once: a millisecond or two
 SPANS = 100  # separate stretches of messages in one read
 # What stands for a row that is not there any more, and empty octets for all others.
 _ERASED: dict[str, int | None] = {"internal_at": 0, "is_reply": 0, "sent_at": None, "size": 0}

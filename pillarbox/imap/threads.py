@@ -11,7 +11,7 @@ sent dates, so every list of children comes about in it.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TypeVar
@@ -46,26 +46,30 @@ class Ids:
         """How many different ones there are."""
         return len(self._number_of)
 
-    def add(self, message_id: bytes, references: bytes) -> None:
-        """References have a space between them."""
-        known = self._number_of
-        if message_id:
-            name = message_id if len(message_id) <= SHORT else _digest(message_id)
-            self.own.append(known.setdefault(name, len(known)))
-        else:
-            self.own.append(-1)
-        for name in references.split(b" ") if references else ():
-            if len(name) > SHORT:
-                name = _digest(name)
-            number = known.get(name)
-            if number is None:
-                # Deviates: RFC 5256 3 (REFERENCES, 1.A) makes a dummy of every id that is nowhere. After a
-                # million of them others are passed over.
-                if len(known) - len(self.own) >= MOST_DUMMIES:
-                    continue
-                number = known[name] = len(known)
-            self.references.append(number)
-        self.ends.append(len(self.references))
+    def add(self, message_ids: Iterable[bytes], references: Iterable[bytes]) -> None:
+        """Of some messages. References have a space between them."""
+        known, own, ends = self._number_of, self.own, self.ends
+        numbers: list[int] = []
+        before = len(self.references)
+        for message_id, others in zip(message_ids, references):
+            if message_id:
+                name = message_id if len(message_id) <= SHORT else _digest(message_id)
+                own.append(known.setdefault(name, len(known)))
+            else:
+                own.append(-1)
+            for name in others.split(b" ") if others else ():
+                if len(name) > SHORT:
+                    name = _digest(name)
+                number = known.get(name)
+                if number is None:
+                    # Deviates: RFC 5256 3 (REFERENCES, 1.A) makes a dummy of every id that is nowhere. After
+                    # a million of them others are passed over.
+                    if len(known) - len(own) >= MOST_DUMMIES:
+                        continue
+                    number = known[name] = len(known)
+                numbers.append(number)
+            ends.append(before + len(numbers))
+        self.references.extend(numbers)
 
 
 def _digest(message_id: bytes) -> bytes:

@@ -3,7 +3,7 @@
 
 from typing import NamedTuple
 
-from pillarbox.message import dates, parts
+from pillarbox.message import dates, own_fields, parts
 from pillarbox.message.envelope import envelope
 from pillarbox.message.header import Buffer, raw_of
 from pillarbox.message.preview import preview
@@ -26,6 +26,7 @@ class Derived(NamedTuple):
     base_subject: str
     is_reply: bool
     sort_keys: SortKeys
+    own_fields: bytes | None  # as `own_fields` packs them
     envelope: bytes
     structure: bytes
     offsets: bytes
@@ -49,6 +50,7 @@ def derive(buffer: Buffer) -> Derived:
         base,
         is_reply,
         sort_keys(key, get(b"from", b""), get(b"to", b""), get(b"cc", b"")),
+        own_fields.packed(root.fields),
         envelope(root.fields),
         structure(root),
         parts.pack(root),

@@ -38,6 +38,7 @@ _WANTED = frozenset(
         b"content-location",
     )
 )
+REPEATED = b":"  # stands among the fields where one is there twice; no name is that
 _CONTENT = frozenset((b"content-type", b"content-transfer-encoding", b"content-disposition"))
 _COUNT_PIECE = 1 << 20
 
@@ -97,7 +98,9 @@ def _read(raw: Raw, start: int, end: int, wanted: frozenset[bytes]) -> dict[byte
             value = value[:MAX_FIELD]
         if name not in found:
             found[name] = value
-        elif name in ADDRESS_FIELDS and value and len(found[name]) < MAX_FIELD:
+            continue
+        found[REPEATED] = name
+        if name in ADDRESS_FIELDS and value and len(found[name]) < MAX_FIELD:
             found[name] = found[name] + b", " + value if found[name] else value
     return found
 

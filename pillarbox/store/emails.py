@@ -42,6 +42,7 @@ ARRIVAL = "a.account = m.account AND a.email = m.email AND a.mailbox = m.mailbox
 _FOR_EVER = 100 * 365 * 86_400  # seconds
 _KEYS = (
     *("is_reply", "base_subject", "from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display"),
+    "own_fields",
 )
 
 
@@ -88,7 +89,7 @@ def _derived(derived: Derived) -> tuple[Any, ...]:
 
 
 def _keys(derived: Derived) -> tuple[Any, ...]:
-    return int(derived.is_reply), *derived.sort_keys
+    return int(derived.is_reply), *derived.sort_keys, derived.own_fields
 
 
 def rows(

@@ -162,6 +162,11 @@ class Handles:
         """Whether it is open."""
         return account in self._open
 
+    def last_used(self, account: int) -> float:
+        """By the monotonic clock."""
+        handle = self._open.get(account)
+        return -math.inf if handle is None else handle.used
+
     def _new(self, account: int) -> Handle:
         folder = files.account_folder(self._data, account)
         database = sqlite.open_account(folder, clock=self._clock, patience=PATIENCE)

@@ -230,6 +230,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             """
         )
     ),
+    # What SEARCH FROM and so on look at as long as the index does not hold a message (message.own_fields).
+    # NULL: the message has to be asked.
+    ("ALTER TABLE email_key ADD COLUMN own_fields BLOB",),
 )
 
 VERSION = 1 + len(MIGRATIONS)

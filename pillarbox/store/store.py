@@ -48,7 +48,8 @@ from pillarbox.store.group import Call, refuse
 from pillarbox.store.handles import Handle, Handles
 from pillarbox.store.header_rows import HeaderRows
 from pillarbox.store.incarnation import Past, lineage
-from pillarbox.store.index.reader import Readers
+from pillarbox.store.index.expecting import Expecting
+from pillarbox.store.index.reader import Readers, Snapshot
 from pillarbox.store.order_files import OrderFiles
 from pillarbox.store.query.emails import EmailColumns
 from pillarbox.store.snapshots import Snapshots
@@ -92,6 +93,7 @@ class Store:
         self._snapshots = Snapshots(folder_of, lambda account: self.read(account, lineage), self._executor)
         self._columns = ColumnsCache(self.read, self._snapshots)
         self.index = Readers(folder_of)
+        self.expecting = Expecting(self.index, self.indexed, self._handles.last_used)
         self.email_columns = EmailColumns()
         self.header_rows = HeaderRows(folder_of, self._executor)
         self.order_files = OrderFiles(folder_of, self._executor)
@@ -106,6 +108,7 @@ class Store:
         incarnation.boot_id()  # remembered, so that no first session waits for it
 
     async def close(self) -> None:
+        await self.expecting.stop()
         await self._snapshots.stop()
         await self.order_files.stop()
         await self.header_rows.stop()
@@ -367,6 +370,11 @@ class Store:
             return self._handles.get(account).database.modseq_known
         except Busy:
             return UNKNOWN
+
+    async def indexed(self, account: int) -> Snapshot | None:
+        """The moment of the search index that is now; None where there is none that could be used."""
+        self.expecting.used(account)
+        return self.index.snapshot(account, await self.read(account, lineage))
 
     # Message bytes
 

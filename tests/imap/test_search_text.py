@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.imap.conftest import Play, World
+from pillarbox.store.files import account_folder
+from pillarbox.store.index import expecting
+from pillarbox.store.index.catching_up import catch_up
+from tests.imap.conftest import ACCOUNT, Play, World
 
 MESSAGES = (
     # 1
@@ -79,5 +82,27 @@ def test_what_is_found(play: Play, enable: tuple[bytes, ...]) -> None:
             (line,) = await user.ok(b"SEARCH RETURN (ALL) CHARSET UTF-8 " + command)
             found[key, needle] = line.partition(b" ALL ")[2].replace(b"1:2", b"1 2").replace(b",", b" ")
         assert found == KEYS
+
+    play(script)
+
+
+def test_an_open_mailbox_that_is_long_is_ready_to_be_searched(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expecting, "LEAST", 2)
+
+    async def script(world: World) -> None:
+        user = await world.user()
+        await user.append(b"Subject: zebra\r\n\r\nstripes")
+        await user.ok(b"SELECT INBOX")
+        catch_up(account_folder(world.store.data, ACCOUNT))
+        await world.store.expecting.settle()
+        assert world.store.expecting.octets == 0  # of a short one there is little to be read
+        await user.append(b"Subject: horse\r\n\r\nmane")
+        await user.ok(b"EXAMINE INBOX")
+        await world.store.expecting.settle()
+        assert world.store.expecting.octets > 0
+        assert await user.ok(b"SEARCH SUBJECT zebra") == [b"* SEARCH 1"]
+        assert await user.ok(b"SEARCH SUBJECT horse") == [b"* SEARCH 2"]
 
     play(script)

@@ -163,7 +163,7 @@ def mail_of(letters: list[Letter]) -> Mail:
     indexes = range(len(letters))
     ids = Ids()
     for letter in letters:
-        ids.add(letter.id.encode(), " ".join(letter.refs).encode())
+        ids.add([letter.id.encode()], [" ".join(letter.refs).encode()])
     return Mail(
         sorted(indexes, key=lambda index: letters[index].date),
         sorted(indexes, key=lambda index: letters[index].arrived),

@@ -84,7 +84,7 @@ DAMAGE = [
     ("references_lead_somewhere", "DELETE FROM flag_set"),
     (
         "references_lead_somewhere",
-        "INSERT INTO email_key VALUES (1, 5, 0, x'', NULL, NULL, NULL, NULL, NULL)",
+        "INSERT INTO email_key (account, email, is_reply, base_subject) VALUES (1, 5, 0, x'')",
     ),
     ("emails_belong_to_messages", "DELETE FROM arrival"),
     ("arrivals_belong_to_messages", "UPDATE message SET email = (SELECT min(email) FROM message)"),

@@ -32,6 +32,7 @@ from pillarbox.model.errors import PeerSyntax
 from pillarbox.model.flags import SEEN, SYSTEM, FlagSet
 from pillarbox.model.numbers import Runs, runs
 from pillarbox.store import flags, mailboxes
+from pillarbox.store.index import expecting
 
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
@@ -84,6 +85,8 @@ def enter(session: Session, opening: Opening, columns: Columns, *, read_only: bo
     session.flag_sets.learn(opening.meanings)  # no number in the columns is unknown
     recent_from = NEVER_RECENT if session.kind.rev2 else found.first_recent_uid
     session.enter(view.opened(columns, recent_from=recent_from, read_only=read_only), {*SYSTEM, *found.flags})
+    if len(columns.uids) >= expecting.LEAST:
+        session.store.expecting.expect(session.account)  # searches
 
 
 async def _found(session: Session, command: wire.Select, wanted: int | None) -> tuple[Opening, Columns]:

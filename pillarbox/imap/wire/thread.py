@@ -45,16 +45,16 @@ def encode_threads(nodes: Iterable[int], children: Iterable[int], numbers: Seque
     branches: list[int] = []  # how many lists are still to come of each node that has several children
     begins = True  # the next node begins a list
     for node, count in zip(nodes, children):
+        start = opening if begins else ""
         if begins:
-            out.append(opening)
             opening = "("
-        if node >= 0:
-            out.append(f"{numbers[node]} " if count else f"{numbers[node]}")
         begins = count != 1
-        if count > 1:
-            branches.append(count)
-        elif not count:
-            out.append(")")
+        if count:
+            out.append(f"{start}{numbers[node]} " if node >= 0 else start)
+            if begins:
+                branches.append(count)
+        else:
+            out.append(f"{start}{numbers[node]})")
             while branches:
                 branches[-1] -= 1
                 if branches[-1]:

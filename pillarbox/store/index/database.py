@@ -72,6 +72,11 @@ def vocabulary_id(segment: int, field: Field, kind: Kind) -> int:
     return segment << 8 | field << 4 | kind
 
 
+def field_of(vocabulary: int) -> int:
+    """What a vocabulary is of."""
+    return vocabulary >> 4 & 15
+
+
 def posting_id(vocabulary: int, chunk: int) -> int:
     return vocabulary << 20 | chunk
 

@@ -11,7 +11,7 @@ import os
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, compress
 from pathlib import Path
@@ -28,17 +28,19 @@ from pillarbox.store.index.database import (
     FILE,
     FORMAT,
     Database,
+    field_of,
     posting_id,
     span_of,
     vocabulary_id,
 )
-from pillarbox.store.index.document import Field
+from pillarbox.store.index.document import OWN, Field
 from pillarbox.store.index.runs import Kind
 from pillarbox.store.index.texts import PLAIN, Damaged, Packing, Places, decompress, places_of
 from pillarbox.store.index.vocabulary import Slice, Vocabulary, together
 
 MEMORY = 96 << 20  # octets kept in one process: the words of a million messages
 CONNECTIONS = 32
+FEW_CHUNKS = 8  # of postings that are unpacked before they are asked for
 
 
 class Moved(Exception):
@@ -74,6 +76,11 @@ class Memory:
         while self._octets > self._most and len(self._kept) > 1:
             self._octets -= self._kept.popitem(last=False)[1][1]
         return value
+
+    def forget(self, first: int) -> None:
+        """All whose key begins so."""
+        for key in [key for key in self._kept if key[0] == first]:
+            self._octets -= self._kept.pop(key)[1]
 
     @property
     def octets(self) -> int:
@@ -245,6 +252,31 @@ class Reader:
 
         return cast("array[int]", self._memory.get((self.serial, 3, number, chunk), read))
 
+    def unpacking(self, segments: Sequence[Segment], large: int) -> Iterator[int]:
+        """Have in memory what nearly every search looks into: the vocabularies up to `large` octets packed,
+        and the postings of the fields that are listed alone. Told after each is how many octets that are so
+        far."""
+        octets = 0
+        for segment in segments:
+            octets += 8 * len(segment.emails)
+            yield octets
+            for number, packed in self._rows(
+                "SELECT id, length(words) FROM vocabulary WHERE account = ? AND id BETWEEN ? AND ?",
+                *(ACCOUNT, *span_of(segment.number)),
+            ):
+                if packed > large:
+                    continue
+                octets += self.vocabulary(number).octets
+                yield octets
+                if field_of(number) not in OWN.values():
+                    continue
+                for (posting,) in self._rows(
+                    "SELECT id FROM posting WHERE account = ? AND id BETWEEN ? AND ?",
+                    *(ACCOUNT, posting_id(number, 0), posting_id(number, FEW_CHUNKS - 1)),
+                ):
+                    octets += 2 * len(self.postings(number, posting - posting_id(number, 0)))
+                    yield octets
+
     def texts(self, email: int, columns: Sequence[str]) -> Texts | None:
         """The group in which this email's texts are, with those asked for."""
         rows = self._rows(
@@ -341,6 +373,18 @@ class Readers:
         reader = self._open.pop(account, None)
         if reader is not None:
             reader.close()
+
+    def forget(self, account: int) -> None:
+        """Give back what is kept of it."""
+        reader = self._open.get(account)
+        if reader is not None:
+            self._memory.forget(reader.serial)
+            self.drop(account)
+
+    @property
+    def octets(self) -> int:
+        """Kept in memory."""
+        return self._memory.octets
 
     def condemn(self, account: int) -> None:
         """It is damaged: have it made anew by who writes it."""

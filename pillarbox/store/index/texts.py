@@ -125,10 +125,10 @@ def train(documents: Sequence[Document]) -> dict[str, bytes]:
     out = {}
     for column in TRAINED:
         samples: list[bytes | bytearray | memoryview[int]] = [
-            getattr(document, column)[:SAMPLES] for document in documents[:SAMPLES]
+            getattr(document, column)[:SAMPLE] for document in documents[:SAMPLES]
         ]
         with suppress(zstandard.ZstdError):
-            out[column] = zstandard.train_dictionary(DICTIONARY, samples).as_bytes()
+            out[column] = zstandard.train_dictionary(DICTIONARY, samples, k=SEGMENT, d=WITHIN).as_bytes()
     return out
 
 

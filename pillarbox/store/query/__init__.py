@@ -2,7 +2,8 @@
 
 `planner` goes through the tree from cheap to dear, so that a key only looks at what the keys beside it have
 left; `rows` decides by columns of the database, `texts` by the index, the kept texts and the messages
-themselves; `emails` knows which email each message of a mailbox is.
+themselves; `arrived` by fields that are kept beside mail the index does not hold yet; `emails` knows which
+email each message of a mailbox is.
 
 Rules of the place:
 - The answer is exactly what brute force over `message.searchable` says. A message that cannot be read has

@@ -16,6 +16,7 @@ from pillarbox.model import masks, search
 from pillarbox.model.masks import Mask
 from pillarbox.store.blobs import Blob
 from pillarbox.store.query.plan import Step
+from pillarbox.store.query.question import Stored
 from pillarbox.store.query.texts import Texts
 
 
@@ -30,7 +31,7 @@ async def matching(texts: Texts, key: search.FileName, candidates: Mask) -> tupl
     return found, (narrowing, step)
 
 
-def _has_file(needle: str, documents: Documents | None, blob: Blob, header_size: int) -> bool:
+def _has_file(needle: str, documents: Documents | None, blob: Blob, stored: Stored) -> bool:
     pending = [walk(blob.read(0, blob.size))]
     while pending:
         node = pending.pop()

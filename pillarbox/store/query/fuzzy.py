@@ -27,7 +27,7 @@ from pillarbox.store.index.runs import words as words_of
 from pillarbox.store.index.texts import Damaged
 from pillarbox.store.index.vocabulary import Slice, Vocabulary
 from pillarbox.store.query.plan import Step
-from pillarbox.store.query.question import TextKey
+from pillarbox.store.query.question import Stored, TextKey
 from pillarbox.store.query.texts import Texts
 from pillarbox.store.turns import Turns
 
@@ -151,13 +151,13 @@ def _of_message(
     memory: dict[tuple[str, str], float],
     documents: Documents | None,
     blob: Blob,
-    header_size: int,
+    stored: Stored,
 ) -> float:
     """What `_in_segment` says, of a message itself."""
     if len(memory) > REMEMBERED:
         memory.clear()
     best = dict.fromkeys(words, 0.0)
-    for field, text in _texts(fields, documents, blob, header_size):
+    for field, text in _texts(fields, documents, blob, stored.header_size):
         for run in words_of(encode(text)):
             other = run.decode("utf-8", "surrogatepass")
             for word in words:

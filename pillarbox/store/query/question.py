@@ -6,7 +6,9 @@ import sys
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import compress
+from typing import NamedTuple
 
+from pillarbox.message import glance, own_fields
 from pillarbox.message.casemap import Fold
 from pillarbox.message.searchable import Documents, fold_text, line, searchable_headers, searchable_parts
 from pillarbox.model import search
@@ -19,22 +21,49 @@ from pillarbox.store.index.reader import Snapshot
 from pillarbox.store.index.runs import encode
 from pillarbox.store.index.texts import COLUMNS, matching, pieces_of
 
+AT_A_GLANCE = (
+    1 << 19
+)  # octets of a message whose texts are within `MAX_SEARCHED`, whatever they are folded to
+
+
+class Stored(NamedTuple):
+    """What is stored with a message: the octets of its header, and its BODYSTRUCTURE as this program makes
+    it; nothing where all has to be looked into."""
+
+    header_size: int
+    structure: bytes
+
+
 TextKey = search.Header | search.Body | search.Text
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`columns` of the texts kept of a message are looked at; with `name` only the lines of that field."""
+    """`columns` of the texts kept of a message are looked at; with `name` only the lines of that field.
+    `word`: of the needle, by which most messages are ruled out at a glance (`message.glance`); empty where
+    that cannot be. `part_fold`: what is made of the texts of a body."""
 
     needle: str
     name: str | None
     columns: tuple[str, ...]
     fold: Fold = fold_text
+    word: bytes = b""
+    part_fold: Fold = fold_text
 
     @property
     def by_message(self) -> bool:
         """Whether only the message itself can tell."""
         return self.name is not None and not plain(self.name)
+
+    @property
+    def by_fields(self) -> bool:
+        """Whether the fields that are kept of each message (`own_fields`) tell."""
+        return self.name in OWN
+
+    def of_value(self, value: bytes) -> bool:
+        """Of one of these fields: the truth."""
+        assert self.name is not None
+        return any(self.needle in text for text in own_fields.texts(self.name, value, self.fold))
 
     def look_up(self, segment: Listed) -> Steps[Answer]:
         if self.name is None:
@@ -44,17 +73,45 @@ class Question:
             return lookup.in_fields(segment, [OWN[self.name]], self.needle)
         return lookup.in_named(segment, self.name, self.needle)
 
-    def of_message(self, documents: Documents | None, blob: Blob, header_size: int) -> bool:
+    def of_message(self, documents: Documents | None, blob: Blob, stored: Stored) -> bool:
         """The truth."""
-        needle = self.needle
+        word = self.word if stored.structure and blob.size <= AT_A_GLANCE else b""
         if self.columns != ("body",):
-            fields = searchable_headers(blob.read(0, header_size), self.fold)
-            if self.name is not None:
-                return any(name.lower() == self.name and needle in text for name, text in fields)
-            if any(needle in line(name, text, self.fold) for name, text in fields):
+            header = blob.read(0, stored.header_size)
+            if self._in_header(header, word):
                 return True
-        parts = searchable_parts(blob.read(0, blob.size), documents, fold=self.fold)
-        return any(needle in text for text in parts)
+        if self.name is not None:
+            return False
+        return self._in_body(documents, blob.read(0, blob.size), stored, word)
+
+    def of_octets(self, documents: Documents | None, raw: bytes, stored: Stored) -> bool:
+        """The same of a small message, all of which is at hand."""
+        word = self.word if stored.structure else b""
+        if self.columns != ("body",) and self._in_header(raw[: stored.header_size], word):
+            return True
+        return self.name is None and self._in_body(documents, raw, stored, word)
+
+    def _in_header(self, header: bytes, word: bytes) -> bool:
+        if word and glance.absent_from_header(header, word):
+            return False
+        needle, fields = self.needle, searchable_headers(header, self.fold)
+        if self.name is not None:
+            return any(name.lower() == self.name and needle in text for name, text in fields)
+        return any(needle in line(name, text, self.fold) for name, text in fields)
+
+    def _in_body(self, documents: Documents | None, raw: bytes, stored: Stored, word: bytes) -> bool:
+        needle, fold = self.needle, self.fold
+        if word:
+            fold = self.part_fold
+            charset = glance.charset_of_plain(stored.structure)
+            if charset is not None and glance.absent_from_text(raw[stored.header_size :], charset, word):
+                return False
+        return any(needle in text for text in searchable_parts(raw, documents, fold=fold))
+
+
+def _asked(needle: str, name: str | None, columns: tuple[str, ...], fold: Fold) -> Question:
+    word = glance.word_of(needle) if fold is fold_text else b""
+    return Question(needle, name, columns, fold, word, glance.folding(needle) if word else fold)
 
 
 def question(key: TextKey, fold: Fold = fold_text) -> Question | None:
@@ -62,13 +119,13 @@ def question(key: TextKey, fold: Fold = fold_text) -> Question | None:
     needle = fold(key.needle, sys.maxsize)
     match key:
         case search.Header(name=name):
-            return Question(needle, name, ("own",) if name in OWN else ("header",), fold)
+            return _asked(needle, name, ("own",) if name in OWN else ("header",), fold)
         case _ if not needle:
             return None
         case search.Body():
-            return Question(needle, None, ("body",), fold)
+            return _asked(needle, None, ("body",), fold)
         case search.Text():
-            return Question(needle, None, COLUMNS, fold)
+            return _asked(needle, None, COLUMNS, fold)
 
 
 def looking(snapshot: Snapshot, asked: Question, wanted: Marks, found: Marks) -> Steps[set[int]]:

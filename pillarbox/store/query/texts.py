@@ -1,7 +1,8 @@
 """Keys that are decided by what messages say: From, Subject and other fields, body, all text.
 
 Where there is an index it is asked (`index.lookup`), and what it cannot decide is looked into in the texts
-it keeps. What it does not hold yet, and everything where there is none, is read from the messages.
+it keeps. What it does not hold yet, and everything where there is none, is told by the fields that are kept
+of it (`arrived`), or read from the messages.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pillarbox.message.casemap import fold_text
+from pillarbox.message.derive import DERIVED_VERSION
 from pillarbox.message.searchable import Documents
 from pillarbox.model import masks
 from pillarbox.model.errors import Refused
@@ -25,17 +27,21 @@ from pillarbox.store.index.marks import Marks
 from pillarbox.store.index.reader import Moved, Snapshot
 from pillarbox.store.index.texts import Damaged
 from pillarbox.store.query import rows
+from pillarbox.store.query.arrived import Arrived, by_fields
 from pillarbox.store.query.emails import Mailbox
 from pillarbox.store.query.plan import Step
-from pillarbox.store.query.question import Question, TextKey, looking, question
+from pillarbox.store.query.question import Question, Stored, TextKey, looking, question
 from pillarbox.store.query.scope import Scope
+from pillarbox.store.staged import Place
 from pillarbox.store.turns import Turns
 
 if TYPE_CHECKING:
     from pillarbox.store.store import Store
     from pillarbox.store.tx import Tx
 
-READ = 8  # messages opened in one read
+READ = 32  # messages opened in one read
+DENSE = 4  # ids between the ends, for each email, up to which all between them are read
+MANY = 16  # where one of so many messages is wanted, the fields of all are read
 TAIL = 500  # rows of them
 ON_LOOP = 256 * 1024  # octets; a larger message is looked into on a thread
 TRIES = 4  # with an index whose segments are just being joined
@@ -45,7 +51,7 @@ LOOK_UP, LOOK_INTO = 0.06, 70.0
 
 
 T = TypeVar("T")
-Judge = Callable[[Documents | None, Blob, int], T]  # of a message, whose header has so many octets
+Judge = Callable[[Documents | None, Blob, Stored], T]  # of a message
 
 
 class _HasDocuments(Exception):
@@ -107,8 +113,7 @@ class Texts:
     async def current(self) -> Snapshot | None:
         """The moment of the index that is looked at."""
         if not self._asked:
-            named = await self._store.read(self._scope.account, _lineage)
-            self.snapshot = self._store.index.snapshot(self._scope.account, named)
+            self.snapshot = await self._store.indexed(self._scope.account)
             self._asked = True
         return self.snapshot
 
@@ -128,7 +133,12 @@ class Texts:
                 self.snapshot = None
         work.by = "messages"
         wanted = await self.mailbox.emails(candidates)
-        return await self.mailbox.places(await self._read(asked, wanted, work))
+        found: set[int] = set()
+        if asked.by_fields and len(wanted) * MANY > len(self._scope.uids):
+            arrived = await self._by_fields(asked, 0)
+            found = arrived.found & wanted
+            wanted &= arrived.asked
+        return await self.mailbox.places(found | await self._read(asked, wanted, work))
 
     async def _exactly(self, key: TextKey, candidates: Mask, work: _Work) -> Mask:
         """Those among the candidates that match by the comparator in use, as the messages themselves say."""
@@ -175,11 +185,22 @@ class Texts:
             maybe = marks.both(maybe, await self.mailbox.marks(snapshot, candidates))
         missing = await self._look_into(snapshot, asked, maybe, sure, work)
         places = await self.mailbox.marked(snapshot, sure)
-        rest = unknown | missing | await self.unindexed(snapshot)
+        rest = unknown | missing
+        if asked.by_fields:
+            arrived = await self._by_fields(asked, snapshot.email)
+            places |= await self.mailbox.places(arrived.found)
+            rest |= arrived.asked
+        else:
+            rest |= await self.unindexed(snapshot)
         if rest:
             rest &= await self.mailbox.emails(candidates & await self.mailbox.places(rest))
             places |= await self.mailbox.places(await self._read(asked, rest, work))
         return places
+
+    async def _by_fields(self, asked: Question, after: int) -> Arrived:
+        arrived = await by_fields(self._store, self._scope, self._turns, asked, after)
+        self.behind = arrived.count
+        return arrived
 
     async def unindexed(self, snapshot: Snapshot) -> set[int]:
         """The emails of the mailbox that the index does not hold yet."""
@@ -205,34 +226,57 @@ class Texts:
     async def _read(self, asked: Question, wanted: Collection[int], work: _Work) -> set[int]:
         """Of these emails those whose message says so."""
         work.read += len(wanted)
-        return {email async for email, matches in self.judged(asked.of_message, wanted) if matches}
+        found: set[int] = set()
+        others: list[int] = []
+        on_thread = _on_thread if self._store.index.documents else None
+        ordered = sorted(wanted)
+        for start in range(0, len(ordered), READ):
+            some = ordered[start : start + READ]
+            for email, stored, _, size, *columns in await self._store.read(self._scope.account, _rows, some):
+                if columns[0] != Place.INLINE or size > ON_LOOP:
+                    others.append(email)
+                    continue
+                try:
+                    if asked.of_octets(on_thread, blobs.octets(size, *columns), stored):
+                        found.add(email)
+                except _HasDocuments:
+                    others.append(email)
+                except Refused:  # damaged on disk
+                    continue
+                await self._turns.take()
+            self._scope.told(len(some))
+        self._scope.told(-len(others))
+        found.update([email async for email, says in self.judged(asked.of_message, others) if says])
+        return found
 
     async def judged(
         self, judge: Judge[T], wanted: Collection[int], on_loop: int = ON_LOOP
     ) -> AsyncIterator[tuple[int, T]]:
         """What `judge` says of each of these emails that can be read; of those with more octets than
         `on_loop` it says so on a thread."""
+        on_thread = _on_thread if self._store.index.documents else None
         ordered = sorted(wanted)
         for start in range(0, len(ordered), READ):
             some = ordered[start : start + READ]
             opened = await self._store.read(self._scope.account, _open, some)
             self._scope.told(len(some))
-            for email, header_size, blob in opened:
+            for email, stored, blob in opened:
                 with suppress(Refused):  # damaged on disk
-                    yield email, await self._judged(judge, blob, header_size, on_loop)
+                    if blob.size > on_loop:
+                        yield email, await self._judged(judge, blob, stored)
+                    else:
+                        try:
+                            answer = judge(on_thread, blob, stored)
+                        except _HasDocuments:
+                            answer = await self._judged(judge, blob, stored)
+                        yield email, answer
                 await self._turns.take()
 
-    async def _judged(self, judge: Judge[T], blob: Blob, header_size: int, on_loop: int) -> T:
-        documents = self._store.index.documents
-        if blob.size <= on_loop:
-            with suppress(_HasDocuments):
-                return judge(documents and _on_thread, blob, header_size)
+    async def _judged(self, judge: Judge[T], blob: Blob, stored: Stored) -> T:
+        """On a thread."""
+        stored = stored._replace(structure=b"")  # documents may say so much that the limit is reached
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(None, judge, documents, blob, header_size)
-
-
-def _lineage(tx: Tx) -> str:
-    return str(tx.rows("SELECT lineage FROM account WHERE account = ?", tx.account)[0][0])
+        return await loop.run_in_executor(None, judge, self._store.index.documents, blob, stored)
 
 
 def _above(tx: Tx, mailbox: int, email: int) -> list[int]:
@@ -246,14 +290,34 @@ def _above(tx: Tx, mailbox: int, email: int) -> list[int]:
     return [number for (number,) in found]
 
 
-def _open(tx: Tx, some: Sequence[int]) -> list[tuple[int, int, Blob]]:
-    """(id, octets of the header, bytes) of those that are there."""
+_OPEN = (
+    "SELECT e.id, e.header_size, e.derived, e.structure, e.blob, b.size, "
+    + ", ".join([f"b.{name}" for name in blobs.COLUMNS])
+    + " FROM email e CROSS JOIN blob b WHERE {} AND b.account = e.account AND b.id = e.blob ORDER BY e.id"
+)
+_OPEN_ALL = _OPEN.format("+e.account = ? AND e.id BETWEEN ? AND ?")
+_OPEN_ONE = _OPEN.format("e.account = ? AND e.id = ?")
+
+
+def _rows(tx: Tx, some: Sequence[int]) -> list[tuple[Any, ...]]:
+    """(email, what is stored with it, its blob and the columns of that) of those that are there; `some`
+    ascend."""
+    if some[-1] - some[0] <= DENSE * len(some):
+        wanted = frozenset(some)
+        rows = [row for row in tx.rows(_OPEN_ALL, tx.account, some[0], some[-1]) if row[0] in wanted]
+    else:
+        rows = [row for email in some for row in tx.rows(_OPEN_ONE, tx.account, email)]
+    return [
+        (email, Stored(header_size, structure if derived == DERIVED_VERSION else b""), *others)
+        for email, header_size, derived, structure, *others in rows
+    ]
+
+
+def _open(tx: Tx, some: Sequence[int]) -> list[tuple[int, Stored, Blob]]:
+    """The bytes of those that are there, and what is stored with them; `some` ascend."""
     out = []
-    for email in some:
-        row = tx.row("SELECT header_size, blob FROM email WHERE account = ? AND id = ?", tx.account, email)
-        if row is not None:
-            try:
-                out.append((email, row[0], blobs.open_blob(tx, row[1])))
-            except Refused:
-                continue  # erased just now
+    for email, stored, blob, *columns in _rows(tx, some):
+        opened = blobs.of_row(tx, blob, *columns)
+        if opened is not None:  # else erased just now
+            out.append((email, stored, opened))
     return out

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pillarbox.model import search
+from pillarbox.store import messages
 from pillarbox.store.index import catching_up, paired, writer
 from pillarbox.testing.verbs import account
 from tests import corpus
@@ -244,3 +245,44 @@ def test_phrases_of_frequent_words(archive: Archive, monkeypatch: pytest.MonkeyP
     (found, plan) = archive.find([search.Body("of the")])[0]
     assert len(found) > 50
     assert plan.steps[0].looked_into < 150, plan  # of 505
+
+
+def test_mail_that_no_index_holds(archive: Archive) -> None:
+    """It is told at a glance what of it has not the words; with an index that has some of it, and none."""
+    chance = random.Random(5)
+    some = mail(120, 160, chance)
+    archive.add(some[:60])
+    archive.index()
+    archive.add(some[60:])
+    asked = [key for key in keys(archive.texts, 2 * QUERIES, chance) if any(map(str.isalnum, key.needle))]
+    asked += [
+        search.Header(name, needle)
+        for name in ("from", "to", "cc", "bcc", "subject")
+        for needle in ("", "e", "com", "re: ", "<", "(", "@", '"', "a, b", "redhat", "\xe9")
+    ]
+    assert_exact(archive, asked)
+    for file in archive.folder.glob("search.db*"):
+        file.unlink()
+    assert_exact(archive, asked[::3])
+
+
+def test_a_message_that_is_there_twice_and_not_indexed(archive: Archive) -> None:
+    archive.add([b"Subject: zebra\r\n\r\nstripes", b"Subject: horse\r\n\r\nmane"])
+    archive.index()
+    archive.add([b"Subject: zebra two\r\n\r\nstripes", b"From: a\r\nFrom: zebra\r\nSubject: zebra\r\n\r\nx"])
+    assert_exact(archive, [search.Header("subject", "zebra"), search.Header("from", "zebra")])
+    copies = archive.verbs.write(messages.copy, archive.verbs.inbox, ((3, 3),), archive.verbs.inbox)
+    assert copies
+    found, _ = archive.find([search.Header("subject", "zebra")])[0]
+    assert found == {0, 2, 3, 4}
+    archive.verbs.write(messages.remove, archive.verbs.inbox, ((3, 3),))
+    found, _ = archive.find([search.Header("subject", "zebra")])[0]
+    assert found == {0, 3, 4}
+
+
+def test_mail_of_an_older_program_is_asked_itself(archive: Archive) -> None:
+    chance = random.Random(6)
+    archive.add(mail(40, 20, chance))
+    archive.verbs.run("UPDATE email_key SET own_fields = NULL WHERE email % 4 < 2")
+    archive.verbs.run("UPDATE email SET derived = derived - 1, structure = x'' WHERE id % 4 > 1")
+    assert_exact(archive, keys(archive.texts, 100, chance))
