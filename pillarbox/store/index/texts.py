@@ -7,7 +7,9 @@ across two of them. A message that is longer than a group should be is one alone
 A column is compressed in pieces of a few messages each, because who looks for a needle wants to look into
 messages here and there: of a group only the pieces they are in are opened.
 
-    column    (how many pieces), then (texts in it, compressed octets) for each, then the pieces
+    column    (how many pieces), then (texts in it, compressed octets) for each, a checksum of these, then
+              the pieces, which have one of their own
+    places    (how many messages), their emails' ids, where their texts end column by column, a checksum
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+from zlib import crc32
 
 import zstandard
 
@@ -101,9 +104,9 @@ def groups(documents: Iterable[tuple[int, Document]]) -> Iterator[Group]:
 
 
 def _group(emails: list[int], columns: tuple[list[bytes], ...]) -> Group:
-    places = [_HEAD.pack(len(emails)), array("Q", emails).tobytes(), *map(_ends, columns)]
+    places = b"".join((_HEAD.pack(len(emails)), array("Q", emails).tobytes(), *map(_ends, columns)))
     own, header, body = map(_column, columns, (SIZE, SIZE, PIECE))
-    return Group(emails[0], emails[-1], b"".join(places), own, header, body)
+    return Group(emails[0], emails[-1], places + _HEAD.pack(crc32(places)), own, header, body)
 
 
 def _column(texts: list[bytes], most: int) -> bytes:
@@ -117,15 +120,20 @@ def _column(texts: list[bytes], most: int) -> bytes:
             sizes.append(_PIECE.pack(number - 1 - first, len(pieces[-1])))
             first, size = number - 1, 0
         size += len(text) + 1
-    return b"".join((_HEAD.pack(len(pieces)), *sizes, *pieces))
+    head = b"".join((_HEAD.pack(len(pieces)), *sizes))
+    return b"".join((head, _HEAD.pack(crc32(head)), *pieces))
 
 
 def pieces_of(column: bytes) -> Iterator[Piece]:
     try:
         (count,) = _HEAD.unpack_from(column)
-        at = _HEAD.size + count * _PIECE.size
+        end = _HEAD.size + count * _PIECE.size
+        (checksum,) = _HEAD.unpack_from(column, end)
+        if checksum != crc32(column[:end]):
+            raise Damaged
+        at = end + _HEAD.size
         first = 0
-        for number, size in _PIECE.iter_unpack(column[_HEAD.size : at]):
+        for number, size in _PIECE.iter_unpack(column[_HEAD.size : end]):
             yield Piece(first, first + number, column[at : at + size])
             first += number
             at += size
@@ -148,9 +156,10 @@ def _ends(texts: list[bytes]) -> bytes:
 
 def places_of(packed: bytes, columns: Sequence[str] = COLUMNS) -> Places:
     """With the ends of these columns."""
-    (count,) = _HEAD.unpack_from(packed)
-    if len(packed) != _HEAD.size + 20 * count:
+    end = len(packed) - _HEAD.size
+    if end < _HEAD.size or _HEAD.unpack_from(packed, end)[0] != crc32(packed[:end]):
         raise Damaged
+    (count,) = _HEAD.unpack_from(packed)
     at = _HEAD.size + 8 * count
     emails = array("Q")
     emails.frombytes(packed[_HEAD.size : at])
