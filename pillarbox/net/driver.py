@@ -126,6 +126,10 @@ class Driver(asyncio.Protocol):
         return self._running or bool(self._hold & (WAITING | PULLING))
 
     @property
+    def half_closed(self) -> bool:
+        return self._eof
+
+    @property
     def lost(self) -> bool:
         return bool(self._hold & LOST)
 
