@@ -53,7 +53,7 @@ def test_nothing_is_told_of_a_quick_command(play: Play) -> None:
 
 
 def test_who_says_nothing_more_is_told_at_every_look(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A peer that has closed its connection looks like one that only listens, until something is sent to it."""
+    """A peer that is gone looks like one that only listens, until something is sent to it."""
     monkeypatch.setattr(progress, "LOOK", 0.0)
     monkeypatch.setattr(turns, "SLICE", -1.0)
 
