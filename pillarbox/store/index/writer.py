@@ -35,7 +35,7 @@ from pillarbox.store.index.listing import Listed
 from pillarbox.store.index.runs import Kind
 from pillarbox.store.index.segment import Key, Segment
 from pillarbox.store.index.texts import Damaged, Group, compress, decompress
-from pillarbox.store.index.vocabulary import MAX_MESSAGES, Packed, Vocabulary, apart, together
+from pillarbox.store.index.vocabulary import MAX_MESSAGES, Packed, Vocabulary, apart, postings_of, together
 
 _ACCOUNT = database.ACCOUNT
 
@@ -275,7 +275,10 @@ class Writer:
             *(_ACCOUNT, posting_id(number, 0), posting_id(number + 1, 0) - 1),
         )
         words, steps = map(decompress, found[0])
-        return words, steps, b"".join(together(decompress(chunk)) for (chunk,) in chunks)
+        postings = b"".join(together(decompress(chunk)) for (chunk,) in chunks)
+        if len(postings) != 2 * postings_of(words, steps):
+            raise Damaged
+        return words, steps, postings
 
     def _groups(self, low: int, high: int) -> list[Group]:
         return [

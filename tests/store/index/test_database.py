@@ -131,6 +131,17 @@ def test_what_sqlite_does_not_notice(archive: Archive, harm: str) -> None:
     assert_right(archive, indexed=True)
 
 
+@pytest.mark.parametrize("which", ["min", "max"])
+@pytest.mark.parametrize("table", ["posting", "vocabulary"])
+def test_what_is_lost_when_segments_are_joined(archive: Archive, small: None, table: str, which: str) -> None:
+    archive.add(letters(8))
+    archive.index()
+    sql(archive, f"DELETE FROM {table} WHERE id = (SELECT {which}(id) FROM {table})")
+    archive.add(letters(8, 8))
+    archive.index()
+    assert_right(archive, indexed=True)
+
+
 def test_octets_that_change_anywhere(archive: Archive) -> None:
     archive.add(letters(300))
     archive.index()
