@@ -6,6 +6,8 @@
 Rules of the place:
 * a timer tells, not the work: a command that waits for a lock or a disk is heard of too, and a quick one
   costs no more than setting the timer;
+* a client that has closed its side is told every second: when it has gone altogether, that is how the kernel
+  comes to know, and then the command ends;
 * only around commands whose answer is made whole at their end (never FETCH): what is told goes out at once,
   and would otherwise stand in the middle of a literal.
 """
@@ -23,23 +25,25 @@ from pillarbox.imap.wire.response import InProgress, ok
 if TYPE_CHECKING:
     from pillarbox.imap.session import Session
 
+LOOK = 1.0  # seconds between two looks at whether there is something to tell
 PERCENT = 100  # the goal where the true one is more than the grammar's numbers can say
 
 
 class Progress:
     """`goal` is how many items there are to do, 0 when that is not known; `done` grows up to it."""
 
-    __slots__ = ("_session", "_tag", "_timer", "done", "goal")
+    __slots__ = ("_due", "_session", "_tag", "_timer", "done", "goal")
 
     def __init__(self, session: Session, tag: bytes, goal: int = 0) -> None:
         self._session = session
         self._tag = tag
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self.goal = goal
         self.done = 0
 
     def __enter__(self) -> Progress:
-        self._arm()
+        self._wait()
         return self
 
     def __exit__(
@@ -48,16 +52,23 @@ class Progress:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _arm(self) -> None:
-        every = self._session.services.settings.progress_every
-        self._timer = asyncio.get_running_loop().call_later(every, self._tell)
+    def _wait(self) -> None:
+        self._due = asyncio.get_running_loop().time() + self._session.services.settings.progress_every
+        self._arm()
 
-    def _tell(self) -> None:
+    def _arm(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_at(min(self._due, loop.time() + LOOK), self._look)
+
+    def _look(self) -> None:
         connection = self._session.connection
+        if not connection.half_closed and asyncio.get_running_loop().time() < self._due:
+            self._arm()
+            return
         if connection.writable:
             told = ok(None, "Still at work", self._code())
             connection.push(encode(told, self._session.kind))
-        self._arm()
+        self._wait()
 
     def _code(self) -> InProgress:
         if not self.goal:

@@ -260,6 +260,11 @@ def _mailbox(value: str) -> Key | str:
     return search.InMailbox("" if value.lower() == "anywhere" else value)
 
 
+def _label(value: str) -> Key | str:
+    """What other mail programs show as labels are keywords here, and Gmail's are mailboxes."""
+    return Or((search.InMailbox(value), search.Flag(value)))
+
+
 def _message_id(value: str) -> Key | str:
     return search.Header("message-id", value.strip("<>"))
 
@@ -277,6 +282,7 @@ _OPERATORS: dict[str, Leaf] = {
     "has": _chosen("has:", _HAS),
     "is": _chosen("is:", _IS),
     "in": _mailbox,
+    "label": _label,
     "older_than": _age(older=True),
     "newer_than": _age(older=False),
     "before": _day("before"),

@@ -54,7 +54,6 @@ class Driver(asyncio.Protocol):
         "_compression",
         "_dots",
         "_draining",
-        "_eof",
         "_expiring",
         "_heard",
         "_hold",
@@ -75,6 +74,7 @@ class Driver(asyncio.Protocol):
         "_transport",
         "bare_lf",
         "end_point",
+        "half_closed",
         "peer",
         "slot",
         "tls",
@@ -98,7 +98,7 @@ class Driver(asyncio.Protocol):
         self._opened = self._running = self._scheduled = False
         self._reading = True
         self._readable: asyncio.Future[None] | None = None  # done when UNREAD ends
-        self._eof = self._draining = self._expiring = False
+        self.half_closed = self._draining = self._expiring = False
         self._timeout = self._heard = 0.0
         self.bare_lf = self.tls = False
         self.end_point: bytes | None = None
@@ -197,7 +197,7 @@ class Driver(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """A peer that has said all it has to say is still answered; TLS has no half-closed state."""
-        self._eof = True
+        self.half_closed = True
         if self.tls or self._hold & SHAKING:
             return False
         self._run()
@@ -491,11 +491,11 @@ class Driver(asyncio.Protocol):
             if hold & TURNING:
                 self._turn()
                 hold = self._hold
-            if self._eof and not hold & UNREAD and not self._scheduled:
+            if self.half_closed and not hold & UNREAD and not self._scheduled:
                 self._finish()
                 return
         reading = self._unused() <= INPUT_HIGH or not (hold or self._scheduled)
-        if reading != self._reading and not self._eof:
+        if reading != self._reading and not self.half_closed:
             self._reading = reading
             if reading:
                 self._transport.resume_reading()
@@ -529,7 +529,7 @@ class Driver(asyncio.Protocol):
         unread = self._unused() or self._skipping or self._left > 0 or self._dots is not None
         self._input, self._at = b"", 0
         self._common.wheel.arm(self, self._common.wheel.now() + LINGER)
-        if unread and not self._eof and transport.can_write_eof():
+        if unread and not self.half_closed and transport.can_write_eof():
             # Closing a socket with octets unread resets it, and a reset overtakes the last answer. So
             # say EOF and read on, forgetting what comes, until the peer has closed too.
             transport.write_eof()

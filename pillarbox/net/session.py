@@ -96,6 +96,10 @@ class Connection(Protocol):
     def answering(self) -> bool:
         """Whether an answer is being made or written; what is pushed now may stand in the middle of it."""
 
+    @property
+    def half_closed(self) -> bool:
+        """The peer will say nothing more. Whether it still listens shows only when it is told something."""
+
     def logged_in(self) -> None:
         """The peer is no stranger any more: he has said whose mail he wants, and may stay."""
 

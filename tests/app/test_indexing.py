@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from pillarbox.app import indexing
@@ -16,7 +17,7 @@ from pillarbox.app.indexing import Indexing
 from pillarbox.model.actors import SERVER
 from pillarbox.store import files, flags, mailboxes, messages
 from pillarbox.store.index.catching_up import behind
-from pillarbox.store.index.database import FILE
+from pillarbox.store.index.database import FILE, Database
 from pillarbox.store.store import Store
 from pillarbox.testing.verbs import staged
 from tests.app.conftest import Run
@@ -181,3 +182,17 @@ def test_reindex(run: Run) -> None:
     assert run("reindex", "kim@example.test").code == 0
     assert run("check").code == 0
     assert run("reindex", "nobody@example.test").code == 1
+
+
+def test_reindex_where_nothing_can_be_written(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("account", "add", "kim@example.test")
+    run("deliver", "kim@example.test", stdin=b"Subject: x\r\n\r\nneedle\r\n")
+
+    def full(self: Database, sql: str, *args: object) -> None:
+        raise apsw.FullError("database or disk is full")
+
+    monkeypatch.setattr(Database, "run", full)
+    wrong = run("reindex", "kim@example.test")
+    assert wrong.code == 1
+    assert wrong.err == "pillarbox: The search index cannot be written: database or disk is full\n"
+    assert "1 message matches" in run("search", "kim@example.test", "needle").out

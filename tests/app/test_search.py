@@ -27,7 +27,7 @@ MAIL: list[tuple[str, int, tuple[str, ...], bytes]] = [
         ("\\Seen",),
         b"From: Ann <ann@x.example>\r\nSubject: =?utf-8?q?caf=C3=A9?=\r\n\r\nlunch?\r\n",
     ),
-    ("INBOX", 300, (), PDF),
+    ("INBOX", 300, ("todo",), PDF),
     ("Sent", 200, ("\\Seen", "\\Flagged"), b"From: me\r\nSubject: [red]x[/]\x1b[2J\r\n\r\nlunch, yes\r\n"),
     ("Trash", 400, (), b"From: Ann <ann@x.example>\r\nSubject: gone\r\n\r\nlunch\r\n"),
 ]
@@ -69,6 +69,9 @@ ANN, REPORT, REPLY, GONE = ("INBOX", 1), ("INBOX", 2), ("Sent", 1), ("Trash", 1)
         ("lunch -in:inbox", [GONE, REPLY]),
         ("in:INBOX OR in:sent", [REPORT, REPLY, ANN]),
         ("in:nowhere", []),
+        ("label:sent", [REPLY]),
+        ("label:todo", [REPORT]),
+        ("-label:todo lunch -in:trash", [REPLY, ANN]),
         ("from:ann", [ANN]),
         ("subject:CAFÉ", [ANN]),
         ("-is:read", [REPORT]),

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from pillarbox.imap import progress
 from pillarbox.imap.wire.reader import Reader
 from pillarbox.imap.wire.search_key import parse_program
+from pillarbox.store import turns
 from pillarbox.store.query.planner import readings
 from tests.imap.conftest import Play, World
 
@@ -30,10 +32,10 @@ def test_a_long_search_counts_up_to_a_goal_it_never_says_it_has_reached(play: Pl
         tag = await user.send(b"SEARCH OR BODY nowhere BODY nothing")
         *told, found, last = (await user.answer(tag)).splitlines()
         assert found == b"* SEARCH" and last.startswith(tag + b" OK ")
-        progress = [_TOLD.fullmatch(line) for line in told]
-        assert len(progress) > 1 and all(progress), told
-        counts = [int(one[2]) for one in progress if one]
-        assert {(one[1], int(one[3])) for one in progress if one} == {(tag, 2 * COUNT)}
+        lines = [_TOLD.fullmatch(line) for line in told]
+        assert len(lines) > 1 and all(lines), told
+        counts = [int(one[2]) for one in lines if one]
+        assert {(one[1], int(one[3])) for one in lines if one} == {(tag, 2 * COUNT)}
         assert counts == sorted(counts) and counts[0] < counts[-1] < 2 * COUNT
         assert await user.ok(b"NOOP") == []  # the timer has ended with the command
 
@@ -46,6 +48,23 @@ def test_nothing_is_told_of_a_quick_command(play: Play) -> None:
         user = await world.user(select=b"INBOX")
         assert await user.ok(b"SEARCH BODY nowhere") == [b"* SEARCH"]
         await user.ok(b"COPY 1:* Archive")
+
+    play(script)
+
+
+def test_who_says_nothing_more_is_told_at_every_look(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that is gone looks like one that only listens, until something is sent to it."""
+    monkeypatch.setattr(progress, "LOOK", 0.0)
+    monkeypatch.setattr(turns, "SLICE", -1.0)
+
+    async def script(world: World) -> None:
+        await fill(world)
+        user = await world.user(select=b"INBOX")
+        tag = await user.send(b"SEARCH OR BODY nowhere BODY nothing")
+        await user.client.send_eof()
+        *told, found, last = (await user.answer(tag)).splitlines()
+        assert found == b"* SEARCH" and last.startswith(tag + b" OK ")
+        assert told and all(map(_TOLD.fullmatch, told)), told
 
     play(script)
 

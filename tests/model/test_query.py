@@ -24,6 +24,7 @@ from pillarbox.model.search import (
 )
 
 A, B, C = Text("a"), Text("b"), Text("c")
+WORK = Or((InMailbox("work"), Flag("work")))
 DAY = 86_400
 
 
@@ -72,6 +73,8 @@ DAY = 86_400
         ("in:sent", InMailbox("sent")),
         ('in:"Old mail/2023"', InMailbox("Old mail/2023")),
         ("in:anywhere", InMailbox("")),
+        ("label:work", WORK),
+        ("-label:{work work}", Not(Or((WORK, WORK)))),
         ("older_than:3d", Within(3 * DAY, older=True)),
         ("newer_than:2M", Within(60 * DAY, older=False)),
         ("older_than:1y", Within(365 * DAY, older=True)),

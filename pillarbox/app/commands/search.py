@@ -30,11 +30,11 @@ def search(
     explain: Annotated[bool, typer.Option("--explain", help="Show how the answer was found.")] = False,
     json: Json = False,
 ) -> None:
-    """Find messages, in all mailboxes but Junk and Trash unless the query says in:...
+    """Find messages, in all mailboxes but Junk and Trash unless the query says in:... or label:...
 
     Operators: from: to: cc: bcc: subject: filename: list: rfc822msgid: has:attachment is:unread is:starred
-    is:answered in:NAME in:anywhere older_than:3d newer_than:2m before:2024/12/31 after:... larger:10M
-    smaller:500K. Words beside each other must all match; OR, -, ( ), { } and "phrases" are known.
+    is:answered in:NAME in:anywhere label:NAME older_than:3d newer_than:2m before:2024/12/31 after:...
+    larger:10M smaller:500K. Words beside each other must all match; OR, -, ( ), { } and "phrases" are known.
     """
     try:
         key = parse(query)

@@ -33,6 +33,8 @@ BATCH_SECONDS = 1.0
 MORE = 64  # ids of new mail that are worth going on for
 READ = 64  # emails looked up at once
 
+_UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError)
+
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
@@ -61,8 +63,22 @@ def catch_up(
     """Index all that is not yet; with `anew`, all. `told` hears of each step how many octets of mail it
     added. Who searches has to read `documents` alike.
 
-    Refused where the account cannot be read. Damage of the index itself is no failure: it is made anew.
+    Refused where the account cannot be read, or the index not be written, as on a full disk. Damage of the
+    index itself is no failure: it is made anew.
     """
+    try:
+        return _caught_up(folder, documents, anew, told, clock)
+    except _UNWRITABLE as error:
+        raise Refused(f"The search index cannot be written: {error}", temporary=True) from error
+
+
+def _caught_up(
+    folder: Path,
+    documents: Documents | None,
+    anew: bool,
+    told: Callable[[int], None],
+    clock: Callable[[], float],
+) -> Caught:
     mail = sqlite.open_account(folder)
     try:
         horizon = _settled(mail)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import apsw
 
@@ -48,10 +49,13 @@ CREATE TABLE search_cursor (
   format TEXT NOT NULL, lineage TEXT NOT NULL,
   email INTEGER NOT NULL,                 -- all up to this id are in here
   modseq INTEGER NOT NULL,                -- the account's when that was found
-  next_segment INTEGER NOT NULL);
+  next_segment INTEGER NOT NULL,
+  messages INTEGER NOT NULL,              -- of all segments
+  checked INTEGER NOT NULL);              -- see checksum
 CREATE TABLE segment (
   account INTEGER NOT NULL, id INTEGER PRIMARY KEY,
   first INTEGER NOT NULL, last INTEGER NOT NULL, messages INTEGER NOT NULL,
+  manifest BLOB NOT NULL,                 -- see manifest
   emails BLOB NOT NULL);                  -- ids, compressed
 CREATE TABLE vocabulary (                 -- id: see vocabulary_id
   account INTEGER NOT NULL, id INTEGER PRIMARY KEY,
@@ -77,8 +81,17 @@ def field_of(vocabulary: int) -> int:
     return vocabulary >> 4 & 15
 
 
+def segment_of(vocabulary: int) -> int:
+    return vocabulary >> 8
+
+
 def posting_id(vocabulary: int, chunk: int) -> int:
     return vocabulary << 20 | chunk
+
+
+def checksum(email: int, messages: int) -> int:
+    """Of what a cursor says: a reader that believed a wrong one would pass over mail."""
+    return crc32(b"%d %d" % (email, messages))
 
 
 def span_of(segment: int) -> tuple[int, int]:

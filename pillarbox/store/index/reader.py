@@ -28,12 +28,15 @@ from pillarbox.store.index.database import (
     FILE,
     FORMAT,
     Database,
+    checksum,
     field_of,
     posting_id,
+    segment_of,
     span_of,
     vocabulary_id,
 )
 from pillarbox.store.index.document import OWN, Field
+from pillarbox.store.index.manifest import Manifest, unpack
 from pillarbox.store.index.runs import Kind
 from pillarbox.store.index.texts import PLAIN, Damaged, Packing, Places, decompress, places_of
 from pillarbox.store.index.vocabulary import Slice, Vocabulary, together
@@ -90,13 +93,9 @@ class Memory:
 class Segment:
     """`lookup.Listed`: what there is to read of one segment."""
 
-    def __init__(self, reader: Reader, number: int, first: int, last: int, messages: int) -> None:
-        self.number = number
-        self.first = first
-        self.last = last
-        self.messages = messages
+    def __init__(self, reader: Reader, manifest: Manifest) -> None:
+        self.number, self.first, self.last, self.messages, self._known = manifest
         self._reader = reader
-        self._known = reader.vocabularies(number)
 
     @property
     def emails(self) -> array[int]:
@@ -197,37 +196,38 @@ class Reader:
         self._database.run("BEGIN")
         try:
             found = self._rows(
-                "SELECT format, lineage, email, modseq FROM search_cursor WHERE account = ?", ACCOUNT
+                "SELECT format, lineage, email, modseq, messages, checked FROM search_cursor"
+                " WHERE account = ?",
+                ACCOUNT,
             )
             if not found or found[0][:2] != (FORMAT, lineage):
                 return None
             segments = [
-                Segment(self, *row)
-                for row in self._rows(
-                    "SELECT id, first, last, messages FROM segment WHERE account = ? ORDER BY first", ACCOUNT
-                )
+                Segment(self, self.manifest(*row))
+                for row in self._rows("SELECT id, manifest FROM segment WHERE account = ?", ACCOUNT)
             ]
         finally:
             self._database.run("ROLLBACK")
+        segments.sort(key=_first)
         starts = [*accumulate((segment.messages for segment in segments), initial=0)]
-        return Snapshot(found[0][2], found[0][3], segments, starts, self)
+        email, modseq, messages, checked = found[0][2:]
+        if starts[-1] != messages or checked != checksum(email, messages):
+            raise Damaged
+        return Snapshot(email, modseq, segments, starts, self)
 
-    def vocabularies(self, segment: int) -> frozenset[int]:
-        """The ids of those that there are."""
+    def manifest(self, segment: int, packed: bytes) -> Manifest:
+        def read() -> tuple[Manifest, int]:
+            made = unpack(segment, packed)
+            return made, 100 * len(made.vocabularies)
 
-        def read() -> tuple[frozenset[int], int]:
-            rows = self._rows(
-                "SELECT id FROM vocabulary WHERE account = ? AND id BETWEEN ? AND ?",
-                *(ACCOUNT, *span_of(segment)),
-            )
-            return frozenset(number for (number,) in rows), 100 * len(rows)
-
-        return cast("frozenset[int]", self._memory.get((self.serial, 0, segment), read))
+        return cast(Manifest, self._memory.get((self.serial, 0, segment), read))
 
     def emails(self, segment: int) -> array[int]:
         def read() -> tuple[array[int], int]:
             emails = array("Q")
-            emails.frombytes(self._one("SELECT emails FROM segment WHERE account = ? AND id = ?", segment)[0])
+            emails.frombytes(
+                self._one("SELECT emails FROM segment WHERE account = ? AND id = ?", segment, segment)[0]
+            )
             return emails, 8 * len(emails)
 
         return cast("array[int]", self._memory.get((self.serial, 1, segment), read))
@@ -235,7 +235,10 @@ class Reader:
     def vocabulary(self, number: int) -> Vocabulary:
         def read() -> tuple[Vocabulary, int]:
             made = Vocabulary(
-                *self._one("SELECT words, counts, steps FROM vocabulary WHERE account = ? AND id = ?", number)
+                *self._one(
+                    "SELECT words, counts, steps FROM vocabulary WHERE account = ? AND id = ?",
+                    *(number, segment_of(number)),
+                )
             )
             return made, made.octets
 
@@ -245,7 +248,8 @@ class Reader:
         def read() -> tuple[array[int], int]:
             numbers = array("H")
             (octets,) = self._one(
-                "SELECT numbers FROM posting WHERE account = ? AND id = ?", posting_id(number, chunk)
+                "SELECT numbers FROM posting WHERE account = ? AND id = ?",
+                *(posting_id(number, chunk), segment_of(number)),
             )
             numbers.frombytes(together(octets))
             return numbers, 2 * len(numbers)
@@ -280,14 +284,17 @@ class Reader:
     def texts(self, email: int, columns: Sequence[str]) -> Texts | None:
         """The group in which this email's texts are, with those asked for."""
         rows = self._rows(
-            f"SELECT last, places, {', '.join(columns)} FROM text WHERE account = ? AND id <= ?"
+            f"SELECT id, last, places, {', '.join(columns)} FROM text WHERE account = ? AND id <= ?"
             " ORDER BY id DESC LIMIT 1",
             *(ACCOUNT, email),
         )
-        if not rows or rows[0][0] < email:
+        if not rows or rows[0][1] < email:
             return None
-        last, places, *kept = rows[0]
-        return Texts(last, places_of(places, columns), [*zip(columns, kept)], self._packing())
+        first, last, packed, *kept = rows[0]
+        places = places_of(packed, columns)
+        if (places.emails[0], places.emails[-1]) != (first, last):
+            raise Damaged
+        return Texts(last, places, [*zip(columns, kept)], self._packing())
 
     def _packing(self) -> Packing:
         """To be asked for after what it is needed for: that came not before the dictionaries."""
@@ -303,10 +310,12 @@ class Reader:
             self._has_dictionaries = True
         return cast(Packing, self._memory.get((self.serial, 4), read))
 
-    def _one(self, sql: str, number: int) -> tuple[bytes, ...]:
+    def _one(self, sql: str, number: int, segment: int) -> tuple[bytes, ...]:
+        """A row that belongs to this segment: gone when it has been joined, and lost when it has not."""
         rows = self._rows(sql, ACCOUNT, number)
         if not rows:
-            raise Moved
+            there = self._rows("SELECT 1 FROM segment WHERE account = ? AND id = ?", ACCOUNT, segment)
+            raise Damaged if there else Moved
         return tuple(map(decompress, rows[0]))
 
     def _rows(self, sql: str, *args: Any) -> list[Any]:

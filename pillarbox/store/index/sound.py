@@ -9,7 +9,17 @@ from pathlib import Path
 import apsw
 
 from pillarbox.store.engine import sqlite
-from pillarbox.store.index.database import ACCOUNT, BAD, FILE, FORMAT, WAIT, Database, posting_id
+from pillarbox.store.index import manifest
+from pillarbox.store.index.database import (
+    ACCOUNT,
+    BAD,
+    FILE,
+    FORMAT,
+    WAIT,
+    Database,
+    checksum,
+    posting_id,
+)
 from pillarbox.store.index.texts import Damaged, decompress, places_of
 
 
@@ -43,19 +53,25 @@ def _problems(index: Database, folder: Path) -> Iterator[str]:
             return
     if not index.rows("SELECT 1 FROM sqlite_schema WHERE name = 'search_cursor'"):
         return  # just begun
-    cursor = index.rows("SELECT format, lineage, email FROM search_cursor WHERE account = ?", ACCOUNT)
+    cursor = index.rows(
+        "SELECT format, lineage, email, messages, checked FROM search_cursor WHERE account = ?", ACCOUNT
+    )
     lineage, next_id, emails = _mail(folder)
     if not cursor or cursor[0][:2] != (FORMAT, lineage):
         return
-    up_to = cursor[0][2]
+    up_to, messages, checked = cursor[0][2:]
+    if checked != checksum(up_to, messages):
+        yield f"the cursor of {FILE} is damaged"
     if up_to > next_id:
         yield f"{FILE} holds emails up to {up_to}, which this account has not given out"
     listed: set[int] = set()
     segments = set()
-    for segment, first, last, count, packed in index.rows(
-        "SELECT id, first, last, messages, emails FROM segment WHERE account = ?", ACCOUNT
+    vocabularies: set[int] = set()
+    for segment, first, last, count, packed, says in index.rows(
+        "SELECT id, first, last, messages, emails, manifest FROM segment WHERE account = ?", ACCOUNT
     ):
         segments.add(segment)
+        vocabularies |= manifest.unpack(segment, says).vocabularies
         some = array("Q")
         some.frombytes(decompress(packed))
         if (len(some), some[0], some[-1]) != (count, first, last) or list(some) != sorted(set(some)):
@@ -69,15 +85,19 @@ def _problems(index: Database, folder: Path) -> Iterator[str]:
     for email in sorted(emails):
         if email <= up_to and not (email in listed and email in texts):
             yield f"email {email} is not in {FILE}, which holds all up to {up_to}"
-    yield from _orphans(index, segments)
+    if len(listed) != messages:
+        yield f"{FILE} lists {len(listed)} emails and should list {messages}"
+    yield from _orphans(index, segments, vocabularies)
 
 
-def _orphans(index: Database, segments: set[int]) -> Iterator[str]:
-    known = set()
+def _orphans(index: Database, segments: set[int], vocabularies: set[int]) -> Iterator[str]:
+    known: set[int] = set()
     for (number,) in index.rows("SELECT id FROM vocabulary WHERE account = ?", ACCOUNT):
         known.add(number)
         if number >> 8 not in segments:
             yield f"vocabulary {number} of {FILE} belongs to no segment"
+    for number in sorted(vocabularies - known):
+        yield f"vocabulary {number} of {FILE} is lost"
     for (number,) in index.rows("SELECT id FROM posting WHERE account = ?", ACCOUNT):
         if number // posting_id(1, 0) not in known:
             yield f"postings {number} of {FILE} belong to no vocabulary"

@@ -177,6 +177,12 @@ def packed(listed: Listed) -> Packed:
     return Packed(words, counts.tobytes(), steps, postings)
 
 
+def postings_of(words: bytes, steps: bytes) -> int:
+    """How many belong to these words."""
+    first, size, base = STEP.unpack(steps[-STEP.size :])
+    return int(base + (words.count(b"\n") - 1 - first) * size)
+
+
 def apart(postings: bytes) -> bytes:
     """As they compress well: first the low octets of all numbers, then the high ones, which ascend slowly."""
     return postings[::2] + postings[1::2]

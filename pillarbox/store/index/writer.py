@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import apsw
 
-from pillarbox.store.index import database, paired, segment, texts
+from pillarbox.store.index import database, manifest, paired, segment, texts
 from pillarbox.store.index.database import (
     BAD,
     CHUNK,
@@ -25,6 +25,7 @@ from pillarbox.store.index.database import (
     FORMAT,
     LOCK,
     Database,
+    checksum,
     posting_id,
     remove,
     span_of,
@@ -34,8 +35,8 @@ from pillarbox.store.index.document import Document, Field
 from pillarbox.store.index.listing import Listed
 from pillarbox.store.index.runs import Kind
 from pillarbox.store.index.segment import Key, Segment
-from pillarbox.store.index.texts import PLAIN, Group, Packing, compress, decompress
-from pillarbox.store.index.vocabulary import MAX_MESSAGES, Packed, Vocabulary, apart, together
+from pillarbox.store.index.texts import PLAIN, Damaged, Group, Packing, compress, decompress
+from pillarbox.store.index.vocabulary import MAX_MESSAGES, Packed, Vocabulary, apart, postings_of, together
 
 _ACCOUNT = database.ACCOUNT
 
@@ -109,8 +110,8 @@ class Writer:
         self._kept = PLAIN
         with self.database.writing():
             self.database.run(
-                "INSERT OR IGNORE INTO search_cursor VALUES (?, ?, ?, 0, 0, 1)",
-                *(_ACCOUNT, FORMAT, self._lineage),
+                "INSERT OR IGNORE INTO search_cursor VALUES (?, ?, ?, 0, 0, 1, 0, ?)",
+                *(_ACCOUNT, FORMAT, self._lineage, checksum(0, 0)),
             )
 
     @property
@@ -129,8 +130,13 @@ class Writer:
             if made.emails:
                 self._insert(number, made)
                 self._insert_groups(texts.groups(zip(made.emails, documents), packing))
+            messages = (
+                len(made.emails)
+                + self.database.rows("SELECT messages FROM search_cursor WHERE account = ?", _ACCOUNT)[0][0]
+            )
             self.database.run(
-                "UPDATE search_cursor SET email = ?, modseq = ? WHERE account = ?", last, modseq, _ACCOUNT
+                "UPDATE search_cursor SET email = ?, modseq = ?, messages = ?, checked = ? WHERE account = ?",
+                *(last, modseq, messages, checksum(last, messages), _ACCOUNT),
             )
 
     def frequent(self) -> list[bytes]:
@@ -159,9 +165,11 @@ class Writer:
         run = self.database.run
         emails = made.emails
         packed = compress(emails.tobytes())
+        row = Row(number, emails[0], emails[-1], len(emails))
+        listed = [vocabulary_id(number, field, kind) for field, kind in made.vocabularies]
         run(
-            "INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?)",
-            *(_ACCOUNT, number, emails[0], emails[-1], len(emails), packed),
+            "INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?)",
+            *(_ACCOUNT, *row, manifest.pack(*row, listed), packed),
         )
         for (field, kind), vocabulary in made.vocabularies.items():
             self._insert_vocabulary(vocabulary_id(number, field, kind), vocabulary)
@@ -261,19 +269,17 @@ class Writer:
 
     def _load(self, row: Row) -> tuple[array[int], dict[Key, Listed]]:
         rows = self.database.rows
-        found = rows("SELECT emails FROM segment WHERE account = ? AND id = ?", _ACCOUNT, row.id)
+        found = rows("SELECT emails, manifest FROM segment WHERE account = ? AND id = ?", _ACCOUNT, row.id)
         if not found:
             raise Overtaken
         emails = array("Q")
         emails.frombytes(decompress(found[0][0]))
         listed: dict[Key, Listed] = {}
-        low, high = span_of(row.id)
-        for (number,) in rows(
-            "SELECT id FROM vocabulary WHERE account = ? AND id BETWEEN ? AND ?", *(_ACCOUNT, low, high)
-        ):
+        for number in manifest.unpack(row.id, found[0][1]).vocabularies:
             some = self._listed(number)
-            if some is not None:
-                listed[Field(number >> 4 & 15), Kind(number & 15)] = some
+            if some is None:
+                raise Damaged
+            listed[Field(number >> 4 & 15), Kind(number & 15)] = some
         return emails, listed
 
     def _listed(self, number: int) -> Listed | None:
@@ -286,7 +292,10 @@ class Writer:
             *(_ACCOUNT, posting_id(number, 0), posting_id(number + 1, 0) - 1),
         )
         words, steps = map(decompress, found[0])
-        return words, steps, b"".join(together(decompress(chunk)) for (chunk,) in chunks)
+        postings = b"".join(together(decompress(chunk)) for (chunk,) in chunks)
+        if len(postings) != 2 * postings_of(words, steps):
+            raise Damaged
+        return words, steps, postings
 
     def _groups(self, low: int, high: int) -> list[Group]:
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,6 +101,64 @@ def test_damage_that_only_reading_finds(archive: Archive, table: str) -> None:
     assert (archive.folder / BAD).exists()
     assert behind(archive.folder)
     archive.index()
+    assert_right(archive, indexed=True)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "DELETE FROM vocabulary WHERE id & 255 = 16",  # words of bodies
+        "UPDATE vocabulary SET id = id + 9 WHERE id & 255 = 96",  # those of subjects, as if others
+        "DELETE FROM posting",
+        "DELETE FROM segment WHERE id = 1",
+        "UPDATE segment SET id = 5 WHERE id = 1",
+        "UPDATE search_cursor SET email = email + 30",
+        "UPDATE text SET places = CAST(substr(places, 1, 30) || zeroblob(length(places) - 30) AS BLOB)",
+        "UPDATE text SET body = CAST(zeroblob(4) || substr(body, 5) AS BLOB)",
+        "UPDATE text SET id = id - 1 WHERE id = (SELECT max(id) FROM text)",
+    ],
+)
+def test_what_sqlite_does_not_notice(archive: Archive, harm: str) -> None:
+    for count in (200, 200, 20):
+        archive.add(letters(count, len(archive.raw)))
+        if count == 200:
+            archive.index()
+    sql(archive, harm)
+    for key, (found, plan) in zip(ASKED, archive.find(ASKED)):
+        assert found == archive.truth(key), (key, plan)
+    assert (archive.folder / BAD).exists()
+    archive.index()
+    assert_right(archive, indexed=True)
+
+
+@pytest.mark.parametrize("which", ["min", "max"])
+@pytest.mark.parametrize("table", ["posting", "vocabulary"])
+def test_what_is_lost_when_segments_are_joined(archive: Archive, small: None, table: str, which: str) -> None:
+    archive.add(letters(8))
+    archive.index()
+    sql(archive, f"DELETE FROM {table} WHERE id = (SELECT {which}(id) FROM {table})")
+    archive.add(letters(8, 8))
+    archive.index()
+    assert_right(archive, indexed=True)
+
+
+def test_octets_that_change_anywhere(archive: Archive) -> None:
+    archive.add(letters(300))
+    archive.index()
+    path = archive.folder / FILE
+    sound_one = path.read_bytes()
+    chance = random.Random(3)
+    for _ in range(20):
+        database.remove(archive.folder)
+        octets = bytearray(sound_one)
+        for _ in range(chance.choice([1, 3, 20])):
+            at = chance.randrange(len(octets) - 100)
+            count = chance.choice([1, 4, 100])
+            octets[at : at + count] = chance.randbytes(count)
+        path.write_bytes(octets)
+        for key, (found, plan) in zip(ASKED, archive.find(ASKED)):
+            assert found == archive.truth(key), (key, plan)
+    archive.index(anew=True)
     assert_right(archive, indexed=True)
 
 
@@ -231,6 +290,13 @@ def test_check_finds_what_is_wrong(archive: Archive, small: None) -> None:
     sql(archive, "UPDATE search_cursor SET email = email + 1000")
     assert any("has not given out" in text for text in sound.problems(archive.folder))
     archive.index(anew=True)
+    for harm in (
+        "UPDATE search_cursor SET modseq = 0, messages = messages + 1",
+        "DELETE FROM vocabulary WHERE id = (SELECT max(id) FROM vocabulary)",
+    ):
+        sql(archive, harm)
+        assert any("damaged" in text or "lost" in text for text in sound.problems(archive.folder))
+        archive.index(anew=True)
 
 
 def test_an_account_that_is_gone(tmp_path: Path) -> None:

@@ -29,9 +29,9 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     out: list[str] = []
     one = Reader._one
 
-    def noted(self: Reader, sql: str, number: int) -> Any:
+    def noted(self: Reader, sql: str, number: int, segment: int) -> Any:
         out.append(sql)
-        return one(self, sql, number)
+        return one(self, sql, number, segment)
 
     monkeypatch.setattr(Reader, "_one", noted)
     return out
