@@ -16,6 +16,8 @@ enum { NEITHER, WORD, BORDER };
 
 #define LONG 64 /* octets of a run that is not listed whole: `runs.LONG` */
 
+#define SHORT (3 * LONG) /* octets of a run that may wait */
+#define TOGETHER 32      /* runs that wait until they are listed */
 #define MOST_OCTETS UINT32_MAX /* of all different runs of one list */
 #define MOST_RUNS (UINT32_MAX / 4)
 
@@ -35,6 +37,13 @@ typedef struct {
     uint32_t run, message;
 } Posting;
 
+/* A run that waits to be listed: see `listed_soon`. */
+typedef struct {
+    uint64_t key, hash;
+    uint32_t size, message;
+    unsigned char octets[SHORT];
+} Waiting;
+
 typedef struct {
     unsigned char *octets;
     size_t used, room;
@@ -44,6 +53,8 @@ typedef struct {
     size_t mask;
     Posting *postings; /* in the order of messages */
     size_t posted, postings_room;
+    Waiting waiting[TOGETHER];
+    size_t wait;
 } List;
 
 static uint64_t secret[3];
@@ -173,11 +184,10 @@ has(const List *list, const unsigned char *octets, size_t size)
 
 /* The number of a run, which is given one where it is new; -1 with an error. */
 static int64_t
-number_of(List *list, const unsigned char *octets, size_t size)
+number_of(List *list, uint64_t key, uint64_t hash, const unsigned char *octets, size_t size)
 {
     if (list->mask == 0 && rehashed(list))
         return -1;
-    uint64_t key = key_of(octets, size), hash = hash_of(key, octets, size);
     size_t at = slot_of(list, key, hash, octets, size);
     if (list->slots[at].run)
         return list->slots[at].run - 1;
@@ -197,11 +207,10 @@ number_of(List *list, const unsigned char *octets, size_t size)
     return (int64_t)list->count - 1;
 }
 
-/* List a run as being in a message. All runs of a message come before those of the next. */
 static int
-listed(List *list, const unsigned char *octets, size_t size, uint32_t message)
+posted(List *list, uint64_t key, uint64_t hash, const unsigned char *octets, size_t size, uint32_t message)
 {
-    int64_t number = number_of(list, octets, size);
+    int64_t number = number_of(list, key, hash, octets, size);
     if (number < 0)
         return -1;
     Run *run = list->runs + number;
@@ -213,6 +222,51 @@ listed(List *list, const unsigned char *octets, size_t size, uint32_t message)
     run->count++;
     list->postings[list->posted++] = (Posting){(uint32_t)number, message};
     return 0;
+}
+
+/* List what waits. */
+static int
+settled(List *list)
+{
+    for (size_t at = 0; at < list->wait; at++) {
+        const Slot *slot = list->slots + (list->waiting[at].hash & list->mask);
+        if (slot->run)
+            __builtin_prefetch(list->runs + slot->run - 1);
+    }
+    for (size_t at = 0; at < list->wait; at++) {
+        const Waiting *run = list->waiting + at;
+        if (posted(list, run->key, run->hash, run->octets, run->size, run->message))
+            return -1;
+    }
+    list->wait = 0;
+    return 0;
+}
+
+/* List a run as being in a message. All runs of a message come before those of the next. */
+static int
+listed(List *list, const unsigned char *octets, size_t size, uint32_t message)
+{
+    uint64_t key = key_of(octets, size);
+    return posted(list, key, hash_of(key, octets, size), octets, size, message);
+}
+
+/* As `listed`, for a list that is too long for the nearer caches, where nearly all the time goes by waiting
+   for a slot, and for the run it tells. So some runs are collected, while their slots are fetched, and then
+   looked up together. They have at most `SHORT` octets. */
+static int
+listed_soon(List *list, const unsigned char *octets, size_t size, uint32_t message)
+{
+    uint64_t key = key_of(octets, size), hash = hash_of(key, octets, size);
+    if (list->mask == 0 && rehashed(list))
+        return -1;
+    __builtin_prefetch(list->slots + (hash & list->mask));
+    Waiting *run = list->waiting + list->wait++;
+    run->key = key;
+    run->hash = hash;
+    run->size = (uint32_t)size;
+    run->message = message;
+    memcpy(run->octets, octets, size);
+    return list->wait == TOGETHER ? settled(list) : 0;
 }
 
 /* Packing */
@@ -325,10 +379,12 @@ kept(const List *list, uint32_t **first, unsigned char **postings)
 }
 
 static PyObject *
-packed(const List *list)
+packed(List *list)
 {
     uint32_t *first;
     unsigned char *postings;
+    if (settled(list))
+        return NULL;
     PyObject *answer = kept(list, &first, &postings);
     if (first != NULL)
         for (size_t at = 0; at < list->posted; at++) {
@@ -437,39 +493,40 @@ done:
 }
 
 static int
-listed_each(List *list, PyObject *lines, uint32_t message)
+listed_lines(List *list, const unsigned char *at, const unsigned char *end, uint32_t message)
 {
-    PyObject *line = NULL, *iterator = PyObject_GetIter(lines);
-    int failed = iterator == NULL;
-    while (!failed && (line = PyIter_Next(iterator)) != NULL) {
-        char *octets;
-        Py_ssize_t size;
-        failed = PyBytes_AsStringAndSize(line, &octets, &size) ||
-                 listed(list, (const unsigned char *)octets, (size_t)size, message);
-        Py_DECREF(line);
+    for (; at < end; at++) {
+        const unsigned char *stop = memchr(at, '\n', (size_t)(end - at));
+        if (stop == NULL)
+            stop = end;
+        if (stop > at && listed(list, at, (size_t)(stop - at), message))
+            return -1;
+        at = stop;
     }
-    Py_XDECREF(iterator);
-    return failed || PyErr_Occurred() != NULL;
+    return 0;
 }
 
 static PyObject *
-lines(PyObject *module, PyObject *found)
+lines(PyObject *module, PyObject *texts)
 {
     List list = {0};
-    PyObject *answer = NULL, *item = NULL, *iterator = PyObject_GetIter(found);
+    PyObject *answer = NULL, *item = NULL, *iterator = PyObject_GetIter(texts);
     if (iterator == NULL)
         return NULL;
     while ((item = PyIter_Next(iterator)) != NULL) {
         uint32_t message;
         PyObject *rest;
-        int failed = text_of(item, &message, &rest) || listed_each(&list, rest, message);
-        Py_DECREF(item);
-        if (failed)
+        char *text;
+        Py_ssize_t size;
+        if (text_of(item, &message, &rest) || PyBytes_AsStringAndSize(rest, &text, &size) ||
+            listed_lines(&list, (unsigned char *)text, (unsigned char *)text + size, message))
             goto done;
+        Py_DECREF(item);
     }
     if (!PyErr_Occurred())
         answer = packed(&list);
 done:
+    Py_XDECREF(item);
     Py_DECREF(iterator);
     dropped(&list);
     return answer;
@@ -531,7 +588,7 @@ is_whole(Word word)
 static int
 paired(Pairs *pairs, Word first, Text separator, Word second)
 {
-    unsigned char line[3 * LONG], *at = line;
+    unsigned char line[SHORT], *at = line;
     size_t letters = is_space(separator) ? 2 : 1;
     if (separator.size == 0)
         return 0;
@@ -549,13 +606,13 @@ paired(Pairs *pairs, Word first, Text separator, Word second)
         at = classes(at, second.text.octets, second.text.size < letters ? second.text.size : letters);
         *at++ = '*';
     }
-    return listed(&pairs->list, line, (size_t)(at - line), pairs->message);
+    return listed_soon(&pairs->list, line, (size_t)(at - line), pairs->message);
 }
 
 static int
 ringed(Pairs *pairs, Text left, Word word, Text right)
 {
-    unsigned char line[3 * LONG], *at = line;
+    unsigned char line[SHORT], *at = line;
     if (word.whole < 0)
         return 0;
     if (is_space(left) && is_space(right)) {
@@ -568,7 +625,7 @@ ringed(Pairs *pairs, Text left, Word word, Text right)
     }
     *at++ = RING;
     at = added(added(added(at, left), word.text), right);
-    return listed(&pairs->list, line, (size_t)(at - line), pairs->message);
+    return listed_soon(&pairs->list, line, (size_t)(at - line), pairs->message);
 }
 
 static int
@@ -581,7 +638,7 @@ never_usual(Pairs *pairs)
             continue;
         line[0] = line[word->size + 1] = RING;
         memcpy(line + 1, pairs->frequent.octets + word->at, word->size);
-        if (listed(&pairs->list, line, word->size + 2, pairs->message))
+        if (listed_soon(&pairs->list, line, word->size + 2, pairs->message))
             return -1;
     }
     pairs->ring_count = 0;
@@ -636,6 +693,22 @@ paired_text(Pairs *pairs, const unsigned char *at, const unsigned char *end)
 }
 
 static int
+listed_each(List *list, PyObject *words)
+{
+    PyObject *word = NULL, *iterator = PyObject_GetIter(words);
+    int failed = iterator == NULL;
+    while (!failed && (word = PyIter_Next(iterator)) != NULL) {
+        char *octets;
+        Py_ssize_t size;
+        failed = PyBytes_AsStringAndSize(word, &octets, &size) ||
+                 listed(list, (const unsigned char *)octets, (size_t)size, 0);
+        Py_DECREF(word);
+    }
+    Py_XDECREF(iterator);
+    return failed || PyErr_Occurred() != NULL;
+}
+
+static int
 fits(const List *list, size_t most)
 {
     for (size_t number = 0; number < list->count; number++)
@@ -652,7 +725,7 @@ pairs(PyObject *module, PyObject *args)
     PyObject *texts, *frequent, *separators, *answer = NULL, *item = NULL, *iterator = NULL;
     Pairs all = {0};
     if (!PyArg_ParseTuple(args, "OOO", &texts, &frequent, &separators) ||
-        listed_each(&all.frequent, frequent, 0) || listed_each(&all.separators, separators, 0) ||
+        listed_each(&all.frequent, frequent) || listed_each(&all.separators, separators) ||
         !fits(&all.frequent, LONG) || !fits(&all.separators, LONG / 4))
         goto done;
     all.usual = calloc(all.frequent.count + 1, sizeof(uint32_t));
@@ -731,7 +804,8 @@ taken(List *list, const Part *part, uint32_t **numbers, size_t *used, size_t *ro
         return damaged();
     for (at++; at < end; at++) {
         const unsigned char *stop = memchr(at, '\n', (size_t)(end - at));
-        int64_t number = number_of(list, at, (size_t)(stop - at));
+        uint64_t key = key_of(at, (size_t)(stop - at)), hash = hash_of(key, at, (size_t)(stop - at));
+        int64_t number = number_of(list, key, hash, at, (size_t)(stop - at));
         if (number < 0 || grown((void **)numbers, room, *used + 1, sizeof **numbers))
             return -1;
         (*numbers)[(*used)++] = (uint32_t)number;

@@ -9,7 +9,6 @@ fields whose names are no names: folded they might look like others.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from enum import Enum, IntEnum
 from typing import Final, NamedTuple
 
@@ -66,15 +65,11 @@ class Document(NamedTuple):
     lined: bytes = b""
 
 
-def lines_of(text: bytes) -> Iterable[bytes]:
-    """What is listed whole of one of `lists`, or of `lined`."""
-    if b"\n" not in text and len(text) <= LONGEST_LINE:
-        return (text,)
-    found = set(text.split(b"\n"))
-    found.discard(b"")  # no needle is in it
-    if len(text) > LONGEST_LINE:
-        found = {line if len(line) <= LONGEST_LINE else TOO_LONG for line in found}
-    return found
+def lines_of(text: bytes) -> bytes:
+    """The lines that are listed whole of one of `lists`, or of `lined`."""
+    if len(text) <= LONGEST_LINE:
+        return text
+    return b"\n".join([line if len(line) <= LONGEST_LINE else TOO_LONG for line in text.split(b"\n")])
 
 
 def plain(name: str) -> bool:

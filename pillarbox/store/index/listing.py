@@ -41,9 +41,9 @@ def _whole_and_long(cut: Iterable[tuple[int, Iterable[bytes]]]) -> tuple[Listed 
     return pack(found), long
 
 
-def lines(found: Iterable[tuple[int, Iterable[bytes]]]) -> Listed | None:
-    """What is to be listed as it is, each once a message however often it comes."""
-    return pack(_found((number, set(some)) for number, some in found))
+def lines(texts: Iterable[tuple[int, bytes]]) -> Listed | None:
+    """The lines of texts that are not empty."""
+    return pack(_found((number, {*text.split(b"\n")} - {b""}) for number, text in texts))
 
 
 def pairs(

@@ -7,7 +7,7 @@ A vocabulary is known by its field and the kind of runs in it; those that would 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 from operator import itemgetter
@@ -48,7 +48,7 @@ def build(emails: array[int], documents: Sequence[Document], frequent: Sequence[
     for field in Field:
         if field is Field.NAMES:
             made[field, Kind.WORD] = listing.lines(
-                (number, document.names) for number, document in enumerate(documents)
+                (number, b"\n".join(document.names)) for number, document in enumerate(documents)
             )
             continue
         for kind, (whole, long) in zip(GRAMS, listing.runs(_texts(documents, field))):
@@ -71,7 +71,7 @@ def _texts(documents: Sequence[Document], field: Field) -> Iterator[tuple[int, b
             yield number, document.lists[field]
 
 
-def _lines(documents: Sequence[Document], field: Field) -> Iterator[tuple[int, Iterable[bytes]]]:
+def _lines(documents: Sequence[Document], field: Field) -> Iterator[tuple[int, bytes]]:
     for number, document in enumerate(documents):
         text = document.lined if field is Field.HEADER else document.lists.get(field)
         if text:
@@ -94,7 +94,8 @@ def _grams(long: Long, kind: Kind) -> Listed | None:
     """What is listed of runs that are too long."""
     by_message = groupby(sorted(set(long)), key=itemgetter(0))
     return listing.lines(
-        (number, chain.from_iterable(grams_of(run, kind) for _, run in some)) for number, some in by_message
+        (number, b"\n".join(chain.from_iterable(grams_of(run, kind) for _, run in some)))
+        for number, some in by_message
     )
 
 
