@@ -18,7 +18,7 @@ from pillarbox.model.errors import Refused
 from pillarbox.store.index.catching_up import catch_up
 
 NICE = 10  # who waits for an answer comes first
-KEPT_WARM = 20_000  # objects made between two looks for garbage, of which there is hardly any
+KEPT_WARM = 200_000  # objects made between two looks for garbage, of which there is hardly any
 
 
 class Order(Struct, frozen=True):

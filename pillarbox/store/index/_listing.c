@@ -802,14 +802,35 @@ taken(List *list, const Part *part, uint32_t **numbers, size_t *used, size_t *ro
     size_t before = *used;
     if (part->words_size < 2 || *at != '\n' || end[-1] != '\n' || part->steps_size % 12)
         return damaged();
-    for (at++; at < end; at++) {
-        const unsigned char *stop = memchr(at, '\n', (size_t)(end - at));
-        uint64_t key = key_of(at, (size_t)(stop - at)), hash = hash_of(key, at, (size_t)(stop - at));
-        int64_t number = number_of(list, key, hash, at, (size_t)(stop - at));
-        if (number < 0 || grown((void **)numbers, room, *used + 1, sizeof **numbers))
+    if (list->mask == 0 && rehashed(list))
+        return -1;
+    for (at++; at < end;) {
+        struct {
+            const unsigned char *octets;
+            size_t size;
+            uint64_t key, hash;
+        } some[TOGETHER]; /* as in `listed_soon` */
+        size_t count = 0;
+        for (; at < end && count < TOGETHER; count++) {
+            const unsigned char *stop = memchr(at, '\n', (size_t)(end - at));
+            size_t size = (size_t)(stop - at);
+            uint64_t key = key_of(at, size), hash = hash_of(key, at, size);
+            some[count].octets = at;
+            some[count].size = size;
+            some[count].key = key;
+            some[count].hash = hash;
+            __builtin_prefetch(list->slots + (hash & list->mask));
+            at = stop + 1;
+        }
+        if (grown((void **)numbers, room, *used + count, sizeof **numbers))
             return -1;
-        (*numbers)[(*used)++] = (uint32_t)number;
-        at = stop;
+        for (size_t next = 0; next < count; next++) {
+            int64_t number =
+                number_of(list, some[next].key, some[next].hash, some[next].octets, some[next].size);
+            if (number < 0)
+                return -1;
+            (*numbers)[(*used)++] = (uint32_t)number;
+        }
     }
     size_t count = *used - before, expected = 0;
     for (Py_ssize_t next = 0; next < part->steps_size; next += 12) {
