@@ -29,9 +29,13 @@ from typing import NamedTuple
 from pillarbox.store.index.runs import WORD_OCTETS, borders_in_order, listed_border, words_in_order
 
 SPACE = b" "
+# Nineteen of twenty that there are: what is between words of a sentence, and some of addresses and markup.
 SEPARATORS = (
     *(SPACE, b", ", b".", b". ", b"/", b"-", b"'", b": ", b"=", b" > ", b"://", b":", b"> ", b'" ', b"@"),
-    *(b" (", b"_", b" <", b' "', b'="', b'"', b") ", b"? ", b"! ", b",", b" - ", b"; "),
+    *(b" (", b"_", b" <", b' "', b'="', b'"', b") ", b"? ", b"! ", b",", b" - ", b"; ", b"] ", b" [", b" -"),
+    *(b" $", b"' ", b" '", b"/ ", b"&", b"... ", b"?", b"). ", b'." ', b'," ', b'. "', b"), ", b"(", b"% "),
+    *(b" -- ", b"* ", b" *", b": > ", b". > ", b" > > ", b". > > ", b", > ", b"+", b"[", b")", b', "'),
+    *(b'", ', b". (", b'". ', b" & ", b" /", b': "'),
 )
 OTHER = b"\x02"
 RING = b"\x03"
