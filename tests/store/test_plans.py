@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from pillarbox.model.actors import Actor
+from pillarbox.store.blobs import following
 from pillarbox.store.emails import needs_derive
-from pillarbox.store.index.catching_up import emails_above, horizon_of
+from pillarbox.store.index.catching_up import horizon_of
 from pillarbox.store.tx import Tx
 from pillarbox.testing.verbs import Verbs
 
@@ -31,7 +32,7 @@ class Explaining:
 
 
 @pytest.mark.parametrize(
-    "verb", [lambda tx: emails_above(tx, 1, 9, 4), horizon_of, lambda tx: needs_derive(tx, 4, 1)]
+    "verb", [lambda tx: following(tx, 1, 9, 4), horizon_of, lambda tx: needs_derive(tx, 4, 1)]
 )
 def test_no_index_is_read_whole(verbs: Verbs, verb: Callable[[Any], object]) -> None:
     def explained(tx: Tx, actor: Actor) -> list[str]:
