@@ -89,7 +89,7 @@ clean:  ## remove what make made (never mail)
 	rm -rf .venv build pillarbox/store/index/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The stamps: a repeated run installs nothing unless the list of dependencies changed.
-.venv/installed: pyproject.toml pillarbox/store/index/_listing.c
+.venv/installed: pyproject.toml $(wildcard pillarbox/store/index/compiled/*)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@

@@ -8,8 +8,10 @@ different runs that occur with the messages they occur in; since those lists are
 needle is looked for in all of them by plain substring search. What one run decides is decided; where a
 needle crosses a border of runs, its candidates are looked into: their folded text is kept, compressed.
 
-`runs`, `vocabulary`, `document`, `pairs`, `segment`, `texts` and `lookup` are pure; `database` is the file
-`search.db` in the account's folder, `writer` and `catching_up` fill it, `reader` reads it.
+`runs`, `listing`, `vocabulary`, `document`, `pairs`, `paired`, `segment`, `texts` and `lookup` are pure;
+`compiled/` is `listing` once more, in C; `database` is the file `search.db` in the account's folder, and
+`manifest` what a segment says of itself in it; `writer` and `catching_up` fill it, `reader` reads it, and
+`expecting` has it read before it is asked for.
 
 Rules of the place:
 - Brute force over `message.searchable` is the truth; every answer is exactly that.

@@ -1,7 +1,7 @@
 """Listing: which runs are in which messages, and lists made one of several.
 
-This is the reference. `_listing.c` has the same functions, compiled: they take a fraction of the time and
-make the same octets, to which tests hold them. `segment` takes those where the package was built with a
+This is the reference. `compiled/` has the same functions in C: they take a fraction of the time and make
+the same octets, to which tests hold them. `segment` takes those where the package was built with a
 compiler, else these. They take and give plain tuples and octets, so neither has to know of the other.
 
 Messages have numbers, which ascend in what is iterated over. What is given back is a vocabulary's words,
