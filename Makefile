@@ -33,6 +33,7 @@ bench-scale: .venv/installed-dev  ## measure what depends on the size of a mailb
 	$(BIN)/python -m bench.scale $(if $(SIZES),--sizes $(SIZES))
 
 bench-search: .venv/installed-dev  ## measure searches of an account of 200,000 messages, and its index
+	$(BIN)/python -m bench.finding --real
 	$(BIN)/python -m bench.finding
 
 bench-disk: .venv/installed-dev  ## measure what mail costs the disk, beside Dovecot

@@ -4,7 +4,8 @@ The mail is the real corpus again and again, each time with other lines and word
 vocabulary grows as it does in an account that has grown for years. Told are the speed of indexing, the size
 of the index, and for common, rare and absent strings in each field how long the first search after a start
 takes, how long a warm one, and the longest that the event loop was held up by that. With `--random` instead:
-so many needles of each kind, cut out of the bodies at random.
+so many needles of each kind, cut out of the bodies at random. With `--real`
+only the real mail, as it is, is indexed, time after time.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
 
 import uvloop
@@ -87,6 +88,7 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=200_000)
     parser.add_argument("--data", type=Path, help="keep the account here, and use the one that is there")
     parser.add_argument("--random", type=int, metavar="NEEDLES", help="of each kind, instead of the table")
+    parser.add_argument("--real", action="store_true", help="index the real mail alone")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -99,9 +101,13 @@ def main() -> int:
             if not real.available():
                 console.print("the corpus of real messages is not here: set PILLARBOX_CORPUS")
                 return 2
-            _make(data, arguments.messages)
+            _make(data, _as_it_is() if arguments.real else _items(arguments.messages))
         folder = files.account_folder(data, ACCOUNT)
         asyncio.run(_meet(data))
+        if arguments.real:
+            for _ in range(TIMES):
+                _index(folder, console, anew=True)
+            return 0
         if behind(folder):
             _index(folder, console)
         if arguments.random:
@@ -130,10 +136,10 @@ async def _meet(data: Path) -> None:
     await store.close()
 
 
-def _index(folder: Path, console: Console) -> None:
+def _index(folder: Path, console: Console, *, anew: bool = False) -> None:
     gc.set_threshold(KEPT_WARM, 50, 1000)  # as in the process that does it
     since = time.process_time()
-    caught = catch_up(folder)
+    caught = catch_up(folder, anew=anew)
     seconds = time.process_time() - since
     size = (folder / FILE).stat().st_size
     console.print(
@@ -249,7 +255,7 @@ def _bodies(tx: Tx, count: int, chance: random.Random) -> list[str]:
     return out
 
 
-def _make(data: Path, count: int) -> None:
+def _make(data: Path, items: Iterator[Incoming]) -> None:
     (data / "accounts").mkdir(parents=True, exist_ok=True)
     files.create_account(data, ACCOUNT, BEGUN, mailboxes.create_initial)
     folder = files.account_folder(data, ACCOUNT)
@@ -257,31 +263,39 @@ def _make(data: Path, count: int) -> None:
     try:
         with database.transaction(write=False) as tx:
             inbox = mailboxes.require(tx, SERVER, "INBOX").id
-        items = _items(count)
-        for number in range(0, count, BATCH):
-            batch = [next(items) for _ in range(min(BATCH, count - number))]
+        for number, batch in enumerate(iter(lambda: list(islice(items, BATCH)), [])):
             with database.transaction(write=True) as tx:
                 messages.append_many(tx, SERVER, inbox, batch)
-            if number % (20 * BATCH) == 0:
+            if number % 20 == 0:
                 checkpoint.checkpoint(folder, truncate=False)
         database.complete()
     finally:
         database.close()
 
 
-def _items(count: int) -> Iterator[Incoming]:
-    chance = random.Random(count)
+def _as_it_is() -> Iterator[Incoming]:
+    return _incoming(real.all_messages())
+
+
+def _incoming(some: Iterable[bytes]) -> Iterator[Incoming]:
+    for number, message in enumerate(some):
+        made = staged(message)
+        if made.data is not None:
+            yield Incoming(made, (), BEGUN + APART * number, 60)
+
+
+def _items(many: int) -> Iterator[Incoming]:
+    return _incoming(_made(many))
+
+
+def _made(many: int) -> Iterator[bytes]:
+    chance = random.Random(many)
     corpus = [message for message in real.all_messages() if len(message) < 64 * 1024]
     lines = [line for message in corpus for line in message.partition(b"\r\n\r\n")[2].splitlines() if line]
     names = [b"oxyrhynchus papyri", b"zork the great", b"a patented ratchet", b"bloomberg"]
-    for number in range(count):
+    for number in range(many):
         message = corpus[number % len(corpus)]
-        if number >= len(corpus):
-            message = _varied(message, number, lines, names, chance)
-        made = staged(message)
-        if made.data is None:
-            continue
-        yield Incoming(made, (), BEGUN + APART * number, 60)
+        yield message if number < len(corpus) else _varied(message, number, lines, names, chance)
 
 
 def _varied(
