@@ -30,11 +30,12 @@ from pillarbox.store.index.runs import WORD_OCTETS, borders_in_order, listed_bor
 
 SPACE = b" "
 # Nineteen of twenty that there are: what is between words of a sentence, and some of addresses and markup.
+# None has in it what marks lines: an asterisk of the text would be taken for the rest of a word.
 SEPARATORS = (
     *(SPACE, b", ", b".", b". ", b"/", b"-", b"'", b": ", b"=", b" > ", b"://", b":", b"> ", b'" ', b"@"),
     *(b" (", b"_", b" <", b' "', b'="', b'"', b") ", b"? ", b"! ", b",", b" - ", b"; ", b"] ", b" [", b" -"),
     *(b" $", b"' ", b" '", b"/ ", b"&", b"... ", b"?", b"). ", b'." ', b'," ', b'. "', b"), ", b"(", b"% "),
-    *(b" -- ", b"* ", b" *", b": > ", b". > ", b" > > ", b". > > ", b", > ", b"+", b"[", b")", b', "'),
+    *(b" -- ", b": > ", b". > ", b" > > ", b". > > ", b", > ", b"+", b"[", b")", b', "'),
     *(b'", ', b". (", b'". ', b" & ", b" /", b': "'),
 )
 OTHER = b"\x02"

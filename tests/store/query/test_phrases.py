@@ -7,7 +7,7 @@ import random
 import pytest
 
 from pillarbox.model import search
-from pillarbox.store.index import catching_up, lookup, paired, texts, writer
+from pillarbox.store.index import catching_up, lookup, paired, pairs, texts, writer
 from tests.store.archive import Archive
 from tests.store.needles import TextKey
 
@@ -134,3 +134,14 @@ def test_a_border_and_a_word_decide(punctuation: Archive) -> None:
         assert found == punctuation.truth(key), (key, plan)
         assert len(found) < 300
         assert plan.steps[0].looked_into <= 150, plan
+
+
+def test_what_marks_a_cut_word_is_no_separator(archive: Archive) -> None:
+    """An asterisk stands for the rest of a word in what is listed: it is no asterisk of the text."""
+    assert not [one for one in pairs.SEPARATORS if b"*" in one or pairs.OTHER in one or pairs.RING in one]
+    letter = "Subject: s\r\n\r\n{0}w{1}p. Put w{1}p w{1}p of *{1}, bat\r\n"
+    archive.add(letter.format("a*b " * (number % 3), number).encode() for number in range(90))
+    archive.index()
+    asked: list[TextKey] = [search.Body(needle) for needle in ("*p", "*p.", "p*", "*p of", " *", "* ", "*b")]
+    for key, (found, plan) in zip(asked, archive.find(asked)):
+        assert found == archive.truth(key), (key, plan)
